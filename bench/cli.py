@@ -127,21 +127,22 @@ def run(arguments: Sequence[str]) -> int:
     if "-m" in arguments or "--multirun" in arguments:
         return _multirun([argument for argument in arguments if argument not in ("-m", "--multirun")])
     from bench.compose import Configurations
-    from bench.records.store import FILE, folder_of, is_done, read_record
+    from bench.records.store import FILE, folder_of, is_done, read_record, stamp_of
 
     config_dir, overrides = _config_dir(arguments)
     with Configurations(config_dir) as configurations:
         cell = configurations.cell(overrides)
     folder = folder_of(cell.config["results_dir"], cell)
+    planned = stamp_of(folder)
     if is_done(folder) and not cell.config["force"]:
         record, path = read_record(folder / FILE), folder / FILE
         print(f"{cell.id} is done already; force=true runs it again", file=sys.stderr)
     else:
+        from bench.attempt import run_claimed
         from bench.progress import CellProgress
-        from bench.runner import run_cell
 
         with CellProgress(1) as progress:
-            record, path = run_cell(cell, lambda *where: progress.update(cell.id, *where))
+            record, path = run_claimed(cell, lambda *where: progress.update(cell.id, *where), planned=planned)
             progress.finish(cell.id, record)
     if record.metrics is not None:
         print("\n".join(f"{name}: {value:.4f}" for name, value in record.metrics.values.items()))

@@ -31,6 +31,8 @@ PACKAGE = Path(__file__).parent
 # Beside the package in a checkout, inside it in an installed wheel.
 CONFIGS = next(path for path in (PACKAGE.parent / "configs", PACKAGE / "configs") if path.is_dir())
 
+ELSEWHERE = "elsewhere"  # what a launcher returns for a cell that another process runs
+
 SCHEMA = OmegaConf.structured(CellConfig)
 SCHEMA.peft._set_flag("struct", False)  # open to the command line: peft.type=LOHA, without Hydra's plus sign
 ConfigStore.instance().store(name="cell_schema", node=SCHEMA)
@@ -130,11 +132,19 @@ class Configurations:
 
 
 def run_task(config: DictConfig) -> str:
-    """Run the cell that Hydra composed, in whichever process a launcher calls this; return its record's status."""
-    from bench.runner import run_cell
+    """Run the cell that Hydra composed, in whichever process a launcher calls this.
 
-    record, _ = run_cell(cell_of(config))
-    return record.status.value
+    Returns:
+        The record's status; `ELSEWHERE` if another process runs the cell now.
+    """
+    from bench.attempt import run_in_sweep
+    from bench.records.claims import STALE_SECONDS, ClaimedError
+
+    try:
+        # A cluster may start a job anew while its dead predecessor's claim still looks alive.
+        return run_in_sweep(cell_of(config), patience=2 * STALE_SECONDS).status.value
+    except ClaimedError:
+        return ELSEWHERE
 
 
 def use_config_dir(config_dir: str) -> Path:

@@ -46,6 +46,10 @@ class CellProgress:
         note = phase if loss is None else f"loss {loss:.3f}"
         self._bars.update(self._tasks[cell], completed=step, total=total, note=note)
 
+    def say(self, line: str) -> None:
+        """Print a line above the bars."""
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
     def finish(self, cell: Key, record: Record) -> None:
         """Take a cell's bar away and print its result in one line."""
         if cell in self._tasks:

@@ -19,12 +19,12 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from bench.cell import Cell
-from bench.compose import cell_of
-from bench.launchers.worker import work
+from bench.compose import ELSEWHERE, cell_of
+from bench.launchers.worker import Assignment, work
 from bench.progress import CellProgress
 from bench.records.crash import crash_record
 from bench.records.schema import Record
-from bench.records.store import folder_of, write_record
+from bench.records.store import folder_of, stamp_of, write_record
 
 LOG = "log.txt"  # what the worker printed, in the cell's folder
 STOP_SECONDS = 5  # a worker that does not end within these is killed
@@ -39,6 +39,7 @@ class Worker:
     pipe: Connection
     slot: int
     record: Record | None = None
+    elsewhere: str | None = None  # who else runs the cell
 
 
 class LocalLauncher(Launcher):
@@ -66,13 +67,17 @@ class LocalLauncher(Launcher):
         cells = [cell_of(loader.load_sweep_config(config, list(overrides))) for overrides in job_overrides]
         records = run_cells(cells, self._workers)
         return [
-            JobReturn(overrides=overrides, status=JobStatus.COMPLETED, _return_value=record.status.value)
+            JobReturn(overrides=overrides, status=JobStatus.COMPLETED, _return_value=_status(record))
             for overrides, record in zip(job_overrides, records, strict=True)
         ]
 
 
-def run_cells(cells: Sequence[Cell], workers: int | None) -> list[Record]:
-    """Run cells, `workers` at a time, and return their records in the same order."""
+def _status(record: Record | None) -> str:
+    return ELSEWHERE if record is None else record.status.value
+
+
+def run_cells(cells: Sequence[Cell], workers: int | None) -> list[Record | None]:
+    """Run cells, `workers` at a time, and return their records in the same order; None for one that runs elsewhere."""
     gpus = visible_gpus()
     count = min(len(cells), workers or len(gpus) or os.cpu_count() or 1)
     threads = max(1, (os.cpu_count() or 1) // count)
@@ -81,7 +86,8 @@ def run_cells(cells: Sequence[Cell], workers: int | None) -> list[Record]:
     context.set_forkserver_preload(["bench.launchers.preload"] if gpus else ["bench.launchers.preload", "peft"])
     pending = list(reversed(cells))
     running: list[Worker] = []
-    records: dict[str, Record] = {}
+    records: dict[str, Record | None] = {}
+    planned = {cell.id: stamp_of(folder_of(cell.config["results_dir"], cell)) for cell in cells}
     with CellProgress(len(cells)) as progress, _preloading_without_gpus():
         try:
             while pending or running:
@@ -89,12 +95,17 @@ def run_cells(cells: Sequence[Cell], workers: int | None) -> list[Record]:
                 while pending and free:
                     slot = free.pop(0)
                     gpu = gpus[slot % len(gpus)] if gpus else None
-                    running.append(_start(context, pending.pop(), slot, gpu, threads))
+                    cell = pending.pop()
+                    log = folder_of(cell.config["results_dir"], cell) / LOG
+                    running.append(_start(context, Assignment(cell, planned[cell.id], log, gpu, threads), slot))
                 _listen(running, progress)
                 for worker in [worker for worker in running if not worker.process.is_alive()]:
                     running.remove(worker)
                     records[worker.cell.id] = record = _record_of(worker)
-                    progress.finish(worker.cell.id, record)
+                    if record is not None:
+                        progress.finish(worker.cell.id, record)
+                    else:
+                        progress.say(f"{worker.elsewhere}")
         finally:
             _stop(running)
     return [records[cell.id] for cell in cells]
@@ -125,14 +136,13 @@ def _preloading_without_gpus() -> Iterator[None]:
     yield
 
 
-def _start(context: ForkServerContext, cell: Cell, slot: int, gpu: str | None, threads: int) -> Worker:
-    """Start a fresh process for `cell`."""
+def _start(context: ForkServerContext, given: Assignment, slot: int) -> Worker:
+    """Start a fresh process for a cell."""
     ours, theirs = context.Pipe(duplex=False)
-    folder = folder_of(cell.config["results_dir"], cell)
-    process = context.Process(target=work, args=(cell, theirs, folder / LOG, gpu, threads), name=cell.id, daemon=True)
+    process = context.Process(target=work, args=(given, theirs), name=given.cell.id, daemon=True)
     process.start()
     theirs.close()
-    return Worker(cell, process, ours, slot)
+    return Worker(given.cell, process, ours, slot)
 
 
 def _listen(running: list[Worker], progress: CellProgress) -> None:
@@ -150,14 +160,16 @@ def _listen(running: list[Worker], progress: CellProgress) -> None:
             continue
         if isinstance(message, Record):
             worker.record = message
+        elif isinstance(message, str):
+            worker.elsewhere = message
         else:
             progress.update(worker.cell.id, *message)
 
 
-def _record_of(worker: Worker) -> Record:
-    """The record that a worker has written, or one that tells of its crash."""
+def _record_of(worker: Worker) -> Record | None:
+    """The record that a worker has written, or one that tells of its crash; None if the cell runs elsewhere."""
     worker.pipe.close()
-    if worker.record is not None:
+    if worker.record is not None or worker.elsewhere is not None:
         return worker.record
     record = crash_record(worker.cell, worker.process.exitcode)
     write_record(record, folder_of(worker.cell.config["results_dir"], worker.cell))

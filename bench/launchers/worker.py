@@ -3,6 +3,7 @@
 import os
 import sys
 import threading
+from dataclasses import dataclass
 from multiprocessing import connection, parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -10,37 +11,47 @@ from pathlib import Path
 from bench.cell import Cell
 
 
-def work(cell: Cell, pipe: Connection, log: Path, gpu: str | None, threads: int) -> None:
-    """Run `cell`, send its progress and at last its record through `pipe`.
+@dataclass(frozen=True)
+class Assignment:
+    """What a worker is given.
 
-    Args:
+    Attributes:
         cell: what to run.
-        pipe: to the parent; progress as (phase, step, steps in all, loss), then the record.
+        planned: `stamp_of` the cell's folder when it was decided to run it.
         log: a file for whatever is printed.
         gpu: the device to use, as CUDA_VISIBLE_DEVICES names it; None: no GPU.
         threads: CPU threads.
     """
+
+    cell: Cell
+    planned: str
+    log: Path
+    gpu: str | None
+    threads: int
+
+
+def work(given: Assignment, pipe: Connection) -> None:
+    """Run a cell, and tell the parent through `pipe`.
+
+    What is sent: progress as (phase, step, steps in all, loss), and at last the record, or a line on who else runs it.
+    """
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _print_to(log)
-    if gpu is None:
+    _print_to(given.log)
+    if given.gpu is None:
         os.environ.pop("CUDA_VISIBLE_DEVICES", None)
     else:
-        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+        os.environ["CUDA_VISIBLE_DEVICES"] = given.gpu
 
     import torch
 
-    from bench.errors import UserError
-    from bench.records.crash import refused_record
-    from bench.records.store import folder_of, write_record
-    from bench.runner import run_cell
+    from bench.attempt import run_in_sweep
+    from bench.records.claims import ClaimedError
 
-    torch.set_num_threads(threads)
+    torch.set_num_threads(given.threads)
     try:
-        record, _ = run_cell(cell, lambda *progress: pipe.send(progress))
-    except UserError as error:
-        record = refused_record(cell, error)
-        write_record(record, folder_of(cell.config["results_dir"], cell))
-    pipe.send(record)
+        pipe.send(run_in_sweep(given.cell, lambda *progress: pipe.send(progress), planned=given.planned))
+    except ClaimedError as error:
+        pipe.send(str(error))
 
 
 def _end_with_parent() -> None:

@@ -97,6 +97,15 @@ def is_done(folder: Path) -> bool:
     return path.exists() and read_record(path).status == Status.done
 
 
+def stamp_of(folder: Path) -> str:
+    """Tells one record of a cell from a later one: changes whenever `record.json` is written; "" without one."""
+    try:
+        status = (folder / FILE).stat()
+    except FileNotFoundError:
+        return ""
+    return f"{status.st_ino}-{status.st_mtime_ns}"
+
+
 def experiment_folder(results_dir: str | Path, experiment: str) -> Path:
     """Where an experiment's cells lie; the folder need not be there yet.
 
