@@ -177,6 +177,7 @@ class CellConfig:
     device: str = "auto"  # auto | cpu | cuda
     save_trained: bool = True  # keep what was trained beside the record
     threads: int | None = None  # CPU threads of torch; null: torch's own choice
+    checkpoint_seconds: float | None = None  # between two checkpoints; null: so that they take under 1 % of the time
     force: bool = False  # run although a finished record is there
 
 

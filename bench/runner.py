@@ -1,18 +1,13 @@
 """The life of one cell, from its configuration to its record. Read `_live` from top to bottom."""
 
-import math
 import time
 import traceback
-from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
-from itertools import islice
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.utils import set_seed
 from torch import nn
 
 import bench.quiet  # noqa: F401  # before the libraries that it silences
@@ -20,24 +15,17 @@ from bench.cell import Cell, Precision
 from bench.compose import build
 from bench.errors import UnsupportedError, UserError
 from bench.evaluation.scores import Best, evaluate_splits
+from bench.fitting import fit
 from bench.metering.environment import environment
 from bench.metering.phases import PhaseMeter
-from bench.metering.time import StepClock, percentiles
 from bench.methods.base import Method
-from bench.models.head import head_parameters
 from bench.preparation import load_adapted, prepare
 from bench.records.outputs import write_predictions, write_trained
 from bench.records.schema import CellIdentity, Failure, Metrics, Record, Status
 from bench.records.store import folder_of, make_folder, write_record
+from bench.run import Report, Run, silent
 from bench.tasks.base import Task
-from bench.training.loop import batches_of, gradients_of, train
-from bench.training.optimiser import make_optimiser, make_schedule
-
-Report = Callable[[str, int, int, float | None], None]  # phase, step, steps in all, loss
-
-
-def silent(phase: str, step: int, total: int, loss: float | None) -> None:
-    """A report that nobody reads."""
+from bench.training.checkpoint import remove_checkpoints
 
 
 def run_cell(cell: Cell, report: Report = silent) -> tuple[Record, Path]:
@@ -61,8 +49,12 @@ def run_cell(cell: Cell, report: Report = silent) -> tuple[Record, Path]:
     meter = PhaseMeter(accelerator.device)
     begin, started = time.perf_counter(), datetime.now(UTC)
     record = Record(CellIdentity.of(cell), Status.failed, environment(accelerator.device))
+    run = Run(
+        cell=cell, training=cell.training, folder=folder, accelerator=accelerator, meter=meter, record=record,
+        report=report, begin=begin,
+    )  # fmt: skip
     try:
-        _live(cell, record, meter=meter, accelerator=accelerator, folder=folder, report=report)
+        _live(run)
         record.status = Status.done
     except UnsupportedError as error:
         record.status, record.error = Status.unsupported, _failure(error, meter)
@@ -75,19 +67,20 @@ def run_cell(cell: Cell, report: Report = silent) -> tuple[Record, Path]:
     record.memory = meter.memory()
     record.time.load, record.time.prepare_data = meter.seconds.get("load"), meter.seconds.get("prepare_data")
     record.time.evaluate = meter.seconds.get("evaluate")
-    record.time.total = time.perf_counter() - begin
+    record.time.total = (record.time.total or 0.0) + time.perf_counter() - begin  # with what was resumed
     record.environment["start"], record.environment["end"] = started.isoformat(), datetime.now(UTC).isoformat()
-    return record, write_record(record, folder)
+    path = write_record(record, folder)
+    if record.status == Status.done:
+        remove_checkpoints(folder)
+    return record, path
 
 
-def _live(
-    cell: Cell, record: Record, *, meter: PhaseMeter, accelerator: Accelerator, folder: Path, report: Report
-) -> None:
+def _live(run: Run) -> None:
     """Prepare, load and adapt, train, evaluate; fill in the record on the way."""
-    training = cell.training
+    cell, training, record, meter, report = run.cell, run.training, run.record, run.meter, run.report
     task, method = build(cell.config["task"], Task), build(cell.config["method"], Method)
     report("load", 0, 1, None)
-    prepared = prepare(cell, task, method, meter, accelerator.device)
+    prepared = prepare(cell, task, method, meter, run.device)
     data, setting, inference = prepared.data, prepared.setting, prepared.inference
     splits = {"train": len(data.train)} | {name: len(split.examples) for name, split in data.evaluation.items()}
     metrics = record.metrics = Metrics(task.main_metric, examples=splits, notes=data.notes)
@@ -95,7 +88,7 @@ def _live(
 
     with meter.phase("load"):
         model, record.parameters = load_adapted(cell, method, prepared)
-        model = accelerator.prepare_model(model)
+        model = run.accelerator.prepare_model(model)
     assert isinstance(model, nn.Module)
     best = Best(method, keep=training.keep_best)
 
@@ -108,22 +101,7 @@ def _live(
             best.offer(model, scores, scores.values[task.main_metric])
 
     with meter.phase("train"):
-        set_seed(cell.seed)
-        on_gpu = accelerator.device.type == "cuda"
-        steps = partial(batches_of, data.train, prepared.padding, training, cell.seed, pin=on_gpu)
-        epoch = math.ceil(len(data.train) / training.batch_size)
-        method.prepare(model, lambda: gradients_of(model, islice(steps(), epoch), accelerator))
-        head = {name for name, _ in head_parameters(model, setting.structure)}
-        optimiser = make_optimiser(model, method.parameter_groups(model), head, training, method.optimiser())
-        record.environment["optimiser"] = type(optimiser).__name__
-        clock = StepClock(accelerator.device)
-        metrics.losses = train(
-            model, method, steps(), optimiser=accelerator.prepare_optimizer(optimiser),
-            schedule=make_schedule(optimiser, training, setting.total_steps), training=training,
-            total_steps=setting.total_steps, family=setting.family, accelerator=accelerator, clock=clock,
-            evaluate=evaluate, progress=partial(report, "train"),
-        )  # fmt: skip
-        _book_steps(record, clock)
+        fit(run, model, method, prepared, best=best, evaluate=evaluate)
 
     best.restore(model)
     scores = best.scores
@@ -133,8 +111,8 @@ def _live(
             scores = evaluate_splits(task, model, data.test or data.validation, inference)
     if scores is not None:
         metrics.values, metrics.subjects = scores.values, scores.parts
-        write_predictions(folder, scores.references, scores.predictions)
-    record.storage.adapter_bytes = write_trained(folder, method.stored_state(model), cell.config["save_trained"])
+        write_predictions(run.folder, scores.references, scores.predictions)
+    record.storage.adapter_bytes = write_trained(run.folder, method.stored_state(model), cell.config["save_trained"])
 
 
 def _accelerator(cell: Cell) -> Accelerator:
@@ -150,11 +128,3 @@ def _accelerator(cell: Cell) -> Accelerator:
 
 def _failure(error: Exception, meter: PhaseMeter) -> Failure:
     return Failure(type(error).__name__, str(error), traceback.format_exc(), meter.last)
-
-
-def _book_steps(record: Record, clock: StepClock) -> None:
-    """Write the time of the optimizer steps into the record."""
-    seconds = clock.seconds()
-    record.time.train, record.time.steps = sum(seconds), len(seconds)
-    record.time.step_p50, record.time.step_p95 = percentiles(seconds)
-    record.time.tokens_per_second = clock.tokens / sum(seconds)

@@ -68,7 +68,7 @@ def test_bf16_trains(compose):
 
 
 def test_an_exception_becomes_a_failed_record_with_its_phase(compose, monkeypatch):
-    monkeypatch.setattr("bench.runner.train", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("a broken disk")))
+    monkeypatch.setattr("bench.fitting.train", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("a broken disk")))
     record, path = run_cell(cell_of(compose, "encoder"))
     assert record.status == Status.failed
     assert (record.error.type, record.error.message, record.error.phase) == ("RuntimeError", "a broken disk", "train")
@@ -77,7 +77,9 @@ def test_an_exception_becomes_a_failed_record_with_its_phase(compose, monkeypatc
 
 
 def test_out_of_memory_is_a_status_of_its_own(compose, monkeypatch):
-    monkeypatch.setattr("bench.runner.train", lambda *_, **__: (_ for _ in ()).throw(torch.OutOfMemoryError("no room")))
+    monkeypatch.setattr(
+        "bench.fitting.train", lambda *_, **__: (_ for _ in ()).throw(torch.OutOfMemoryError("no room"))
+    )
     record, _ = run_cell(cell_of(compose, "encoder"))
     assert record.status == Status.out_of_memory
 

@@ -1,6 +1,6 @@
 """Score a model on a task's splits, and remember the best state along training."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from torch import Tensor, nn
@@ -54,3 +54,13 @@ class Best:
         """Put the best state back into the model."""
         if self._state is not None:
             self._method.load_checkpoint_state(model, self._state)
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """The evaluation that counts so far, as tensors and plain values."""
+        scores = None if self.scores is None else asdict(self.scores)
+        return self._state or {}, {"scores": scores, "kept": self._state is not None, "score": self._score}
+
+    def load_state(self, tensors: dict[str, Tensor], plain: dict[str, Any]) -> None:
+        """Put a `state` back."""
+        self.scores = None if plain["scores"] is None else Scores(**plain["scores"])
+        self._state, self._score = (tensors if plain["kept"] else None), plain["score"]

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -41,6 +42,14 @@ class StepClock:
             self._seconds += [begin.elapsed_time(end) / 1000 for begin, end in self._events]
             self._events.clear()
         return self._seconds
+
+    def state(self) -> dict[str, Any]:
+        """What has been measured, as plain values; waits for the device once."""
+        return {"seconds": self.seconds(), "tokens": self.tokens}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from a `state`."""
+        self._seconds, self.tokens = list(state["seconds"]), state["tokens"]
 
 
 def percentiles(seconds: list[float]) -> tuple[float | None, float | None]:

@@ -3,6 +3,7 @@
 Zhang et al. 2023, https://arxiv.org/abs/2303.10512; code: QingruZhang/AdaLoRA.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import peft
@@ -13,7 +14,9 @@ from bench.errors import UserError
 from bench.methods.base import Setting
 from bench.methods.peft_library import PeftMethod, by_family
 
-RANKS = "rank_pattern."  # before the name of a parameter of singular values, in a checkpoint
+# In a checkpoint, before the name of a parameter:
+RANKS = "rank_pattern."  # which singular values are left
+AVERAGES = ("ipt", "exp_avg_ipt", "exp_avg_unc")  # the library's names for importance and its running averages
 
 
 @dataclass(kw_only=True)
@@ -101,17 +104,27 @@ class AdaLora(PeftMethod):
         if self.target_r < self.init_r:
             tuner.update_and_allocate(step)
 
-    def checkpoint_state(self, model: nn.Module) -> dict[str, Tensor]:
-        """The parameters, and which singular values are left."""
-        state = super().checkpoint_state(model)
+    def extra_state(self, model: nn.Module) -> dict[str, Tensor]:
+        """Which singular values are left, and the averages that the next pruning goes by."""
         pattern = _config(model).rank_pattern or {}
-        return state | {RANKS + name: torch.tensor(kept, dtype=torch.bool) for name, kept in pattern.items()}
+        state = {RANKS + name: torch.tensor(kept, dtype=torch.bool) for name, kept in pattern.items()}
+        allocator = _tuner(model).rankallocator
+        for average in AVERAGES:
+            state |= {f"{average}.{name}": tensor for name, tensor in getattr(allocator, average).items()}
+        return state
 
-    def load_checkpoint_state(self, model: nn.Module, state: dict[str, Tensor]) -> None:
+    def load_extra_state(self, model: nn.Module, state: dict[str, Tensor]) -> None:
         """Put both back."""
-        ranks = {n.removeprefix(RANKS): t.tolist() for n, t in state.items() if n.startswith(RANKS)}
-        super().load_checkpoint_state(model, {n: t for n, t in state.items() if not n.startswith(RANKS)})
-        _config(model).rank_pattern = ranks or None
+        tuner = _tuner(model)
+        devices = {name: parameter.device for name, parameter in tuner.model.named_parameters()}
+        _config(model).rank_pattern = {n: tensor.tolist() for n, tensor in _below(RANKS, state)} or None
+        for average in AVERAGES:
+            values = {name: tensor.to(devices[name], copy=True) for name, tensor in _below(f"{average}.", state)}
+            setattr(tuner.rankallocator, average, values)
+
+
+def _below(prefix: str, state: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+    return ((name.removeprefix(prefix), tensor) for name, tensor in state.items() if name.startswith(prefix))
 
 
 def _tuner(model: nn.Module) -> peft.AdaLoraModel:

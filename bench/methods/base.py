@@ -210,12 +210,24 @@ class Method:
         return state
 
     def checkpoint_state(self, model: nn.Module) -> dict[str, Tensor]:
-        """What has to be kept to go on training. Default: all trained parameters."""
-        return {name: parameter.detach() for name, parameter in trainable_parameters(model)}
+        """What has to be kept to go on training: all trained parameters, and the method's `extra_state`."""
+        return {name: p.detach() for name, p in trainable_parameters(model)} | self.extra_state(model)
 
     def load_checkpoint_state(self, model: nn.Module, state: dict[str, Tensor]) -> None:
-        """Put a `checkpoint_state` into a freshly adapted model."""
-        copy_into(dict(trainable_parameters(model)), state)
+        """Put a `checkpoint_state` into a freshly adapted model, in place of `prepare`."""
+        trained = dict(trainable_parameters(model))
+        copy_into(trained, {name: tensor for name, tensor in state.items() if name in trained})
+        self.load_extra_state(model, {name: tensor for name, tensor in state.items() if name not in trained})
+
+    def extra_state(self, model: nn.Module) -> dict[str, Tensor]:
+        """What training goes on from besides parameters: what `prepare` found, what hooks remember. Default: nothing.
+
+        Names are the method's own, different from any parameter's; dtypes are those that safetensors knows.
+        """
+        return {}
+
+    def load_extra_state(self, model: nn.Module, state: dict[str, Tensor]) -> None:
+        """Put an `extra_state` back; `state` may hold names of other methods too."""
 
     def merge(self, model: nn.Module, setting: Setting) -> nn.Module:
         """Fold what was trained into the base's own weights, and return a model of the base's own class.

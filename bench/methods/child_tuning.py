@@ -131,6 +131,15 @@ class ChildTuningD(ChildTuning):
             if parameter.grad is not None:
                 parameter.grad.mul_(mask)
 
+    def extra_state(self, model: nn.Module) -> dict[str, Tensor]:
+        """The masks as bits."""
+        return {name + MASK: pack_bits(mask) for name, _, mask in _candidates(model)}
+
+    def load_extra_state(self, model: nn.Module, state: dict[str, Tensor]) -> None:
+        """Put the masks back."""
+        for name, parameter, mask in _candidates(model):
+            mask.copy_(unpack_bits(state[name + MASK].to(mask.device), parameter.shape))
+
     def held_count(self, model: nn.Module) -> int:
         """The candidates outside the child."""
         total = _candidate_count(model)

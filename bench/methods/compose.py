@@ -115,6 +115,15 @@ class Compose(Method):
         for method in self.methods:
             method.after_step(model, step)
 
+    def extra_state(self, model: nn.Module) -> dict[str, Tensor]:
+        """Of all parts."""
+        return {name: tensor for method in self.methods for name, tensor in method.extra_state(model).items()}
+
+    def load_extra_state(self, model: nn.Module, state: dict[str, Tensor]) -> None:
+        """Part by part."""
+        for method in self.methods:
+            method.load_extra_state(model, state)
+
     def pack(self, model: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """Part by part."""
         for method in self.methods:

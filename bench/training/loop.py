@@ -17,26 +17,36 @@ from bench.metering.time import StepClock
 from bench.methods.base import Batch, Method
 from bench.tasks.example import Example, Padding
 from bench.training.batches import epoch_order, target_count, token_count
+from bench.training.losses import Losses
 
 Progress = Callable[[int, int, float], None]  # step, steps in all, loss
-Evaluation = Callable[[int], None]  # after which step
-
-
-class TrainingDivergedError(Exception):
-    """The loss became NaN or infinite."""
+AfterStep = Callable[[int], None]  # after which step
 
 
 def batches_of(
-    examples: Sequence[Example], padding: Padding, training: TrainingConfig, seed: int, pin: bool
+    examples: Sequence[Example], padding: Padding, training: TrainingConfig, seed: int, *, pin: bool, done: int = 0
 ) -> Iterator[list[dict[str, Tensor]]]:
-    """Endless optimizer steps' worth of data: each a list of micro-batches on the CPU; every epoch in a new order."""
+    """Endless optimizer steps' worth of data: each a list of micro-batches on the CPU; every epoch in a new order.
+
+    Args:
+        examples: tokenised.
+        padding: makes tensors of them.
+        training: sizes and grouping.
+        seed: decides the order.
+        pin: put the tensors where a GPU fetches them fast.
+        done: steps to leave out at the beginning, without making their tensors.
+    """
     generator = torch.Generator().manual_seed(seed)
     lengths = [len(example["input_ids"]) for example in examples]
     micro = training.micro_batch_size or training.batch_size
     while True:
         order = epoch_order(lengths, training.batch_size, training.length_grouped, generator)
+        skipped = min(done, len(order))
+        order, done = order[skipped:], done - skipped
         pieces = [step[start : start + micro] for step in order for start in range(0, len(step), micro)]
-        loader = iter(DataLoader(examples, batch_sampler=pieces, collate_fn=padding, pin_memory=pin))  # type: ignore[arg-type]
+        # Opening a loader draws from torch's random state, once in an epoch; one that is resumed has drawn already.
+        with torch.random.fork_rng(devices=[], enabled=skipped > 0):
+            loader = iter(DataLoader(examples, batch_sampler=pieces, collate_fn=padding, pin_memory=pin))  # type: ignore[arg-type]
         for step in order:
             yield [next(loader) for _ in range(math.ceil(len(step) / micro))]
 
@@ -79,15 +89,18 @@ def train(
     family: Family,
     accelerator: Accelerator,
     clock: StepClock,
-    evaluate: Evaluation,
+    losses: Losses,
+    evaluate: AfterStep,
     progress: Progress,
-) -> list[dict[str, float]]:
-    """Train `model` for `total_steps` optimizer steps.
+    checkpoint: AfterStep,
+    done: int = 0,
+) -> None:
+    """Train `model` up to optimizer step `total_steps`.
 
     Args:
         model: adapted and prepared by the accelerator.
         method: its hooks see the gradients and the end of each step.
-        steps: lists of micro-batches, see `batches_of`.
+        steps: lists of micro-batches, see `batches_of`, from the first step that is not done.
         optimiser: over the trained parameters, prepared by the accelerator.
         schedule: of its learning rates.
         training: clipping, logging and evaluation intervals.
@@ -95,26 +108,23 @@ def train(
         family: tells whether targets are tokens of their own.
         accelerator: the device, the backward pass and clipping.
         clock: times the steps, and nothing else.
+        losses: takes the losses, and is read at each logging interval.
         evaluate: called with the step, `training.evaluations` times, evenly spread, the last after the last step.
         progress: called at logging intervals.
-
-    Returns:
-        The mean loss since the last reading, {"step", "loss"}, at each logging interval.
+        checkpoint: called with every step, when all else is done for it.
+        done: steps of an earlier attempt, whose end the arguments are at.
 
     Raises:
         TrainingDivergedError: the loss is not finite; found at the next logging interval.
     """
-    losses: list[dict[str, float]] = []
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    loss_sum = torch.zeros((), device=accelerator.device)
-    logged_at = 0
     evaluation_steps = {round(total_steps * (i + 1) / training.evaluations) for i in range(training.evaluations)}
     model.train()
-    for step in range(1, total_steps + 1):
+    for step in range(done + 1, total_steps + 1):
         micro_batches = next(steps)
         tokens = sum(token_count(batch, family == Family.encoder_decoder) for batch in micro_batches)
         with clock.step(tokens):
-            loss_sum += backward(model, micro_batches, accelerator)
+            losses.add(backward(model, micro_batches, accelerator))
             if training.max_grad_norm is not None:
                 accelerator.clip_grad_norm_(trained, training.max_grad_norm)
             # After clipping: Child-Tuning's authors mask inside the optimizer, which is handed clipped gradients.
@@ -124,17 +134,11 @@ def train(
             method.after_step(model, step)
             optimiser.zero_grad()
         if step % training.log_every == 0 or step == total_steps:
-            mean = loss_sum.item() / (step - logged_at)
-            if not math.isfinite(mean):
-                raise TrainingDivergedError(f"the loss became {mean} between steps {logged_at + 1} and {step}")
-            losses.append({"step": step, "loss": mean})
-            progress(step, total_steps, mean)
-            loss_sum.zero_()
-            logged_at = step
+            progress(step, total_steps, losses.read())
         if step in evaluation_steps:
             evaluate(step)
             model.train()
-    return losses
+        checkpoint(step)
 
 
 def loss_of(model: nn.Module, batch: Batch) -> Tensor:

@@ -1,0 +1,75 @@
+"""Train one adapted model, from the beginning or from where an earlier attempt was killed."""
+
+import math
+from functools import partial
+from itertools import islice
+
+from accelerate.utils import set_seed
+from torch import nn
+
+from bench.evaluation.scores import Best
+from bench.metering.time import StepClock, percentiles
+from bench.methods.base import Method
+from bench.models.head import head_parameters
+from bench.preparation import Prepared
+from bench.run import Run
+from bench.training.checkpoint import Checkpoints
+from bench.training.interruption import Interruption
+from bench.training.loop import AfterStep, batches_of, gradients_of, train
+from bench.training.losses import Losses
+from bench.training.optimiser import make_optimiser, make_schedule
+from bench.training.state import TrainingState
+
+
+def fit(run: Run, model: nn.Module, method: Method, prepared: Prepared, *, best: Best, evaluate: AfterStep) -> None:
+    """Train `model`, keep checkpoints on the way, and write losses and times into the record.
+
+    Args:
+        run: the attempt; its record has its metrics.
+        model: adapted and prepared by the accelerator.
+        method: the one that adapted it.
+        prepared: data and setting.
+        best: the evaluation that counts so far, a part of what is resumed.
+        evaluate: see `train`.
+
+    Raises:
+        TrainingDivergedError: the loss is not finite.
+    """
+    cell, training, setting, accelerator = run.cell, run.training, prepared.setting, run.accelerator
+    set_seed(cell.seed)
+    on_gpu = run.device.type == "cuda"
+    steps = partial(batches_of, prepared.data.train, prepared.padding, training, cell.seed, pin=on_gpu)
+    epoch = math.ceil(len(prepared.data.train) / training.batch_size)
+    checkpoints = Checkpoints(run.folder, cell.config_hash, cell.config["checkpoint_seconds"])
+    saved = checkpoints.latest()
+    if saved is None:
+        method.prepare(model, lambda: gradients_of(model, islice(steps(), epoch), accelerator))
+    else:
+        method.load_checkpoint_state(model, saved.below("model"))
+    head = {name for name, _ in head_parameters(model, setting.structure)}
+    optimiser = make_optimiser(model, method.parameter_groups(model), head, training, method.optimiser())
+    run.record.environment["optimiser"] = type(optimiser).__name__
+    losses, clock, interruption = Losses(), StepClock(run.device), Interruption()
+    schedule = make_schedule(optimiser, training, setting.total_steps)
+    state = TrainingState(
+        run=run, model=model, method=method, optimiser=optimiser, schedule=schedule, losses=losses, clock=clock,
+        best=best,
+    )  # fmt: skip
+    if saved is not None:
+        state.load(saved)
+    done = 0 if saved is None else saved.step
+    run.record.environment["checkpoint_notes"] = checkpoints.notes
+    with interruption.put_off():
+        train(
+            model, method, steps(done=done), done=done, optimiser=accelerator.prepare_optimizer(optimiser),
+            schedule=schedule, training=training, total_steps=setting.total_steps, family=setting.family,
+            accelerator=accelerator, clock=clock, losses=losses, evaluate=evaluate,
+            progress=partial(run.report, "train"),
+            checkpoint=partial(state.save_if_due, checkpoints=checkpoints, interruption=interruption),
+        )  # fmt: skip
+    assert run.record.metrics is not None
+    run.record.metrics.losses = losses.means
+    seconds, time = clock.seconds(), run.record.time
+    time.train, time.steps = sum(seconds), len(seconds)
+    time.step_p50, time.step_p95 = percentiles(seconds)
+    time.tokens_per_second = clock.tokens / sum(seconds)
