@@ -12,7 +12,8 @@ from bench.records.claims import ClaimedError, ClaimLostError, Held, claimed, cu
 from bench.records.crash import refused_record
 from bench.records.schema import Record
 from bench.records.store import FILE, folder_of, is_done, make_folder, read_record, stamp_of, write_record
-from bench.runner import Report, run_cell, silent
+from bench.run import Report, silent
+from bench.runner import run_cell
 
 
 def run_claimed(
