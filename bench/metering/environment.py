@@ -22,7 +22,7 @@ def environment(device: torch.device) -> dict[str, Any]:
         "cpu": _processor(),
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
-        "libraries": {name: _version(name) for name in LIBRARIES},
+        "libraries": {name: _version(name) for name in LIBRARIES} | {"torch": torch.__version__},  # with its build, +cu130
         "git": _git(),
         "host": platform.node(),
     }

@@ -36,9 +36,12 @@ def use_prefixed_attention(model: nn.Module) -> None:
         return
     if current not in IMPLEMENTATIONS:
         raise UnsupportedError(f"prefixes need sdpa or eager attention; {type(model).__name__} uses {current}")
-    model.set_attn_implementation(IMPLEMENTATIONS[current])
-    if model.config._attn_implementation != IMPLEMENTATIONS[current]:
-        raise UnsupportedError(f"the attention of {type(model).__name__} cannot take a prefix")
+    # Encoder and decoder of T5 have configurations of their own, which older transformers leave out.
+    for part in model.modules():
+        if isinstance(part, PreTrainedModel) and part.config._attn_implementation != IMPLEMENTATIONS[current]:
+            part.set_attn_implementation(IMPLEMENTATIONS[current])
+            if part.config._attn_implementation != IMPLEMENTATIONS[current]:
+                raise UnsupportedError(f"the attention of {type(part).__name__} cannot take a prefix")
 
 
 def attend_sdpa(
