@@ -22,7 +22,8 @@ def environment(device: torch.device) -> dict[str, Any]:
         "cpu": _processor(),
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
-        "libraries": {name: _version(name) for name in LIBRARIES} | {"torch": torch.__version__},  # with its build, +cu130
+        # Torch says itself which build it is, such as 2.11.0+cu130.
+        "libraries": {name: _version(name) for name in LIBRARIES} | {"torch": torch.__version__},
         "git": _git(),
         "host": platform.node(),
     }

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from bench.errors import UserError
 from bench.methods.base import Setting
 from bench.methods.peft_library import PeftMethod, by_family
+from bench.methods.ranges import at_least_one, below_one, within_hidden_size
 
 # In a checkpoint, before the name of a parameter:
 RANKS = "rank_pattern."  # which singular values are left
@@ -55,22 +56,17 @@ class AdaLora(PeftMethod):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for key in ("init_r", "target_r", "interval"):
-            if getattr(self, key) < 1:
-                raise UserError(f"method.{key}={getattr(self, key)} must be 1 or more")
+        at_least_one(init_r=self.init_r, target_r=self.target_r, interval=self.interval)
         if self.target_r > self.init_r:
             raise UserError(f"method.target_r={self.target_r} exceeds method.init_r={self.init_r}")
-        for key in ("warmup", "final"):
-            if not 0 <= getattr(self, key) < 1:
-                raise UserError(f"method.{key}={getattr(self, key)} must be at least 0 and below 1")
+        below_one(warmup=self.warmup, final=self.final, dropout=self.dropout)
         if self.warmup + self.final >= 1:
             raise UserError(f"method.warmup={self.warmup} + method.final={self.final} leave no steps between them")
 
     def check(self, setting: Setting) -> None:
         """A rank above the hidden size is no longer low."""
         super().check(setting)
-        if self.init_r > setting.structure.hidden_size:
-            raise UserError(f"method.init_r={self.init_r} exceeds the hidden size {setting.structure.hidden_size}")
+        within_hidden_size(setting, init_r=self.init_r)
 
     def peft_config(self, setting: Setting) -> peft.PeftConfig:
         """AdaLoraConfig on the full paths of the sites, its schedule in steps."""

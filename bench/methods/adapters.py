@@ -13,6 +13,7 @@ from torch import nn
 from bench.errors import UserError
 from bench.methods.base import Layer, Method, Setting
 from bench.methods.bottleneck import Bottleneck, ParallelAdapter, PfeifferAdapter, SequentialAdapter
+from bench.methods.ranges import at_least_one, below_one, within_hidden_size
 from bench.methods.trainable import freeze
 
 
@@ -28,18 +29,13 @@ class AdapterMethod(Method):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.bottleneck < 1:
-            raise UserError(f"method.bottleneck={self.bottleneck} must be 1 or more")
-        if not 0 <= self.dropout < 1:
-            raise UserError(f"method.dropout={self.dropout} must be at least 0 and below 1")
+        at_least_one(bottleneck=self.bottleneck)
+        below_one(dropout=self.dropout)
 
     def check(self, setting: Setting) -> None:
         """A bottleneck wider than the residual stream is none."""
         super().check(setting)
-        if self.bottleneck > setting.structure.hidden_size:
-            raise UserError(
-                f"method.bottleneck={self.bottleneck} exceeds the hidden size {setting.structure.hidden_size}"
-            )
+        within_hidden_size(setting, bottleneck=self.bottleneck)
 
     def apply(self, model: nn.Module, setting: Setting) -> nn.Module:
         """Freeze the base and add the adapters, whose parameters are new and so require gradients."""

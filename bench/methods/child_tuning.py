@@ -10,8 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import UserError
-from bench.methods.base import Gradients, Layer, Method, ParameterGroup, Setting
+from bench.methods.base import Gradients, ParameterGroup, Setting
+from bench.methods.full import FullFineTuning
 from bench.methods.mask_scores import pack_bits, unpack_bits
+from bench.methods.ranges import above_zero, share
 from bench.methods.selection import largest
 from bench.methods.trainable import trainable_parameters
 
@@ -19,7 +21,7 @@ MASK = "_child"  # ending of the buffer that holds a parameter's mask, and of it
 
 
 @dataclass(kw_only=True)
-class ChildTuning(Method):
+class ChildTuning(FullFineTuning):
     """What both forms share. Attributes: keep, the share of the network that is the child; `reserve_p` of the authors.
 
     No memory is saved: the gradient of every weight is computed.
@@ -27,25 +29,11 @@ class ChildTuning(Method):
 
     keep: float
 
-    trains_base = True
-    mergeable = True
-    layer = Layer.weights
     formula = "W ← W + M∘ΔW"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 < self.keep <= 1:
-            raise UserError(f"method.keep={self.keep} must be above 0 and at most 1")
-
-    def apply(self, model: nn.Module, setting: Setting) -> nn.Module:
-        """Let every parameter require gradients."""
-        for parameter in model.parameters():
-            parameter.requires_grad_(True)
-        return model
-
-    def merge(self, model: nn.Module, setting: Setting) -> nn.Module:
-        """The trained model is its own merged form."""
-        return model
+        share(keep=self.keep)
 
 
 @dataclass(kw_only=True)
@@ -90,8 +78,7 @@ class ChildTuningD(ChildTuning):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.max_grad_norm <= 0:
-            raise UserError(f"method.max_grad_norm={self.max_grad_norm} must be greater than 0")
+        above_zero(max_grad_norm=self.max_grad_norm)
 
     def apply(self, model: nn.Module, setting: Setting) -> nn.Module:
         """Let every parameter require gradients, and mark the candidates with masks that let everything pass."""

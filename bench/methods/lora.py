@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import peft
 
-from bench.errors import UserError
 from bench.methods.base import Setting
 from bench.methods.peft_library import PeftMethod, by_family
+from bench.methods.ranges import at_least_one, below_one, within_hidden_size
 
 
 @dataclass(kw_only=True)
@@ -36,15 +36,13 @@ class Lora(PeftMethod):
     def __post_init__(self) -> None:
         super().__post_init__()
         for rank in self.r.values() if isinstance(self.r, dict) else (self.r,):
-            if rank < 1:
-                raise UserError(f"method.r={rank} must be 1 or more")
+            at_least_one(r=rank)
+        below_one(dropout=self.dropout)
 
     def check(self, setting: Setting) -> None:
         """A rank above the hidden size is no longer low."""
         super().check(setting)
-        rank = self.rank(setting)
-        if rank > setting.structure.hidden_size:
-            raise UserError(f"method.r={rank} exceeds the hidden size {setting.structure.hidden_size}")
+        within_hidden_size(setting, r=self.rank(setting))
 
     def rank(self, setting: Setting) -> int:
         """The rank for this model's family."""

@@ -15,6 +15,7 @@ from torch import nn
 from bench.cell import Family
 from bench.errors import UnsupportedError, UserError
 from bench.methods.base import Layer, Method, Setting
+from bench.methods.ranges import at_least_one
 from bench.models.head import train_head
 from bench.models.quantisation import dequantise, forget_quantisation, is_quantised
 
@@ -72,8 +73,7 @@ class PromptLearning(PeftMethod):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.num_virtual_tokens < 1:
-            raise UserError(f"method.num_virtual_tokens={self.num_virtual_tokens} must be 1 or more")
+        at_least_one(num_virtual_tokens=self.num_virtual_tokens)
 
     def check(self, setting: Setting) -> None:
         """Virtual tokens take up positions, where positions are absolute."""

@@ -14,6 +14,7 @@ from bench.errors import UserError
 from bench.methods.base import Layer, Method, Setting
 from bench.methods.folding import Foldable
 from bench.methods.prefixed_attention import CHILD, use_prefixed_attention
+from bench.methods.ranges import at_least_one
 from bench.methods.trainable import freeze
 from bench.models.structure import Attention, Structure
 
@@ -74,10 +75,8 @@ class NetworkPrefix(Foldable):
 
 
 @dataclass(kw_only=True)
-class Prefix(Method):
-    """softmax(q [P_k; K]ᵀ) [P_v; V] in every attention, with P = Linear(tanh(Linear(E))) trained.
-
-    One network for each kind of attention (of an encoder, of a decoder, between the two), as in the authors' code.
+class ThroughNetwork(Method):
+    """What prefixes that come from a network have in common.
 
     Attributes:
         length: virtual tokens.
@@ -90,20 +89,31 @@ class Prefix(Method):
     identity_at_start = False
     why_not_identity = "every token attends to the prefix from the start"
     layer = Layer.activations
-    formula = "softmax(q [P_k; K]ᵀ) [P_v; V], P = W₂ tanh(W₁ E)"
     where = "the keys and values of every attention"
-    trains = "E, W₁ and W₂, which give way to P"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for key in ("length", "inner"):
-            if getattr(self, key) < 1:
-                raise UserError(f"method.{key}={getattr(self, key)} must be 1 or more")
+        at_least_one(length=self.length, inner=self.inner)
 
     def check(self, setting: Setting) -> None:
         """A prefix longer than any input is a slip of the pen."""
         super().check(setting)
         check_length(self.length, setting)
+
+    def why_not_mergeable(self) -> str:
+        """The reason, for the error message."""
+        return "keys and values of no token are not weights of a layer"
+
+
+@dataclass(kw_only=True)
+class Prefix(ThroughNetwork):
+    """softmax(q [P_k; K]ᵀ) [P_v; V] in every attention, with P = Linear(tanh(Linear(E))) trained.
+
+    One network for each kind of attention (of an encoder, of a decoder, between the two), as in the authors' code.
+    """
+
+    formula = "softmax(q [P_k; K]ᵀ) [P_v; V], P = W₂ tanh(W₁ E)"
+    trains = "E, W₁ and W₂, which give way to P"
 
     def apply(self, model: nn.Module, setting: Setting) -> nn.Module:
         """Freeze the base, give every attention its columns of the network, and train the networks."""
@@ -117,10 +127,6 @@ class Prefix(Method):
             for index, attention in enumerate(attentions):
                 model.get_submodule(attention.core).add_module(CHILD, NetworkPrefix(network, index, width))
         return model
-
-    def why_not_mergeable(self) -> str:
-        """The reason, for the error message."""
-        return "keys and values of no token are not weights of a layer"
 
 
 def kinds(structure: Structure) -> list[list[Attention]]:

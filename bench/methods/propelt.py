@@ -11,6 +11,7 @@ from torch import nn
 from bench.errors import UserError
 from bench.methods.base import Layer, Method, ParameterGroup
 from bench.methods.mask_scores import MaskScores, dropped
+from bench.methods.ranges import above_zero, share
 from bench.methods.trainable import trainable_parameters
 
 
@@ -31,10 +32,8 @@ class Propelt(Method):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 < self.keep <= 1:
-            raise UserError(f"method.keep={self.keep} must be above 0 and at most 1")
-        if self.mask_learning_rate <= 0:
-            raise UserError(f"method.mask_learning_rate={self.mask_learning_rate} must be greater than 0")
+        share(keep=self.keep)
+        above_zero(mask_learning_rate=self.mask_learning_rate)
 
     def parameter_groups(self, model: nn.Module) -> list[ParameterGroup]:
         """The mask scores at their own learning rate, the rest at the cell's."""

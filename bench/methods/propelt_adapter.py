@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bench.errors import UserError
 from bench.methods.base import Setting
 from bench.methods.bottleneck import INITIAL_STD, PfeifferAdapter
 from bench.methods.mask_scores import MaskScores
 from bench.methods.propelt import Propelt
+from bench.methods.ranges import at_least_one, within_hidden_size
 from bench.methods.trainable import freeze
 
 
@@ -45,16 +45,12 @@ class PropeltAdapter(Propelt):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.reduction < 1:
-            raise UserError(f"method.reduction={self.reduction} must be 1 or more")
+        at_least_one(reduction=self.reduction)
 
     def check(self, setting: Setting) -> None:
         """The bottleneck has at least one unit."""
         super().check(setting)
-        if self.reduction > setting.structure.hidden_size:
-            raise UserError(
-                f"method.reduction={self.reduction} exceeds the hidden size {setting.structure.hidden_size}"
-            )
+        within_hidden_size(setting, reduction=self.reduction)
 
     def apply(self, model: nn.Module, setting: Setting) -> nn.Module:
         """Freeze the base; one prototype, and in every block an adapter with masks of its own."""

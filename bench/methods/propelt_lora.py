@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bench.errors import UserError
 from bench.methods.base import Setting
 from bench.methods.mask_scores import MaskScores
 from bench.methods.peft_library import by_family
 from bench.methods.propelt import Propelt
+from bench.methods.ranges import at_least_one, within_hidden_size
 from bench.methods.trainable import freeze
 
 
@@ -54,14 +54,12 @@ class PropeltLora(Propelt):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.r < 1:
-            raise UserError(f"method.r={self.r} must be 1 or more")
+        at_least_one(r=self.r)
 
     def check(self, setting: Setting) -> None:
         """A rank above the hidden size is no longer low."""
         super().check(setting)
-        if self.r > setting.structure.hidden_size:
-            raise UserError(f"method.r={self.r} exceeds the hidden size {setting.structure.hidden_size}")
+        within_hidden_size(setting, r=self.r)
 
     def apply(self, model: nn.Module, setting: Setting) -> nn.Module:
         """Freeze the base; one prototype per site, and masks for every layer."""

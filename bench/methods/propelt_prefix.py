@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from bench.errors import UserError
 from bench.methods.base import Setting
 from bench.methods.folding import Foldable
 from bench.methods.mask_scores import MaskScores
-from bench.methods.prefix import PrefixNetwork, check_length, key_width, kinds
+from bench.methods.prefix import PrefixNetwork, ThroughNetwork, key_width, kinds
 from bench.methods.prefixed_attention import CHILD, use_prefixed_attention
 from bench.methods.propelt import Propelt
 from bench.methods.trainable import freeze
@@ -65,32 +64,10 @@ class MaskedPrefix(nn.Module):
 
 
 @dataclass(kw_only=True)
-class PropeltPrefix(Propelt):
-    """One prefix for all layers, from one network; a mask per layer on its output.
+class PropeltPrefix(ThroughNetwork, Propelt):
+    """One prefix for all layers, from one network; a mask per layer on its output."""
 
-    Attributes:
-        length: virtual tokens.
-        inner: width of the network's inner layer.
-    """
-
-    length: int
-    inner: int
-
-    identity_at_start = False
-    why_not_identity = "every token attends to the prefix from the start"
     formula = "softmax(q [(M∘P)_k; K]ᵀ) [(M∘P)_v; V], P = W₂ tanh(W₁ E)"
-    where = "the keys and values of every attention"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for key in ("length", "inner"):
-            if getattr(self, key) < 1:
-                raise UserError(f"method.{key}={getattr(self, key)} must be 1 or more")
-
-    def check(self, setting: Setting) -> None:
-        """A prefix longer than any input is a slip of the pen."""
-        super().check(setting)
-        check_length(self.length, setting)
 
     def apply(self, model: nn.Module, setting: Setting) -> nn.Module:
         """Freeze the base; one prototype for each kind of attention, as in the authors' code, and masks per layer."""
@@ -107,7 +84,3 @@ class PropeltPrefix(Propelt):
                 mask = self.new_mask((self.length, outputs), fan_in, device)
                 model.get_submodule(attention.core).add_module(CHILD, MaskedPrefix(prototype, mask))
         return model
-
-    def why_not_mergeable(self) -> str:
-        """The reason, for the error message."""
-        return "keys and values of no token are not weights of a layer"

@@ -12,7 +12,7 @@ def adapted(family, **settings):
     return Adapted(settings_of("peft/any") | {"settings": settings}, family)
 
 
-@pytest.mark.parametrize("family", ["encoder", "decoder"])
+@pytest.mark.parametrize("family", ["encoder", "encoder_decoder", "decoder"])
 @pytest.mark.parametrize("kind", sorted(TYPES))
 def test_a_working_step_or_the_librarys_reason(kind, family):
     try:
