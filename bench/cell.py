@@ -177,6 +177,7 @@ class CellConfig:
     device: str = "auto"  # auto | cpu | cuda
     save_trained: bool = True  # keep what was trained beside the record
     threads: int | None = None  # CPU threads of torch; null: torch's own choice
+    on_oom: str = "record"  # record | shrink: too little memory for a step ends the cell, or halves its micro-batches
     checkpoint_seconds: float | None = None  # between two checkpoints; null: so that they take under 1 % of the time
     force: bool = False  # run although a finished record is there
 

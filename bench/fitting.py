@@ -8,6 +8,7 @@ from accelerate.utils import set_seed
 from torch import nn
 
 from bench.evaluation.scores import Best
+from bench.memory_limits import shrunk_training
 from bench.metering.time import StepClock, percentiles
 from bench.methods.base import Method
 from bench.models.head import head_parameters
@@ -35,13 +36,16 @@ def fit(run: Run, model: nn.Module, method: Method, prepared: Prepared, *, best:
     Raises:
         TrainingDivergedError: the loss is not finite.
     """
-    cell, training, setting, accelerator = run.cell, run.training, prepared.setting, run.accelerator
+    cell, setting, accelerator = run.cell, prepared.setting, run.accelerator
     set_seed(cell.seed)
+    checkpoints = Checkpoints(run.folder, cell.config_hash, cell.config["checkpoint_seconds"])
+    saved = checkpoints.latest()
+    if saved is not None and len(saved.plain["shrunk"]) > len(run.record.environment["shrunk"]):
+        run.record.environment["shrunk"] = saved.plain["shrunk"]
+    training = shrunk_training(cell, run.record.environment["shrunk"])
     on_gpu = run.device.type == "cuda"
     steps = partial(batches_of, prepared.data.train, prepared.padding, training, cell.seed, pin=on_gpu)
     epoch = math.ceil(len(prepared.data.train) / training.batch_size)
-    checkpoints = Checkpoints(run.folder, cell.config_hash, cell.config["checkpoint_seconds"])
-    saved = checkpoints.latest()
     if saved is None:
         method.prepare(model, lambda: gradients_of(model, islice(steps(), epoch), accelerator))
     else:

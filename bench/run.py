@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 
-from bench.cell import Cell, TrainingConfig
+from bench.cell import Cell
 from bench.metering.phases import PhaseMeter
 from bench.records.schema import Record
 
@@ -24,7 +24,6 @@ class Run:
 
     Attributes:
         cell: what is run.
-        training: how; the cell's, save for what lack of memory has changed.
         folder: where its files go.
         accelerator: the device and its precision.
         meter: takes time and memory of the phases.
@@ -34,7 +33,6 @@ class Run:
     """
 
     cell: Cell
-    training: TrainingConfig
     folder: Path
     accelerator: Accelerator
     meter: PhaseMeter

@@ -2,6 +2,7 @@
 
 import time
 import traceback
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from bench.compose import build
 from bench.errors import UnsupportedError, UserError
 from bench.evaluation.scores import Best, evaluate_splits
 from bench.fitting import fit
+from bench.memory_limits import is_out_of_memory, release_memory, shrink
 from bench.metering.environment import environment
 from bench.metering.phases import PhaseMeter
 from bench.methods.base import Method
@@ -41,17 +43,41 @@ def run_cell(cell: Cell, report: Report = silent) -> tuple[Record, Path]:
     Raises:
         UserError: a mistake in the configuration, found before any training; no record is written.
     """
+    if cell.config["on_oom"] not in ("record", "shrink"):
+        raise UserError(f"on_oom={cell.config['on_oom']} must be record or shrink")
     folder = folder_of(cell.config["results_dir"], cell)
     make_folder(folder)
+    record = attempt(cell, folder, report)
+    while (shrunk := shrink(record)) is not None:
+        release_memory()
+        record = attempt(cell, folder, report, shrunk)
+    path = write_record(record, folder)
+    if record.status == Status.done:
+        remove_checkpoints(folder)
+    return record, path
+
+
+def attempt(cell: Cell, folder: Path, report: Report, shrunk: Sequence[dict[str, int]] = ()) -> Record:
+    """Run a cell once in this process, and return its record, however it ends.
+
+    Args:
+        cell: what to run.
+        folder: for what is written beside the record.
+        report: told about the progress.
+        shrunk: the micro-batches that earlier attempts were too large for, see `bench.memory_limits`.
+
+    Raises:
+        UserError: a mistake in the configuration, found before any training.
+    """
     if cell.config["threads"] is not None:
         torch.set_num_threads(cell.config["threads"])
     accelerator = _accelerator(cell)
     meter = PhaseMeter(accelerator.device)
     begin, started = time.perf_counter(), datetime.now(UTC)
     record = Record(CellIdentity.of(cell), Status.failed, environment(accelerator.device))
+    record.environment["shrunk"] = list(shrunk)
     run = Run(
-        cell=cell, training=cell.training, folder=folder, accelerator=accelerator, meter=meter, record=record,
-        report=report, begin=begin,
+        cell=cell, folder=folder, accelerator=accelerator, meter=meter, record=record, report=report, begin=begin
     )  # fmt: skip
     try:
         _live(run)
@@ -60,24 +86,20 @@ def run_cell(cell: Cell, report: Report = silent) -> tuple[Record, Path]:
         record.status, record.error = Status.unsupported, _failure(error, meter)
     except UserError:
         raise
-    except torch.OutOfMemoryError as error:
-        record.status, record.error = Status.out_of_memory, _failure(error, meter)
     except Exception as error:  # whatever it is, the record tells it, and the other cells of a sweep go on
+        record.status = Status.out_of_memory if is_out_of_memory(error) else Status.failed
         record.error = _failure(error, meter)
     record.memory = meter.memory()
     record.time.load, record.time.prepare_data = meter.seconds.get("load"), meter.seconds.get("prepare_data")
     record.time.evaluate = meter.seconds.get("evaluate")
     record.time.total = (record.time.total or 0.0) + time.perf_counter() - begin  # with what was resumed
     record.environment["start"], record.environment["end"] = started.isoformat(), datetime.now(UTC).isoformat()
-    path = write_record(record, folder)
-    if record.status == Status.done:
-        remove_checkpoints(folder)
-    return record, path
+    return record
 
 
 def _live(run: Run) -> None:
     """Prepare, load and adapt, train, evaluate; fill in the record on the way."""
-    cell, training, record, meter, report = run.cell, run.training, run.record, run.meter, run.report
+    cell, record, meter, report = run.cell, run.record, run.meter, run.report
     task, method = build(cell.config["task"], Task), build(cell.config["method"], Method)
     report("load", 0, 1, None)
     prepared = prepare(cell, task, method, meter, run.device)
@@ -90,7 +112,7 @@ def _live(run: Run) -> None:
         model, record.parameters = load_adapted(cell, method, prepared)
         model = run.accelerator.prepare_model(model)
     assert isinstance(model, nn.Module)
-    best = Best(method, keep=training.keep_best)
+    best = Best(method, keep=cell.training.keep_best)
 
     def evaluate(step: int) -> None:
         if inference is not None:

@@ -84,6 +84,16 @@ def test_out_of_memory_is_a_status_of_its_own(compose, monkeypatch):
     assert record.status == Status.out_of_memory
 
 
+def test_a_loss_that_is_not_a_number_fails_the_cell_at_its_step(compose):
+    record, _ = run_cell(cell_of(compose, "encoder", "training.learning_rate=1e30", "training.max_grad_norm=null"))
+    assert record.status == Status.failed
+    assert record.error.type == "TrainingDivergedError"
+    assert record.error.message in {
+        f"the loss became {value} at step {step}" for value in ("nan", "inf") for step in (2, 3)
+    }
+    assert record.metrics.values == {}
+
+
 def test_a_mistake_found_before_training_writes_no_record(compose, tmp_path):
     with pytest.raises(UserError, match="exceed"):
         run_cell(cell_of(compose, "encoder", "method=prompt_tuning", "training.max_length=190"))

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -29,11 +30,18 @@ def write_trained(folder: Path, state: dict[str, Tensor], keep: bool) -> int:
 
     Returns:
         The file's size in bytes; without a file, that of its tensors.
+
+    Raises:
+        OSError: it cannot be written; nothing is left of it.
     """
     tensors = {name: tensor.detach().to("cpu").contiguous() for name, tensor in state.items()}
     if not keep:
         return sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
     folder.mkdir(parents=True, exist_ok=True)
     scratch = folder / f".{TRAINED}"
-    save_file(tensors, scratch)
+    try:
+        save_file(tensors, scratch)
+    except SafetensorError as error:
+        scratch.unlink(missing_ok=True)
+        raise OSError(f"cannot write {folder / TRAINED}: {error}") from error
     return scratch.replace(folder / TRAINED).stat().st_size

@@ -6,7 +6,6 @@
 import json
 import math
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,17 +45,23 @@ def write_record(record: Record, folder: Path) -> Path:
 
     Returns:
         The path of the file written.
+
+    Raises:
+        UserError: it cannot be written (a full disk, say); what was there is as it was.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / FILE
-    if path.exists():
-        spare = folder / f"attempt-{1 + sum(1 for _ in folder.glob('attempt-*.json'))}.json"
-        if is_done(folder) and record.status != Status.done:
-            path = spare
-        else:
-            shutil.copyfile(path, spare)  # a copy, so that there is a record at every moment
     text = json.dumps(_finite(record.to_dict()), indent=1, ensure_ascii=False, allow_nan=False)
-    write_atomically(path, text.encode())
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            spare = folder / f"attempt-{1 + sum(1 for _ in folder.glob('attempt-*.json'))}.json"
+            if is_done(folder) and record.status != Status.done:
+                path = spare
+            else:
+                write_atomically(spare, path.read_bytes())  # a copy, so that there is a record at every moment
+        write_atomically(path, text.encode())
+    except OSError as error:
+        raise UserError(f"cannot write the record {path}: {error.strerror}") from error
     return path
 
 

@@ -61,6 +61,7 @@ class TrainingState:
             "curve": metrics.curve, "notes": metrics.notes,
             "seconds": dict(self.run.meter.seconds), "total": self._earlier + time.perf_counter() - self.run.begin,
             "peaks": {name: asdict(peak) for name, peak in self.run.meter.peaks.items()},
+            "shrunk": self.run.record.environment["shrunk"],
             "resumed": self.run.record.environment.get("resumed", []),
         }  # fmt: skip
         return Content(step, tensors, plain)

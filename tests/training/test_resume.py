@@ -45,7 +45,7 @@ class Fitted:
         )
         self.model, self.method = adapted.model, adapted.method
         accelerator = Accelerator(cpu=True)
-        self.record = Record(CellIdentity.of(cell), Status.failed, {}, metrics=Metrics("accuracy"))
+        self.record = Record(CellIdentity.of(cell), Status.failed, {"shrunk": []}, metrics=Metrics("accuracy"))
         self.folder, self.seen = folder, []
         folder.mkdir(exist_ok=True)
         settings = {
@@ -53,8 +53,8 @@ class Fitted:
             "weight_decay": 0.1, "warmup": 0.2, "keep_best": True,
         }  # fmt: skip
         run = Run(
-            cell=cell, training=replace(cell.training, **(settings | training)), folder=folder, report=silent,
-            accelerator=accelerator, meter=PhaseMeter(accelerator.device), record=self.record,
+            cell=with_training(cell, settings | training), folder=folder, report=silent, accelerator=accelerator,
+            meter=PhaseMeter(accelerator.device), record=self.record,
             begin=time.perf_counter(),
         )  # fmt: skip
         prepared = Prepared(None, TaskData(examples(family), {}), Padding(0), None, adapted.setting)
@@ -72,6 +72,10 @@ class Fitted:
 
     def bits(self):
         return {name: p.detach().clone() for name, p in self.model.named_parameters() if p.requires_grad}
+
+
+def with_training(cell, settings):
+    return replace(cell, config=cell.config | {"training": cell.config["training"] | settings})
 
 
 def examples(family, count=18):
@@ -157,7 +161,7 @@ def test_without_a_usable_checkpoint_it_starts_anew(cell_for, tmp_path):
 def test_a_checkpoint_of_other_settings_is_not_resumed(cell_for, tmp_path):
     with pytest.raises(Killed):
         Fitted(cell_for("lora"), tmp_path / "cell", "lora", "encoder", killed_at=KILLED_AT)
-    other = Fitted(cell_for("lora", "training.learning_rate=1"), tmp_path / "cell", "lora", "encoder")
+    other = Fitted(cell_for("lora", "seed=1"), tmp_path / "cell", "lora", "encoder")
     assert other.seen == list(range(1, STEPS + 1))
     assert "other settings" in other.record.environment["checkpoint_notes"][0]
 
