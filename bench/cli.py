@@ -35,9 +35,11 @@ again; force=true does. With -m, several values of a key (seed=0,1,2) make sever
     "sweep": """\
 bench sweep experiment=NAME[,NAME …] [key=value …] [--config-dir FOLDER]
 
-Runs every cell of the experiments that has no finished record yet, several at a time (workers=N), by any Hydra
-launcher (hydra/launcher=local). model=, task= and method= pick from the grid; any other key overrides all cells.
-dry_run=true names the cells only; force=true runs finished ones too. Exit code 1 if a cell failed.
+Runs every cell of the experiments that has no finished record yet, longest first, several at a time (workers=N), by
+any Hydra launcher (hydra/launcher=local). model=, task= and method= pick from the grid; any other key overrides all
+cells. dry_run=true names the cells only; only=failed,out_of_memory runs those that ended so; force=true runs finished
+ones too; timeout=SECONDS ends a cell that takes longer. Several sweeps may share a results folder: each cell is run by
+one of them. Exit code 1 if a cell failed, 130 after Ctrl-C; the same command goes on.
 
   bench sweep experiment=miniature/glue method=lora,ia3 workers=2
 """,
@@ -89,7 +91,12 @@ Says what this machine can run: processor, memory, GPU, libraries, access to the
 }
 
 # What `bench sweep` takes for itself, and where Hydra's configuration has it.
-SWEEP_OPTIONS = {"dry_run": "hydra.sweeper.dry_run", "workers": "hydra.launcher.workers"}
+SWEEP_OPTIONS = {
+    "dry_run": "hydra.sweeper.dry_run",
+    "only": "hydra.sweeper.only",
+    "workers": "hydra.launcher.workers",
+    "timeout": "hydra.launcher.timeout",
+}
 
 
 def main() -> None:
@@ -265,6 +272,8 @@ def doctor(arguments: Sequence[str]) -> int:
 
 def _sweep_option(override: str) -> str:
     key, separator, value = override.partition("=")
+    if key == "only":
+        value = f"[{value.strip('[]')}]"  # not several sweeps, but one list
     return f"{SWEEP_OPTIONS.get(key, key)}{separator}{value}"
 
 

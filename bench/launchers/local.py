@@ -5,13 +5,9 @@ fork server that has already imported the heavy libraries, so that starting one 
 """
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from multiprocessing import connection, forkserver, get_context
-from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerContext, ForkServerProcess
-from pathlib import Path
+import time
+from collections import deque
+from collections.abc import Sequence
 
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
@@ -19,39 +15,37 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from bench.cell import Cell
-from bench.compose import ELSEWHERE, cell_of
-from bench.launchers.worker import Assignment, work
+from bench.compose import cell_of
+from bench.cost import Costs
+from bench.errors import UserError
+from bench.launchers.log import LOG
+from bench.launchers.pool import Pool, Worker, visible_gpus
 from bench.progress import CellProgress
-from bench.records.crash import crash_record
+from bench.records.claims import current_claim
+from bench.records.crash import crash_record, late_record
 from bench.records.schema import Record
-from bench.records.store import folder_of, stamp_of, write_record
+from bench.records.store import FILE, folder_of, read_record, stamp_of, write_record
 
-LOG = "log.txt"  # what the worker printed, in the cell's folder
-STOP_SECONDS = 5  # a worker that does not end within these is killed
-
-
-@dataclass
-class Worker:
-    """A running cell: its process, the pipe it reports through, and the GPU it was given."""
-
-    cell: Cell
-    process: ForkServerProcess
-    pipe: Connection
-    slot: int
-    record: Record | None = None
-    elsewhere: str | None = None  # who else runs the cell
+LOOK_SECONDS = 2.0  # between two looks at cells that another sweep runs
 
 
 class LocalLauncher(Launcher):
-    """Hydra's launcher interface on top of `run_cells`."""
+    """Hydra's launcher interface on top of `Sweep`."""
 
-    def __init__(self, workers: int | None) -> None:
+    def __init__(self, workers: int | None, timeout: float | None = None) -> None:
         """Create the launcher.
 
         Args:
             workers: cells at a time; None: one per visible GPU, else one per CPU core.
+            timeout: seconds that a cell may take; None: any.
+
+        Raises:
+            UserError: a number that is not above zero.
         """
-        self._workers = workers
+        for name, value in (("workers", workers), ("timeout", timeout)):
+            if value is not None and value <= 0:
+                raise UserError(f"{name}={value} must be greater than 0")
+        self._workers, self._timeout = workers, timeout
         self._context: HydraContext | None = None
         self._config: DictConfig | None = None
 
@@ -64,124 +58,125 @@ class LocalLauncher(Launcher):
         assert self._context is not None
         assert self._config is not None
         loader, config = self._context.config_loader, self._config
-        cells = [cell_of(loader.load_sweep_config(config, list(overrides))) for overrides in job_overrides]
-        records = run_cells(cells, self._workers)
-        return [
-            JobReturn(overrides=overrides, status=JobStatus.COMPLETED, _return_value=_status(record))
-            for overrides, record in zip(job_overrides, records, strict=True)
-        ]
+        return self.launch_cells(
+            [cell_of(loader.load_sweep_config(config, list(overrides))) for overrides in job_overrides], Costs()
+        )
+
+    def launch_cells(self, cells: Sequence[Cell], costs: Costs) -> Sequence[JobReturn]:
+        """Run the cells in this order; every one ends in a record."""
+        records = run_cells(cells, self._workers, self._timeout, costs)
+        return [JobReturn(status=JobStatus.COMPLETED, _return_value=record.status.value) for record in records]
 
 
-def _status(record: Record | None) -> str:
-    return ELSEWHERE if record is None else record.status.value
+def run_cells(
+    cells: Sequence[Cell], workers: int | None = None, timeout: float | None = None, costs: Costs | None = None
+) -> list[Record]:
+    """Run cells, `workers` at a time, and return their records in the same order.
 
-
-def run_cells(cells: Sequence[Cell], workers: int | None) -> list[Record | None]:
-    """Run cells, `workers` at a time, and return their records in the same order; None for one that runs elsewhere."""
+    Cells that another sweep runs come last: they are waited for, and run here if the other dies.
+    """
     gpus = visible_gpus()
-    count = min(len(cells), workers or len(gpus) or os.cpu_count() or 1)
-    threads = max(1, (os.cpu_count() or 1) // count)
-    context = get_context("forkserver")
-    # With a GPU, peft stays out: it imports bitsandbytes, which looks for its GPU once, when it is imported.
-    context.set_forkserver_preload(["bench.launchers.preload"] if gpus else ["bench.launchers.preload", "peft"])
-    pending = list(reversed(cells))
-    running: list[Worker] = []
-    records: dict[str, Record | None] = {}
-    planned = {cell.id: stamp_of(folder_of(cell.config["results_dir"], cell)) for cell in cells}
-    with CellProgress(len(cells)) as progress, _preloading_without_gpus():
+    size = min(len(cells), workers or len(gpus) or os.cpu_count() or 1)
+    pool = Pool(size, gpus)
+    with CellProgress(len(cells), costs=costs, workers=size) as progress:
+        sweep = Sweep(cells, pool, progress, timeout)
         try:
-            while pending or running:
-                free = sorted(set(range(count)) - {worker.slot for worker in running})
-                while pending and free:
-                    slot = free.pop(0)
-                    gpu = gpus[slot % len(gpus)] if gpus else None
-                    cell = pending.pop()
-                    log = folder_of(cell.config["results_dir"], cell) / LOG
-                    running.append(_start(context, Assignment(cell, planned[cell.id], log, gpu, threads), slot))
-                _listen(running, progress)
-                for worker in [worker for worker in running if not worker.process.is_alive()]:
-                    running.remove(worker)
-                    records[worker.cell.id] = record = _record_of(worker)
-                    if record is not None:
-                        progress.finish(worker.cell.id, record)
-                    else:
-                        progress.say(f"{worker.elsewhere}")
+            sweep.run()
         finally:
-            _stop(running)
-    return [records[cell.id] for cell in cells]
+            pool.stop(pool.running)
+        progress.summarise()
+    return [sweep.records[cell.id] for cell in cells]
 
 
-def visible_gpus() -> list[str]:
-    """The GPUs that a worker may be given, as CUDA_VISIBLE_DEVICES names them; found without starting CUDA."""
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if chosen is not None:
-        return [name for name in chosen.split(",") if name.strip() not in ("", "-1")]
-    return [str(index) for index, _ in enumerate(sorted(Path("/proc/driver/nvidia/gpus").glob("*")))]
+class Sweep:
+    """The cells of one sweep: waiting, running here, running elsewhere, or with a record."""
 
+    def __init__(self, cells: Sequence[Cell], pool: Pool, progress: CellProgress, timeout: float | None) -> None:
+        self.records: dict[str, Record] = {}
+        self._waiting, self._elsewhere = deque(cells), list[Cell]()
+        self._folders = {cell.id: folder_of(cell.config["results_dir"], cell) for cell in cells}
+        self._planned = {cell.id: stamp_of(self._folders[cell.id]) for cell in cells}
+        self._pool, self._progress, self._timeout = pool, progress, timeout
+        self._looked = 0.0  # when, by the monotonic clock
+        for cell in cells:
+            progress.expect(cell)
 
-@contextmanager
-def _preloading_without_gpus() -> Iterator[None]:
-    """Within the block, let the fork server see no GPU: a process that started CUDA cannot be forked."""
-    hidden = {"CUDA_VISIBLE_DEVICES": "", "PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
-    before = {key: os.environ.get(key) for key in hidden}
-    os.environ.update(hidden)
-    try:
-        forkserver.ensure_running()
-    finally:
-        for key, value in before.items():
-            if value is None:
-                del os.environ[key]
-            else:
-                os.environ[key] = value
-    yield
+    def run(self) -> None:
+        """Run until every cell has a record."""
+        while self._waiting or self._pool.running or self._elsewhere:
+            while self._waiting and not self._pool.is_full:
+                self._start(self._waiting.popleft())
+            if self._pool.running or self._elsewhere:
+                self._pool.wait(self._patience())
+            for worker in self._pool.running:
+                for progress in worker.hear():
+                    self._progress.update(worker.cell.id, *progress)
+            self._end_late_ones()
+            for worker in self._pool.take_ended():
+                self._take(worker)
+            self._look_elsewhere()
 
+    def _start(self, cell: Cell) -> None:
+        if not self._settled_elsewhere(cell):
+            folder = self._folders[cell.id]
+            self._pool.start(cell, self._planned[cell.id], folder / LOG)
 
-def _start(context: ForkServerContext, given: Assignment, slot: int) -> Worker:
-    """Start a fresh process for a cell."""
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=work, args=(given, theirs), name=given.cell.id, daemon=True)
-    process.start()
-    theirs.close()
-    return Worker(given.cell, process, ours, slot)
+    def _patience(self) -> float | None:
+        """Seconds until something has to be looked at although no worker says anything."""
+        left = [LOOK_SECONDS] if self._elsewhere else []
+        if self._timeout is not None:
+            left += [max(0.0, self._timeout - worker.seconds) for worker in self._pool.running]
+        return min(left, default=None)
 
+    def _end_late_ones(self) -> None:
+        late = [worker for worker in self._pool.running if worker.seconds >= (self._timeout or float("inf"))]
+        self._pool.stop(late)
+        for worker in late:
+            for _ in worker.hear():  # its last words
+                pass
+            if worker.answer is None:  # else it was done just in time
+                worker.answer = late_record(worker.cell, self._timeout or 0.0)
+                self._write(worker.answer, worker.cell)
 
-def _listen(running: list[Worker], progress: CellProgress) -> None:
-    """Wait until a worker says something or ends, and take note of it."""
-    pipes = {worker.pipe: worker for worker in running if not worker.pipe.closed}
-    ready = connection.wait([*pipes, *(worker.process.sentinel for worker in running)])
-    for pipe, worker in pipes.items():
-        if pipe not in ready:
-            continue
+    def _take(self, worker: Worker) -> None:
+        """Take what a worker has left: its record, word of another sweep, or nothing, if it died."""
+        cell, answer = worker.cell, worker.answer
+        if isinstance(answer, str):
+            self._progress.postpone(cell.id, answer)
+            self._elsewhere.append(cell)
+            return
+        if answer is None:
+            answer = crash_record(cell, worker.process.exitcode)
+            self._write(answer, cell)
+        self._finish(cell, answer)
+
+    def _look_elsewhere(self) -> None:
+        """Cells that another sweep has finished have their record; those whose other sweep died come next."""
+        if time.monotonic() - self._looked < LOOK_SECONDS:
+            return
+        self._looked = time.monotonic()
+        for cell in list(self._elsewhere):
+            claim = current_claim(self._folders[cell.id])
+            if self._settled_elsewhere(cell):
+                self._elsewhere.remove(cell)
+            elif claim is None or claim.is_free:
+                self._elsewhere.remove(cell)
+                self._waiting.appendleft(cell)
+
+    def _settled_elsewhere(self, cell: Cell) -> bool:
+        """Take the record that another sweep has written since this one began, if there is one."""
+        folder = self._folders[cell.id]
+        if stamp_of(folder) in (self._planned[cell.id], ""):
+            return False
+        self._finish(cell, read_record(folder / FILE))
+        return True
+
+    def _write(self, record: Record, cell: Cell) -> None:
         try:
-            message = pipe.recv()
-        except EOFError:
-            pipe.close()
-            worker.process.join()
-            continue
-        if isinstance(message, Record):
-            worker.record = message
-        elif isinstance(message, str):
-            worker.elsewhere = message
-        else:
-            progress.update(worker.cell.id, *message)
+            write_record(record, self._folders[cell.id])
+        except OSError as error:
+            self._progress.say(f"cannot write the record of {cell.id}: {error.strerror}")
 
-
-def _record_of(worker: Worker) -> Record | None:
-    """The record that a worker has written, or one that tells of its crash; None if the cell runs elsewhere."""
-    worker.pipe.close()
-    if worker.record is not None or worker.elsewhere is not None:
-        return worker.record
-    record = crash_record(worker.cell, worker.process.exitcode)
-    write_record(record, folder_of(worker.cell.config["results_dir"], worker.cell))
-    return record
-
-
-def _stop(running: list[Worker]) -> None:
-    """End what still runs: politely, then not."""
-    for worker in running:
-        worker.process.terminate()
-    for worker in running:
-        worker.process.join(STOP_SECONDS)
-        if worker.process.is_alive():
-            worker.process.kill()
-            worker.process.join()
+    def _finish(self, cell: Cell, record: Record) -> None:
+        self.records[cell.id] = record
+        self._progress.finish(cell.id, record, self._folders[cell.id] / LOG)

@@ -1,6 +1,8 @@
 """The inside of a worker process: run one cell, report to the parent, and never outlive it."""
 
+import faulthandler
 import os
+import signal
 import sys
 import threading
 from dataclasses import dataclass
@@ -9,6 +11,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from bench.cell import Cell
+from bench.launchers.log import print_to
+from bench.metering.sharing import share
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,7 @@ class Assignment:
         log: a file for whatever is printed.
         gpu: the device to use, as CUDA_VISIBLE_DEVICES names it; None: no GPU.
         threads: CPU threads.
+        sharing: how many cells run on this GPU at a time, or on this machine where there is none.
     """
 
     cell: Cell
@@ -28,6 +33,7 @@ class Assignment:
     log: Path
     gpu: str | None
     threads: int
+    sharing: int = 1
 
 
 def work(given: Assignment, pipe: Connection) -> None:
@@ -35,12 +41,16 @@ def work(given: Assignment, pipe: Connection) -> None:
 
     What is sent: progress as (phase, step, steps in all, loss), and at last the record, or a line on who else runs it.
     """
+    os.setpgid(0, 0)  # a group of its own: Ctrl-C is the parent's affair, and processes of this one end with it
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _print_to(given.log)
+    print_to(given.log)
+    faulthandler.enable()  # a crash, and being ended after the time-out, leave the line of code in the log
+    faulthandler.register(signal.SIGTERM, chain=True)
     if given.gpu is None:
         os.environ.pop("CUDA_VISIBLE_DEVICES", None)
     else:
         os.environ["CUDA_VISIBLE_DEVICES"] = given.gpu
+    share(given.sharing)
 
     import torch
 
@@ -49,23 +59,18 @@ def work(given: Assignment, pipe: Connection) -> None:
 
     torch.set_num_threads(given.threads)
     try:
-        pipe.send(run_in_sweep(given.cell, lambda *progress: pipe.send(progress), planned=given.planned))
+        record = run_in_sweep(given.cell, lambda *progress: pipe.send(progress), planned=given.planned)
     except ClaimedError as error:
         pipe.send(str(error))
+        return
+    if record.error is not None:
+        sys.stderr.write(f"{record.error.traceback}{record.error.type}: {record.error.message}\n")
+    pipe.send(record)
 
 
 def _end_with_parent() -> None:
-    """End this process when the sweep is gone, killed perhaps: nobody would collect its work, or stop it."""
+    """End this process and its own when the sweep is gone, killed perhaps: nobody would collect its work."""
     parent = parent_process()
     if parent is not None:
         connection.wait([parent.sentinel])
-        os._exit(1)
-
-
-def _print_to(log: Path) -> None:
-    log.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-        os.dup2(handle, stream.fileno())
-    os.close(handle)
+        os.killpg(0, signal.SIGKILL)

@@ -9,11 +9,13 @@ from typing import Any
 
 import torch
 
+from bench.metering.sharing import sharing
+
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "datasets", "bitsandbytes", "bench")
 
 
 def environment(device: torch.device) -> dict[str, Any]:
-    """Accelerator, driver, processor, library versions, git state and host."""
+    """Accelerator, driver, processor, how many cells share them, library versions, git state and host."""
     cuda = device.type == "cuda"
     return {
         "accelerator": torch.cuda.get_device_name(device) if cuda else None,
@@ -21,6 +23,7 @@ def environment(device: torch.device) -> dict[str, Any]:
         "cuda": torch.version.cuda if cuda else None,
         "cpu": _processor(),
         "threads": torch.get_num_threads(),
+        "sharing": sharing(),
         "python": platform.python_version(),
         # Torch says itself which build it is, such as 2.11.0+cu130.
         "libraries": {name: _version(name) for name in LIBRARIES} | {"torch": torch.__version__},

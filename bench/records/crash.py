@@ -17,6 +17,11 @@ def crash_record(cell: Cell, exitcode: int | None) -> Record:
     return _failed(cell, Failure("ProcessDied", message, "", "unknown"))
 
 
+def late_record(cell: Cell, timeout: float) -> Record:
+    """The record of a cell that was ended because it took longer than `timeout` seconds."""
+    return _failed(cell, Failure("TimeoutError", f"not finished after timeout={timeout:g} seconds", "", "unknown"))
+
+
 def refused_record(cell: Cell, error: UserError) -> Record:
     """The record of a cell that a sweep could not start because of a mistake in its settings or data."""
     return _failed(cell, Failure(type(error).__name__, str(error), "", "check"))

@@ -1,21 +1,28 @@
 """A sweep on one machine: every cell ends in a record, whatever happens to its process."""
 
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
-from bench.launchers.local import visible_gpus
+from bench.launchers.pool import Pool, visible_gpus
+from bench.records.owner import start_of
 from bench.records.schema import Status
 from bench.records.store import read_records
 from tests.cells import SHORT
 
+BUSY = 30  # seconds that a machine with other work may add
+
 WRECKS = """
-import os, signal
+import os, signal, subprocess, time
 from dataclasses import dataclass
 from bench.methods.full import FullFineTuning
 
@@ -30,6 +37,10 @@ class Wreck(FullFineTuning):
             os.kill(os.getpid(), signal.SIGSEGV)
         if self.how == "raise":
             raise RuntimeError("a bug in a method")
+        if self.how == "hang":
+            child = subprocess.Popen(["sleep", "600"])
+            print("child", child.pid, flush=True)
+            time.sleep(600)
         return super().apply(model, setting)
 """
 WRECK_YAML = "_target_: wrecks.Wreck\nname: wreck\ntitle: Wreck\ncategory: full\npaper: none\nhow: none\n"
@@ -63,20 +74,37 @@ def test_a_dry_run_names_the_cells(tmp_path):
     assert not (tmp_path / "results").exists()
 
 
-def test_a_cell_that_dies_harms_no_other(tmp_path):
+def test_a_cell_that_dies_or_hangs_harms_no_other(tmp_path):
     (tmp_path / "method").mkdir()
     (tmp_path / "wrecks.py").write_text(WRECKS)
     (tmp_path / "method" / "wreck.yaml").write_text(WRECK_YAML)
     command = [sys.executable, "-m", "bench", "run", "-m", "--config-dir", str(tmp_path), "method=wreck",
-               "method.how=exit,segfault,raise,none", f"results_dir={tmp_path / 'results'}", *SHORT]  # fmt: skip
+               "method.how=hang,exit,segfault,raise,none", f"results_dir={tmp_path / 'results'}",
+               "timeout=45", "workers=2", *SHORT]  # fmt: skip
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 1, result.stderr
     records = {r.cell.config["method"]["how"]: r for r in read_records(tmp_path / "results", "runs")}
+    logs = {how: tmp_path / "results" / "runs" / record.cell.id / "log.txt" for how, record in records.items()}
     assert records["none"].status == Status.done
+    assert records["none"].environment["sharing"] == 2
     assert records["exit"].error.message == "the process ended with exit code 7"
     assert records["segfault"].error.message == "the process was killed by SIGSEGV"
+    assert "in apply" in logs["segfault"].read_text()
     assert records["raise"].error.message == "a bug in a method"
     assert "raise RuntimeError" in records["raise"].error.traceback
+    assert records["hang"].error.type == "TimeoutError"
+    assert records["hang"].error.message == "not finished after timeout=45 seconds"
+    assert "in apply" in logs["hang"].read_text(), "the log tells where it hung"
+    child = re.search(r"child (\d+)", logs["hang"].read_text())
+    assert start_of(int(child[1])) is None, "what a cell has started ends with it"
+
+    assert "4 of 5 cells failed:" in result.stderr
+    for how in ("hang", "exit", "segfault", "raise"):
+        assert f"log: {logs[how]}" in result.stderr
+
+    again = subprocess.run([*command, "only=failed", "dry_run=true"], capture_output=True, text=True, check=True)
+    assert len(again.stdout.splitlines()) == 4
+    assert "5 cells, 1 done already, 4 failed, 4 to run" in again.stderr
 
 
 def test_a_sweep_that_is_killed_goes_on_to_the_same_scores(tmp_path):
@@ -92,11 +120,12 @@ def test_a_sweep_that_is_killed_goes_on_to_the_same_scores(tmp_path):
     subprocess.run(sweep(undisturbed, *arguments), check=True, capture_output=True)
 
     process = subprocess.Popen(sweep(killed, *arguments), start_new_session=True, stderr=subprocess.DEVNULL)
-    until(lambda: list(killed.rglob("log.txt")), 60)
+    until(lambda: claims(killed), 120)
     time.sleep(2.5)
+    started = descendants(process.pid)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    until(lambda: not group_alive(process.pid), 10)
+    until(lambda: not alive(started), BUSY)
     assert Status.failed not in statuses(killed).values(), "a killed run leaves no half record"
 
     subprocess.run(sweep(killed, *arguments), check=True, capture_output=True)
@@ -106,25 +135,55 @@ def test_a_sweep_that_is_killed_goes_on_to_the_same_scores(tmp_path):
 def test_interrupting_ends_the_workers(tmp_path):
     arguments = ("method=lora,bitfit", "training.max_steps=100000", "training.epochs=10000", "data.limit_train=null")
     process = subprocess.Popen(sweep(tmp_path, *arguments), start_new_session=True, stderr=subprocess.PIPE, text=True)
-    until(lambda: list(tmp_path.rglob("log.txt")), 60)
-    time.sleep(2)
+    until(lambda: len(claims(tmp_path)) >= 2, 120)
+    started = descendants(process.pid)
+    assert {json.loads(claim.read_text())["pid"] for claim in claims(tmp_path)} <= set(started)
+    begin = time.monotonic()
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=15)
+    _, errors = process.communicate(timeout=60)
+    assert time.monotonic() - begin < 5 + BUSY
     assert process.returncode == 130
     assert "the same command goes on" in errors
-    until(lambda: not group_alive(process.pid), 5)
+    until(lambda: not alive(started), BUSY)
+
+
+@pytest.mark.parametrize("sharing", [1, 3])
+def test_workers_share_processors_and_gpus(sharing, monkeypatch):
+    """Which GPU each slot gets, and how many cells share it, without any GPU."""
+    given = []
+
+    class Process:
+        def __init__(self, target, args, name):
+            given.append(args[0])
+
+        def start(self):
+            pass
+
+    pool = Pool(2 * sharing, ["0", "GPU-1a"])
+    monkeypatch.setattr(pool._context, "Process", Process)
+    monkeypatch.setattr(os, "cpu_count", lambda: 12)
+    for _ in range(2 * sharing):
+        pool.start(SimpleNamespace(id="cell"), "", Path("log"))
+    assert [item.gpu for item in given] == ["0", "GPU-1a"] * sharing
+    assert {item.sharing for item in given} == {sharing}
+    assert pool.is_full
 
 
 def scores(folder: Path) -> dict[str, dict[str, float]]:
     return {r.cell.id: r.metrics.values for r in read_records(folder / "results", "miniature/glue") if r.metrics}
 
 
-def group_alive(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
+def claims(folder: Path) -> list[Path]:
+    return list(folder.rglob("claim-*.json"))
+
+
+def descendants(pid: int) -> dict[int, str | None]:
+    """A process's descendants, each with the time of its start: numbers are given out again."""
+    return {child.pid: start_of(child.pid) for child in psutil.Process(pid).children(recursive=True)}
+
+
+def alive(processes: dict[int, str | None]) -> list[int]:
+    return [pid for pid, start in processes.items() if start is not None and start_of(pid) == start]
 
 
 def until(condition, seconds: float) -> None:
