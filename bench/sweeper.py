@@ -21,7 +21,7 @@ from bench.expansion import Compose, Expansion
 from bench.experiment import FILTERS, grid_overrides
 from bench.records.glance import status_of
 from bench.records.schema import Status
-from bench.records.store import FILE, folder_of, read_record
+from bench.records.store import FILE, experiment_folder, folder_of, read_record
 
 SETTLED = (Status.done, Status.unsupported)  # how cells end that are not run again
 SAMPLES = 2  # records of a kind that are read for what cells of this kind take
@@ -74,6 +74,8 @@ class ExperimentSweeper(Sweeper):
         search_path = self._context.config_loader.get_search_path().get_path()
         folders = [Path(item.path.removeprefix("file://")) for item in search_path if item.path.startswith("file://")]
         cells = select_cells(arguments, self._compose, folders)
+        for results_dir in {cell.config["results_dir"] for _, cell in cells.values()}:
+            experiment_folder(results_dir, "")  # raises for a file where the folder should be
         statuses = {folder: status_of(folder) for folder in cells}
         pending = [folder for folder, status in statuses.items() if self._wanted(cells[folder][1], status)]
         print(_summary(statuses.values(), self._only, len(pending)), file=sys.stderr)

@@ -29,6 +29,8 @@ MISTAKES = {
     "a model without files": (["run", "model=encoder"], "add model.path=FOLDER"),
     "a folder without a model": (["run", "model=encoder", "model.path=."], "config.json is missing"),
     "a folder without data": (["run", "data.root=nowhere", "task=glue/rte"], "data.root=nowhere: no such folder"),
+    "a status that is not known": (["sweep", "experiment=miniature/glue", "only=faild"], "did you mean failed"),
+    "a timeout of nothing": (["sweep", "experiment=miniature/glue", "timeout=0"], "timeout=0 must be greater than 0"),
     "a device that is not there": (["run", "device=tpu"], "device=tpu must be auto, cpu or cuda"),
     "broken grammar": (["run", "method.r=["], "bench: "),
     "a bare word": (["run", "lora"], "settings are key=value"),
@@ -107,9 +109,10 @@ def test_a_record_of_a_newer_schema_is_refused(bench, tmp_path):
 
 def test_an_unreadable_results_folder(bench, tmp_path):
     (tmp_path / "results").write_text("a file where the folder should be")
-    result = bench("run", "training.max_steps=1")
-    assert result.returncode == 2
-    assert len(result.stderr.strip().splitlines()) == 1
+    for command in (["run"], ["sweep", "experiment=miniature/glue"]):
+        result = bench(*command, "training.max_steps=1")
+        assert result.returncode == 2
+        assert len(result.stderr.strip().splitlines()) == 1
     assert (tmp_path / "results").read_text() == "a file where the folder should be"
 
 

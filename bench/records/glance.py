@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from bench.errors import UserError
 from bench.records.schema import SCHEMA_VERSION, Status
 from bench.records.store import FILE, read_record
 
@@ -16,12 +17,15 @@ def status_of(folder: Path) -> Status | None:
     """How the cell in `folder` ended; None: it has no record.
 
     Raises:
-        RecordError: there is a record that cannot be read.
+        UserError: the folder cannot be read.
+        RecordError: there is a record that is damaged, or of a newer schema.
     """
     try:
         content = (folder / FILE).read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise UserError(f"cannot read {folder / FILE}: {error.strerror}") from error
     if content.endswith(END):
         begin = content.find(STATUS) + len(STATUS)
         status = STATUSES.get(content[begin : content.find(b'"', begin)])

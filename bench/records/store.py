@@ -103,11 +103,17 @@ def is_done(folder: Path) -> bool:
 
 
 def stamp_of(folder: Path) -> str:
-    """Tells one record of a cell from a later one: changes whenever `record.json` is written; "" without one."""
+    """Tells one record of a cell from a later one: changes whenever `record.json` is written; "" without one.
+
+    Raises:
+        UserError: the folder cannot be read.
+    """
     try:
         status = (folder / FILE).stat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return ""
+    except OSError as error:
+        raise UserError(f"cannot read {folder / FILE}: {error.strerror}") from error
     return f"{status.st_ino}-{status.st_mtime_ns}"
 
 
