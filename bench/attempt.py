@@ -3,6 +3,7 @@
 A cell is claimed first (`bench.records.claims`). What another sweep has done meanwhile is taken as it is.
 """
 
+from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 
@@ -43,6 +44,10 @@ def run_claimed(
             if _settled(cell, folder, planned):
                 return read_record(folder / FILE), folder / FILE
             return run_cell(cell, _checking(held, report))
+    except UserError:
+        with suppress(OSError):
+            folder.rmdir()  # a mistake leaves nothing behind; a folder that holds something stays
+        raise
     except ClaimLostError:
         raise ClaimedError(f"{cell.id} was taken over by {current_claim(folder)}; this attempt is given up") from None
 

@@ -116,6 +116,13 @@ def test_an_unreadable_results_folder(bench, tmp_path):
     assert (tmp_path / "results").read_text() == "a file where the folder should be"
 
 
+def test_missing_data_leave_nothing_behind(bench, tmp_path):
+    result = bench("run", "task=glue/rte", f"data.root={tmp_path / 'nowhere'}")
+    assert result.returncode == 2
+    assert "nowhere" in result.stderr
+    assert not [path for path in (tmp_path / "results").rglob("*") if "rte" in path.name]
+
+
 def test_doctor_names_what_is_missing(bench):
     result = bench("doctor")
     assert result.returncode == 0

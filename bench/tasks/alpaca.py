@@ -22,6 +22,7 @@ PROMPT_WITH_INPUT = (
     "Write a response that appropriately completes the request.\n\n"
     "### Instruction:\n{instruction}\n\n### Input:\n{input}\n\n### Response:"
 )
+LEFT_OUT = b"rows_left_out"
 COLUMNS = pa.schema([("input_ids", pa.list_(pa.int32())), ("labels", pa.list_(pa.int32()))])
 
 
@@ -30,7 +31,7 @@ def alpaca_table(
 ) -> tuple[pa.Table, str]:
     """Read and tokenise Alpaca's training rows.
 
-    A row whose prompt alone fills `max_length` has nothing to learn from and is left out.
+    A row whose prompt alone fills `max_length` has nothing to learn from and is left out; `rows_left_out` counts them.
 
     Returns:
         `input_ids` and `labels` (`IGNORED` on the prompt) of each example, and the fingerprint of the rows.
@@ -52,7 +53,15 @@ def alpaca_table(
                 columns["labels"].append([IGNORED] * len(prompt) + tokens[len(prompt) :])
         return columns
 
-    limit = data.limit_train
-    key = ["alpaca", located.fingerprint, tokenizer_fingerprint(tokenizer), max_length, limit]
-    table = cached(key, lambda: encode(located.rows().slice(0, limit), tokenise, COLUMNS))
-    return table, located.fingerprint
+    def build() -> pa.Table:
+        rows = located.rows().slice(0, data.limit_train)
+        table = encode(rows, tokenise, COLUMNS)
+        return table.replace_schema_metadata({LEFT_OUT: str(len(rows) - len(table))})
+
+    key = ["alpaca", located.fingerprint, tokenizer_fingerprint(tokenizer), max_length, data.limit_train]
+    return cached(key, build), located.fingerprint
+
+
+def rows_left_out(table: pa.Table) -> int:
+    """How many rows `alpaca_table` left out of `table`."""
+    return int(table.schema.metadata[LEFT_OUT])

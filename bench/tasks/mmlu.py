@@ -17,7 +17,7 @@ from transformers import PreTrainedTokenizerBase
 from bench.cell import DataConfig, Family
 from bench.errors import unknown_name
 from bench.evaluation.multiple_choice import choose, letter_tokens
-from bench.tasks.alpaca import alpaca_table
+from bench.tasks.alpaca import alpaca_table, rows_left_out
 from bench.tasks.base import Inference, Split, Task, TaskData
 from bench.tasks.example import Example, Examples
 from bench.tasks.few_shot import LETTERS, Row, prompt_table
@@ -74,7 +74,10 @@ class Mmlu(Task):
             test={"test": _split(tables["test"])},
             revisions={f"{ALPACA.name}/{self.train_split}": alpaca_revision}
             | {f"{MMLU.name}/{name}": found.fingerprint for name, found in (("dev", dev), *splits)},
-            notes={"few_shot_examples_dropped": sum(sum(t.column("dropped").to_pylist()) for t in tables.values())},
+            notes={
+                "few_shot_examples_dropped": sum(sum(t.column("dropped").to_pylist()) for t in tables.values()),
+                "instructions_too_long": rows_left_out(train),
+            },
         )
 
     def _prompts(self, tokenizer: PreTrainedTokenizerBase, dev: Located, found: Located, limit: int | None) -> pa.Table:

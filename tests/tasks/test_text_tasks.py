@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerBase
 
 from bench.cell import DataConfig
 from bench.errors import UserError
-from bench.tasks.alpaca import PROMPT, PROMPT_WITH_INPUT, alpaca_table
+from bench.tasks.alpaca import PROMPT, PROMPT_WITH_INPUT, alpaca_table, rows_left_out
 from bench.tasks.example import IGNORED
 from bench.tasks.few_shot import prompt_table
 from bench.tasks.mmlu import Mmlu
@@ -79,6 +79,7 @@ def test_alpaca_learns_the_response_only(mirror: Mirror, decoder_tokenizer: PreT
     )
     table, _ = alpaca_table(decoder_tokenizer, 200, data, "train", miniature=False)
     assert len(table) == 2  # the third has no room for a response
+    assert rows_left_out(table) == 1
     for row, text in zip(table.to_pylist(), (PROMPT, PROMPT_WITH_INPUT), strict=True):
         prompt = decoder_tokenizer(text.format(instruction="Name it.", input="A thing."))["input_ids"]
         assert row["input_ids"][: len(prompt)] == prompt
@@ -98,7 +99,7 @@ def test_mmlu_prompt_is_the_authors(mirror: Mirror, decoder_tokenizer: PreTraine
     validation = loaded.validation["validation"]
     assert validation.examples[4 + 2]["input_ids"] == decoder_tokenizer(text)["input_ids"]
     assert validation.references[4 + 2] == ("high_school_physics", 2)
-    assert loaded.notes == {"few_shot_examples_dropped": 0}
+    assert loaded.notes == {"few_shot_examples_dropped": 0, "instructions_too_long": 0}
 
 
 def test_examples_that_overflow_are_dropped_from_the_front_and_counted(

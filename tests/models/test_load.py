@@ -1,0 +1,68 @@
+"""Where weights come from, and what is refused: pickle, code from a repository, another family's model."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import RobertaConfig, RobertaForSequenceClassification
+
+from bench.cell import Family, ModelConfig
+from bench.errors import UserError
+from bench.models.head import Head
+from bench.models.load import load_architecture, load_model
+
+HEAD = Head(labels=2)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A tiny RoBERTa, saved as safetensors."""
+    sizes = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = RobertaConfig(vocab_size=20, **sizes)
+    RobertaForSequenceClassification(config).save_pretrained(tmp_path)
+    return tmp_path
+
+
+def model_at(folder, **settings):
+    config = ModelConfig(name="encoder", title="", family=Family.encoder, path=str(folder), **settings)
+    return load_model(config, load_architecture(config, HEAD))
+
+
+def as_pickle(folder):
+    """Turn the checkpoint into the old kind."""
+    weights = folder / "model.safetensors"
+    torch.save(load_file(weights), folder / "pytorch_model.bin")
+    weights.unlink()
+
+
+def test_safetensors_are_read(folder):
+    word = "roberta.embeddings.word_embeddings.weight"
+    assert torch.equal(model_at(folder).state_dict()[word], load_file(folder / "model.safetensors")[word])
+
+
+def test_a_pickle_is_refused_unless_the_user_insists(folder):
+    as_pickle(folder)
+    with pytest.raises(UserError, match=r"model\.allow_pickle=true") as caught:
+        model_at(folder)
+    assert "\n" not in str(caught.value)
+    assert isinstance(model_at(folder, allow_pickle=True), RobertaForSequenceClassification)
+
+
+def test_code_in_the_folder_is_never_run(folder, tmp_path):
+    witness = tmp_path / "ran"
+    (folder / "configuration_evil.py").write_text(f"open({str(witness)!r}, 'w')\nclass Evil: pass\n")
+    described = json.loads((folder / "config.json").read_text())
+    described |= {"model_type": "evil", "auto_map": {"AutoConfig": "configuration_evil.Evil"}}
+    (folder / "config.json").write_text(json.dumps(described))
+    with pytest.raises(UserError) as caught:
+        model_at(folder)
+    assert "\n" not in str(caught.value)
+    assert not witness.exists()
+
+
+def test_another_familys_model_is_one_clear_line(folder):
+    config = ModelConfig(name="encoder_decoder", title="", family=Family.encoder_decoder, path=str(folder))
+    with pytest.raises(UserError) as caught:
+        load_model(config, load_architecture(config, None))
+    assert "\n" not in str(caught.value)
