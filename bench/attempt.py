@@ -3,13 +3,12 @@
 A cell is claimed first (`bench.records.claims`). What another sweep has done meanwhile is taken as it is.
 """
 
-from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 
 from bench.cell import Cell
 from bench.errors import UserError
-from bench.records.claims import ClaimedError, ClaimLostError, Held, claimed, current_claim
+from bench.records.claims import ClaimedError, ClaimLostError, Held, claimed, current_claim, forget
 from bench.records.crash import refused_record
 from bench.records.schema import Record
 from bench.records.store import FILE, folder_of, is_done, make_folder, read_record, stamp_of, write_record
@@ -44,9 +43,10 @@ def run_claimed(
             if _settled(cell, folder, planned):
                 return read_record(folder / FILE), folder / FILE
             return run_cell(cell, _checking(held, report))
+    except ClaimedError:
+        raise
     except UserError:
-        with suppress(OSError):
-            folder.rmdir()  # a mistake leaves nothing behind; a folder that holds something stays
+        forget(folder)
         raise
     except ClaimLostError:
         raise ClaimedError(f"{cell.id} was taken over by {current_claim(folder)}; this attempt is given up") from None

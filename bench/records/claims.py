@@ -147,6 +147,15 @@ def current_claim(folder: Path) -> Claim | None:
     return None
 
 
+def forget(folder: Path) -> None:
+    """Remove the folder of a cell that was refused before it ran: one that holds nothing but a released claim."""
+    with suppress(OSError):
+        claims = [path for _, path in _claims(folder)]
+        if len(claims) == len(list(folder.iterdir())) == 1 and (owner := _owner(claims[0])) and owner.released:
+            claims[0].unlink()
+            folder.rmdir()
+
+
 def _take(folder: Path, until: float) -> Held:
     first_beat: float | None = None
     while True:
