@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,11 @@ def read_columns(paths: list[str]) -> Columns:
     """
     if len(paths) < PARALLEL_FROM:
         return _read_chunk(paths)
+    with without_collecting():
+        return _read_in_parallel(paths)
+
+
+def _read_in_parallel(paths: list[str]) -> Columns:
     chunks = [paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK)]
     joined: Columns = {name: [] for name in COLUMNS}
     # Not a fork: the caller may run threads (a progress bar). A worker imports this file only, without pandas.
@@ -81,18 +87,20 @@ def _workers() -> int:
     return min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
-def _read_chunk(paths: list[str]) -> Columns:
-    # Records come and go one at a time and hold no cycles; looking for cycles among them takes most of the time.
+@contextmanager
+def without_collecting() -> Iterator[None]:
+    """Let nobody look for cycles: records hold none, and looking among so many takes most of the time."""
     collecting = gc.isenabled()
     gc.disable()
     try:
-        return _read_each(paths)
+        yield
     finally:
         if collecting:
             gc.enable()
 
 
-def _read_each(paths: list[str]) -> Columns:
+@without_collecting()
+def _read_chunk(paths: list[str]) -> Columns:
     rows = []
     seen: dict[str, str] = {}
     for path in paths:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from bench.records.columns import without_collecting
 from bench.tables.caption import notes_of, title, usual_seeds
 from bench.tables.columns import Shown, shown_columns
 from bench.tables.definition import CONFIGS, TableDefinition, load_definition
@@ -14,6 +15,7 @@ from bench.tables.rows import RowId, Runs, Titles, all_rows, expected_seeds, ord
 from bench.tables.table import CATEGORIES, Block, Entry, Row, Table, one_line
 
 
+@without_collecting()
 def make_table(
     results_dir: str,
     experiment: str,
