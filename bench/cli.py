@@ -13,6 +13,7 @@ bench: a benchmark of parameter-efficient fine-tuning
 
   bench run       one cell: train, evaluate, write its record
   bench sweep     all cells of an experiment that have no finished record yet
+  bench plan      every cell before it runs: parameters, predicted peak memory
   bench table     the tables of an experiment, from its records
   bench findings  the survey's claims against the records
   bench report    tables, figures and findings of all that has been run, as files and one page
@@ -42,6 +43,15 @@ ones too; timeout=SECONDS ends a cell that takes longer. Several sweeps may shar
 one of them. Exit code 1 if a cell failed, 130 after Ctrl-C; the same command goes on.
 
   bench sweep experiment=miniature/glue method=lora,ia3 workers=2
+""",
+    "plan": """\
+bench plan [experiment=NAME[,NAME …]] [format=table|json] [device_memory=80GiB] [key=value …] [--config-dir FOLDER]
+
+Says what each cell would need, without loading or downloading weights or data: parameters, and the peak memory of
+training with its parts, predicted for a GPU (device=cpu: for this machine's processor) from the configuration alone.
+device_memory marks cells that do not fit and says what would help. docs/memory.md tells how, and how well.
+
+  bench plan experiment=survey/memory device_memory=80GiB
 """,
     "table": """\
 bench table experiment=NAME[,NAME …] [format=csv,latex,markdown,html|all] [out=FOLDER] [results_dir=results]
@@ -172,6 +182,35 @@ def _multirun(arguments: Sequence[str]) -> int:
     with Configurations(config_dir) as configurations:
         statuses = configurations.sweep([_sweep_option(override) for override in overrides])
     return 1 if "failed" in statuses else 0
+
+
+def plan(arguments: Sequence[str]) -> int:
+    """What the cells of an experiment will need."""
+    from rich.console import Console
+
+    from bench.compose import Configurations
+    from bench.planning.plan import bytes_of, to_json
+    from bench.planning.plan import plan as plan_cells
+    from bench.planning.show import show
+    from bench.sweeper import selected
+
+    config_dir, rest = _config_dir(arguments)
+    own = {key: value for key, _, value in (item.partition("=") for item in rest) if key in ("format", "device_memory")}
+    overrides = [item for item in rest if item.partition("=")[0] not in own]
+    form = own.get("format", "table")
+    if form not in ("table", "json"):
+        raise unknown_name("format", form, ("table", "json"))
+    memory = bytes_of(own["device_memory"]) if "device_memory" in own else None
+    with Configurations(config_dir) as configurations:
+        cells = [configurations.cell(cell) for cell in selected(overrides, configurations.compose)]
+    planned = list(plan_cells(cells, memory))
+    if all(cell.prediction is None for cell in planned):
+        raise UserError(planned[0].reason or "nothing can be predicted")
+    if form == "json":
+        print(to_json(planned))
+    else:
+        show(planned, Console())
+    return 0
 
 
 def table(arguments: Sequence[str]) -> int:
@@ -310,6 +349,7 @@ def _config_dir(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "run": run,
     "sweep": sweep,
+    "plan": plan,
     "table": table,
     "findings": findings,
     "report": report,

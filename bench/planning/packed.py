@@ -1,0 +1,75 @@
+"""Four-bit linear layers without values: bitsandbytes' own layer, with the storages of its kernels spelled out.
+
+Two weights lie in a byte; a block of 64 has a scale in one byte; 256 scales share one in fp32 (Dettmers et al. 2023,
+https://arxiv.org/abs/2305.14314, section 3). The forward and the backward pass each need the weight once in the
+compute dtype, as `MatMul4Bit` does for any but the smallest batches. Approximate: kernels for small batches do without.
+"""
+
+from collections.abc import Iterable
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from bitsandbytes.nn import Linear4bit
+from torch import Tensor, nn
+from torch.nn import functional
+
+BLOCK, NESTED_BLOCK, CODES, NESTED_CODES = 64, 256, 16, 256
+
+
+class _PackedProduct(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, packed: Tensor, bias: Tensor | None, shape: torch.Size) -> Tensor:
+        ctx.shape, ctx.has_bias = shape, bias is not None and bias.requires_grad
+        ctx.save_for_backward(packed)
+        return functional.linear(inputs, packed.new_empty(shape, dtype=inputs.dtype), bias)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (gradient,), (packed,) = gradients, ctx.saved_tensors
+        of_bias = gradient.sum(dim=tuple(range(gradient.dim() - 1))) if ctx.has_bias else None
+        weight = packed.new_empty(ctx.shape, dtype=gradient.dtype)
+        return gradient @ weight, None, of_bias, None
+
+
+class PackedLinear(Linear4bit):
+    """A `Linear4bit` for the peft library, computed by the operations above."""
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__(  # type: ignore[no-untyped-call]
+            linear.in_features, linear.out_features, linear.bias is not None, torch.bfloat16, quant_type="nf4",
+            device="meta",
+        )  # fmt: skip
+        count = linear.weight.numel()
+        scales = -(-count // BLOCK)
+        nested = SimpleNamespace(absmax=torch.empty(-(-scales // NESTED_BLOCK)), code=torch.empty(NESTED_CODES))
+        packed: Any = nn.Parameter(torch.empty((count + 1) // 2, 1, dtype=torch.uint8), requires_grad=False)
+        packed.quant_state = SimpleNamespace(
+            shape=linear.weight.shape, absmax=torch.empty(scales, dtype=torch.uint8), code=torch.empty(CODES),
+            offset=torch.empty(()), state2=nested,
+        )  # fmt: skip
+        packed.quant_type, packed.compress_statistics = "nf4", True
+        packed.quant_storage, packed.bnb_quantized = torch.uint8, True
+        self.weight = packed
+        self.bias = linear.bias
+        if self.bias is not None:
+            self.bias.data = self.bias.data.to(torch.bfloat16)  # as `settle` does
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As `Linear4bit.forward`: in bf16, the result in the input's dtype."""
+        packed: Any = self.weight
+        result: Tensor = _PackedProduct.apply(  # type: ignore[no-untyped-call]
+            x.to(torch.bfloat16), packed, self.bias, packed.quant_state.shape
+        )
+        return result.to(x.dtype)
+
+
+def pack(model: nn.Module, paths: Iterable[str]) -> None:
+    """Put the linear layers at `paths` into four bits; see `bench.models.quantisation.quantise`."""
+    widened = set(getattr(model, "_keep_in_fp32_modules", None) or ())
+    for path in paths:
+        if path.rpartition(".")[2] not in widened:
+            linear = model.get_submodule(path)
+            assert isinstance(linear, nn.Linear)
+            model.set_submodule(path, PackedLinear(linear))
+    model.is_loaded_in_4bit = True  # type: ignore[assignment]

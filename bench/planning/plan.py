@@ -1,0 +1,181 @@
+"""The plan of several cells: what each needs, whether it fits a device, and what would help where it does not."""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from bench.cell import Cell
+from bench.compose import build
+from bench.errors import UserError
+from bench.planning.predict import Prediction, device_of, predict
+from bench.tasks.base import Task
+
+# Of a training's settings, those that its memory depends on.
+SHAPE = ("batch_size", "micro_batch_size", "max_length", "precision", "gradient_checkpointing", "max_grad_norm",
+         "weight_decay")  # fmt: skip
+UNITS = {f"{prefix}B": 1000**power for power, prefix in enumerate(("", "K", "M", "G", "T"))}
+UNITS |= {f"{prefix}IB": 1024**power for power, prefix in enumerate("KMGT", 1)}
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """A change of settings with the peak predicted for it."""
+
+    settings: dict[str, Any]
+    peak: int
+    fits: bool
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """One cell of a plan.
+
+    Attributes:
+        cell: which one.
+        prediction: None where there is none.
+        reason: why there is none.
+        fits: whether it fits the device memory that was asked about; None where none was.
+        help: where it does not fit, what would help, cheapest first; if nothing fits, what comes closest.
+    """
+
+    cell: Cell
+    prediction: Prediction | None
+    reason: str | None = None
+    fits: bool | None = None
+    help: list[Remedy] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON; the layout of the parameters and the parts is the record's."""
+        known = self.prediction
+        out: dict[str, Any] = {name: getattr(self.cell, name) for name in ("id", "model", "task", "method", "seed")}
+        out["parameters"] = vars(known.parameters) if known else None
+        out["memory"] = {"train_peak": known.peak, "parts": vars(known.parts)} if known else None
+        out["flops_per_step"] = known.flops if known else None
+        if self.reason is not None:
+            out["reason"] = self.reason
+        if self.fits is not None:
+            out["fits"], out["help"] = self.fits, [vars(remedy) for remedy in self.help]
+        return out
+
+
+def plan(cells: Iterable[Cell], device_memory: int | None = None) -> Iterator[PlannedCell]:
+    """Plan cells one by one; of cells with the same model, method and shape the first is predicted.
+
+    Args:
+        cells: what would be run.
+        device_memory: bytes of the device to fit.
+    """
+    known: dict[str, Prediction | str] = {}
+
+    def foretell(cell: Cell) -> Prediction | str:
+        key = _shape(cell)
+        if key not in known:
+            known[key] = _predicted(cell)
+        return known[key]
+
+    for cell in cells:
+        found = foretell(cell)
+        if isinstance(found, str):
+            yield PlannedCell(cell, None, found)
+        elif device_memory is None or found.peak <= device_memory:
+            yield PlannedCell(cell, found, fits=None if device_memory is None else True)
+        else:
+            remedies = _remedies(cell, foretell, device_memory)
+            yield PlannedCell(cell, found, fits=False, help=remedies)
+
+
+def to_json(planned: Iterable[PlannedCell]) -> str:
+    """The plan as `{"cells": […]}`; bytes and counts are plain numbers."""
+    return json.dumps({"cells": [cell.to_dict() for cell in planned]}, indent=1, ensure_ascii=False)
+
+
+def bytes_of(text: str) -> int:
+    """Read a size: 80GiB, 80GB, 500MiB, or plain bytes.
+
+    Raises:
+        UserError: it is none.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*((?:[KMGT]I?)?B)?", text.strip().upper())
+    size = int(float(match[1]) * UNITS[match[2] or "B"]) if match else 0
+    if size <= 0:
+        raise UserError(f"device_memory={text} is no size; write it as 80GiB or 80GB")
+    return size
+
+
+def changed(cell: Cell, settings: dict[str, Any]) -> Cell:
+    """The cell with other settings, keys as on the command line: `training.precision`."""
+    config = json.loads(json.dumps(cell.config))
+    for key, value in settings.items():
+        part, _, name = key.partition(".")
+        config[part][name] = value
+    return Cell.from_config(config)
+
+
+def _predicted(cell: Cell) -> Prediction | str:
+    try:
+        return predict(cell, device_of(cell))
+    except UserError as error:
+        return str(error)
+    except (RuntimeError, TypeError, AssertionError, NotImplementedError) as error:
+        # A method of the user's own may do what fake tensors cannot; the other cells of the plan have no part in it.
+        return f"cannot be predicted: {type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
+
+
+def _shape(cell: Cell) -> str:
+    """Equal for cells whose prediction is the same."""
+    task = cell.config["task"]
+    head = build(task, Task).head()
+    training = {key: cell.config["training"][key] for key in SHAPE}
+    names = {"model": ("title",), "method": ("title", "paper", "category")}
+    parts = {part: {k: v for k, v in cell.config[part].items() if k not in drop} for part, drop in names.items()}
+    return json.dumps([parts, task.get("_target_"), str(head), training, cell.config["device"]], sort_keys=True)
+
+
+def _remedies(cell: Cell, foretell: Callable[[Cell], Prediction | str], limit: int) -> list[Remedy]:
+    """What was tried: each change alone; where none is enough, more and more of them together."""
+    changes: list[dict[str, Any]] = [
+        {"training.gradient_checkpointing": True},
+        {"training.precision": "bf16"},
+        {"model.quantisation": "nf4"},
+    ]
+    single = [settings for settings in changes if not _same(cell, settings)]
+
+    def tried(settings: dict[str, Any]) -> Remedy | None:
+        found = foretell(changed(cell, settings))
+        return None if isinstance(found, str) else Remedy(settings, found.peak, found.peak <= limit)
+
+    micro = _largest_micro_batch(cell, tried)
+    found = [remedy for remedy in (micro, *map(tried, single)) if remedy is not None]
+    fitting = [remedy for remedy in found if remedy.fits]
+    if fitting:
+        return fitting
+    together: dict[str, Any] = dict(micro.settings) if micro else {}
+    for settings in single:
+        better = tried(together | settings)
+        if better is not None:
+            found.append(better)
+            together |= settings
+            if better.fits:
+                return [better]
+    return [min(found, key=lambda remedy: remedy.peak)] if found else []
+
+
+def _largest_micro_batch(cell: Cell, tried: Callable[[dict[str, Any]], Remedy | None]) -> Remedy | None:
+    """The largest micro-batch that fits, or else a micro-batch of one; None where it is one already."""
+    key, batch = "training.micro_batch_size", cell.training.batch_size
+    size = cell.training.micro_batch_size or batch
+    if size == 1:
+        return None
+    smallest = tried({key: 1})
+    while smallest is not None and smallest.fits and size > 2:
+        size = next(divisor for divisor in range(size // 2, 0, -1) if batch % divisor == 0)
+        remedy = tried({key: size})
+        if remedy is not None and remedy.fits:
+            return remedy
+    return smallest
+
+
+def _same(cell: Cell, settings: dict[str, Any]) -> bool:
+    return replace(cell, config=changed(cell, settings).config).config_hash == cell.config_hash

@@ -1,0 +1,178 @@
+"""The peak of training memory, foretold: the training loop itself runs one or two steps on fake tensors."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from bench.cell import Cell, Quantisation, TrainingConfig, Weights
+from bench.compose import build
+from bench.errors import UserError
+from bench.metering.parameters import count_all, count_parameters
+from bench.metering.storages import StorageTracker
+from bench.metering.time import StepClock
+from bench.methods.base import Batch, Method, OptimiserKind, Setting
+from bench.models.head import head_parameters, train_head
+from bench.models.load import build_empty, load_architecture
+from bench.models.structure import structure_of
+from bench.planning.accelerator import PlannedAccelerator
+from bench.planning.cuda_kernels import CudaKernels, recomputed
+from bench.planning.fake import fake_tensors, materialise
+from bench.planning.packed import pack
+from bench.records.schema import MemorySplit, Parameters
+from bench.tasks.base import Task
+from bench.tasks.example import Padding
+from bench.tasks.synthetic import Shape
+from bench.training.loop import gradients_of, train
+from bench.training.optimiser import make_optimiser, make_schedule, step_count
+
+USUAL_EXAMPLES = 1000  # of a task that does not say how many it has
+PAGED_FROM = 100_000  # values; bitsandbytes pages the state of parameters this large out, optim/optimizer.py
+# cuBLAS works in memory of the allocator: once for the thread of the forward pass, once for that of the backward pass.
+# Sizes: getChosenWorkspaceSize in aten/src/ATen/cuda/CublasHandlePool.cpp.
+WORKSPACE, WORKSPACE_HOPPER, HOPPER = 8_519_680, 33_554_432, (9, 0)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a cell's training will need.
+
+    Attributes:
+        parameters: counts.
+        peak: bytes at the largest moment of training.
+        parts: what they hold.
+        flops: of one optimizer step, floating-point operations of matrix products and attention, as PyTorch's flop
+            counter counts them; a checkpointed block's second forward pass included.
+    """
+
+    parameters: Parameters
+    peak: int
+    parts: MemorySplit
+    flops: int
+
+
+def predict(cell: Cell, device: str) -> Prediction:
+    """Run the training of `cell` on fake tensors, with the largest batch that its settings allow.
+
+    The first optimizer step makes the optimizer's state; the second has it, and gradients of a first micro-batch.
+
+    Args:
+        cell: what would be run; neither its weights nor its data are read, only its model's configuration.
+        device: "cuda" or "cpu": whose kernels to reckon with.
+
+    Raises:
+        UserError: model, task and method do not fit together, or the task makes no synthetic batches.
+    """
+    task, method, training = build(cell.config["task"], Task), build(cell.config["method"], Method), cell.training
+    task.check_family(cell.base.family)
+    source = replace(cell.base, weights=Weights.random) if cell.base.architecture else cell.base
+    architecture = load_architecture(source, task.head())
+    base = replace(source, weights=Weights.random)
+    structure = structure_of(build_empty(base, architecture), base.family)
+    wanted = method.load_options().quantisation
+    setting = Setting(
+        base.family,
+        structure,
+        total_steps=step_count(replace(training, max_steps=None), _example_count(task)),
+        max_length=task.longest_input(training.max_length),
+        gradient_checkpointing=training.gradient_checkpointing,
+        quantisation=base.quantisation if wanted == Quantisation.none else wanted,
+    )
+    structure.check_length(setting.max_length)
+    method.check(setting)
+    padding = Padding(architecture.pad_token_id or 0, multiple=8 if device == "cuda" else 1)
+    shape = Shape(
+        training.micro_batch_size or training.batch_size, training.max_length, training.max_length,
+        architecture.vocab_size, padding.token, seed=0,
+    )  # fmt: skip
+    batch = padding(task.synthesise(shape))
+    model = build_empty(base, architecture)
+    base_total = count_all(model)
+    with torch.device("meta"):
+        if setting.quantisation == Quantisation.nf4:
+            pack(model, structure.linears)
+        if setting.gradient_checkpointing:
+            contexts = {"context_fn": recomputed} if device == "cuda" else {}
+            model.gradient_checkpointing_enable({"use_reentrant": False, **contexts})  # type: ignore[operator]
+        model = method.apply(model, setting)
+    train_head(model, structure)
+    parameters = count_parameters(model, method, structure, base_total)
+    with fake_tensors() as fake, _kernels_of(device):
+        materialise(model.train())
+        inputs: Batch = {key: fake.from_tensor(value) for key, value in batch.items()}
+        tracker, flops = _train(model, method, setting, training, batch=inputs, device=device)
+    workspace = 2 * _workspace() if device == "cuda" else 0
+    parts = replace(tracker.split, rest=tracker.split.rest + workspace)
+    return Prediction(parameters, tracker.peak + workspace, parts, flops)
+
+
+def _train(
+    model: nn.Module, method: Method, setting: Setting, training: TrainingConfig, *, batch: Batch, device: str
+) -> tuple[StorageTracker, int]:
+    """The runner's training phase on fake tensors; the account of it, and the operations of a whole step."""
+    accelerator = cast(Accelerator, PlannedAccelerator(training.precision))
+    model = accelerator.prepare_model(model)
+    tracker = StorageTracker(torch.device(device), lives_on=accelerator.device)
+    tracker.hold(model)
+    with tracker:
+        method.prepare(model, lambda: gradients_of(model, iter([[batch]]), accelerator))
+    head = {name for name, _ in head_parameters(model, setting.structure)}
+    optimiser = make_optimiser(model, method.parameter_groups(model), head, training, method.optimiser())
+    if device == "cuda" and method.optimiser() == OptimiserKind.paged_adamw_32bit:
+        _page_out(optimiser, tracker)
+    several = min(training.accumulation, 2)  # further micro-batches only repeat the second
+    steps = iter([[batch], [batch] * several])
+    before = tracker.flops
+    with tracker.watching(model, optimiser):
+        train(
+            model, method, steps, optimiser=optimiser, schedule=make_schedule(optimiser, training, setting.total_steps),
+            training=training, total_steps=2, family=setting.family, accelerator=accelerator,
+            clock=StepClock(accelerator.device), evaluate=lambda _: None, progress=lambda *_: None,
+        )  # fmt: skip
+    return tracker, (tracker.flops - before) * training.accumulation // (1 + several)
+
+
+def _page_out(optimiser: torch.optim.Optimizer, tracker: StorageTracker) -> None:
+    """Make the state that bitsandbytes keeps in managed memory, which is none of the allocator's, uncounted."""
+    with tracker, tracker.uncounted():
+        for group in optimiser.param_groups:
+            for parameter in group["params"]:
+                if parameter.numel() >= PAGED_FROM:
+                    moments = {key: torch.zeros_like(parameter) for key in ("exp_avg", "exp_avg_sq")}
+                    optimiser.state[parameter] = {"step": torch.zeros(()), **moments}
+
+
+@contextmanager
+def _kernels_of(device: str) -> Iterator[None]:
+    with ExitStack() as stack:
+        if device == "cuda":
+            stack.enter_context(CudaKernels())
+        yield
+
+
+def _workspace() -> int:
+    """Of the GPU that is there; without one, of an Ampere such as the survey's A800."""
+    hopper = torch.cuda.is_available() and torch.cuda.get_device_capability() >= HOPPER
+    return WORKSPACE_HOPPER if hopper else WORKSPACE
+
+
+def _example_count(task: Any) -> int:
+    """Training examples, as far as they are published; some methods have a schedule."""
+    rows = [published.rows.get(split) for published, split in task.sources() if split == "train"]
+    return next((count for count in rows if count), USUAL_EXAMPLES)
+
+
+def device_of(cell: Cell) -> str:
+    """Whose memory a plan is about: a GPU's, unless the cell is told to run on the CPU.
+
+    Raises:
+        UserError: no such device.
+    """
+    device: str = cell.config["device"]
+    if device not in ("auto", "cpu", "cuda"):
+        raise UserError(f"device={device} must be auto, cpu or cuda")
+    return "cpu" if device == "cpu" else "cuda"

@@ -1,0 +1,68 @@
+"""A real step of training on the CPU, and what PyTorch's own allocator says of it."""
+
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from bench.cell import Cell
+from bench.compose import build
+from bench.metering.phases import PhaseMeter
+from bench.metering.storages import StorageTracker
+from bench.metering.time import StepClock
+from bench.methods.base import Method
+from bench.models.head import head_parameters
+from bench.preparation import load_adapted, prepare
+from bench.runner import _accelerator
+from bench.tasks.base import Task
+from bench.training.loop import batches_of, gradients_of, train
+from bench.training.optimiser import make_optimiser, make_schedule
+
+CPU = torch.device("cpu")
+
+
+class RealTraining:
+    """A cell's training phase, as the runner does it: loaded, adapted, two optimizer steps on full-length batches."""
+
+    def __init__(self, cell: Cell) -> None:
+        self.cell, self.training = cell, cell.training
+        self.method = build(cell.config["method"], Method)
+        self.accelerator: Any = _accelerator(cell)
+        self.prepared = prepare(cell, build(cell.config["task"], Task), self.method, PhaseMeter(CPU), CPU)
+        model, self.parameters = load_adapted(cell, self.method, self.prepared)
+        self.model = self.accelerator.prepare_model(model)
+
+    def run(self, tracker: StorageTracker | None = None) -> Any:
+        """Train; returns the optimizer, whose state is there afterwards."""
+        model, training, setting = self.model, self.training, self.prepared.setting
+
+        def steps() -> Any:
+            return batches_of(self.prepared.data.train, self.prepared.padding, training, 0, pin=False)
+
+        with tracker or nullcontext():
+            self.method.prepare(model, lambda: gradients_of(model, iter([next(steps())]), self.accelerator))
+        head = {name for name, _ in head_parameters(model, setting.structure)}
+        groups = self.method.parameter_groups(model)
+        optimiser = make_optimiser(model, groups, head, training, self.method.optimiser())
+        with tracker.watching(model, optimiser) if tracker else nullcontext():
+            train(
+                model, self.method, steps(), optimiser=optimiser,
+                schedule=make_schedule(optimiser, training, setting.total_steps), training=training, total_steps=2,
+                family=setting.family, accelerator=self.accelerator, clock=StepClock(CPU), evaluate=lambda _: None,
+                progress=lambda *_: None,
+            )  # fmt: skip
+        return optimiser
+
+    def allocator_peak(self) -> int:
+        """Bytes at the largest moment, by the profiler's record of every allocation; independent of our tracker."""
+        held = StorageTracker(CPU)
+        held.hold(self.model)
+        with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
+            self.run()
+        events = [event for event in profiled.profiler.kineto_results.events() if event.name() == "[memory]"]
+        now = peak = held.total
+        for event in sorted(events, key=lambda event: event.start_ns()):
+            now += event.nbytes()
+            peak = max(peak, now)
+        return peak
