@@ -11,6 +11,7 @@ logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # "no CPU kernels fro
 logging.getLogger("sacrebleu").setLevel(logging.ERROR)  # "tokenized period": the miniature's text is spaced out
 # transformers asks a model for its own deprecated attribute when accelerate prepares it.
 warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
+warnings.filterwarnings("ignore", message="`gradient_checkpointing_enable` is deprecated", category=FutureWarning)
 
 
 def quiet_transformers() -> None:

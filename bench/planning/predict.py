@@ -7,8 +7,9 @@ from typing import Any, cast
 
 import torch
 from accelerate import Accelerator
-from torch import nn
+from torch import Tensor, nn
 
+import bench.quiet  # noqa: F401  # before the libraries that it silences
 from bench.cell import Cell, Quantisation, TrainingConfig, Weights
 from bench.compose import build
 from bench.errors import UserError
@@ -28,6 +29,7 @@ from bench.tasks.base import Task
 from bench.tasks.example import Padding
 from bench.tasks.synthetic import Shape
 from bench.training.loop import gradients_of, train
+from bench.training.losses import Losses
 from bench.training.optimiser import make_optimiser, make_schedule, step_count
 
 USUAL_EXAMPLES = 1000  # of a task that does not say how many it has
@@ -131,9 +133,21 @@ def _train(
         train(
             model, method, steps, optimiser=optimiser, schedule=make_schedule(optimiser, training, setting.total_steps),
             training=training, total_steps=2, family=setting.family, accelerator=accelerator,
-            clock=StepClock(accelerator.device), evaluate=lambda _: None, progress=lambda *_: None,
+            clock=StepClock(accelerator.device), losses=_NoLosses(), evaluate=lambda _: None,
+            progress=lambda *_: None, checkpoint=lambda _: None,
         )  # fmt: skip
     return tracker, (tracker.flops - before) * training.accumulation // (1 + several)
+
+
+class _NoLosses(Losses):
+    """Fake losses have no values to read."""
+
+    def add(self, loss: Tensor) -> None:
+        """Let it go."""
+
+    def read(self) -> float:
+        """There is none."""
+        return 0.0
 
 
 def _page_out(optimiser: torch.optim.Optimizer, tracker: StorageTracker) -> None:

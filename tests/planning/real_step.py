@@ -17,6 +17,7 @@ from bench.preparation import load_adapted, prepare
 from bench.runner import _accelerator
 from bench.tasks.base import Task
 from bench.training.loop import batches_of, gradients_of, train
+from bench.training.losses import Losses
 from bench.training.optimiser import make_optimiser, make_schedule
 
 CPU = torch.device("cpu")
@@ -49,8 +50,8 @@ class RealTraining:
             train(
                 model, self.method, steps(), optimiser=optimiser,
                 schedule=make_schedule(optimiser, training, setting.total_steps), training=training, total_steps=2,
-                family=setting.family, accelerator=self.accelerator, clock=StepClock(CPU), evaluate=lambda _: None,
-                progress=lambda *_: None,
+                family=setting.family, accelerator=self.accelerator, clock=StepClock(CPU), losses=Losses(),
+                evaluate=lambda _: None, progress=lambda *_: None, checkpoint=lambda _: None,
             )  # fmt: skip
         return optimiser
 
