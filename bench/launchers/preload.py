@@ -8,6 +8,7 @@ import transformers.models.llama.modeling_llama
 import transformers.models.roberta.modeling_roberta
 import transformers.models.t5.modeling_t5  # noqa: F401
 
+import bench.evaluation.glue_metric
 import bench.runner
 import bench.tasks.glue
 import bench.tasks.mmlu

@@ -15,7 +15,6 @@ from transformers import PreTrainedTokenizerBase
 from bench.cell import DataConfig, Family
 from bench.errors import unknown_name
 from bench.evaluation.classification import classify
-from bench.evaluation.glue_metric import GLUE_METRICS, glue_scores
 from bench.models.head import Head
 from bench.tasks import published
 from bench.tasks.base import Inference, Split, Task, TaskData
@@ -42,7 +41,7 @@ class Glue(Task):
     @property
     def main_metric(self) -> str:
         """The first of the task's metrics."""
-        return GLUE_METRICS[self.subset][0]
+        return published.GLUE_METRICS[self.subset][0]
 
     @property
     def published(self) -> Published:
@@ -102,6 +101,9 @@ class Glue(Task):
 
     def score(self, references: dict[str, list[Any]], predictions: dict[str, list[Any]]) -> dict[str, float]:
         """GLUE's metrics; MNLI's mismatched accuracy under a name of its own."""
+        # Not at the top: evaluate imports transformers' pipelines, which take seconds.
+        from bench.evaluation.glue_metric import glue_scores
+
         scores: dict[str, float] = {}
         for split, labels in references.items():
             suffix = "_mismatched" if split.endswith("mismatched") else ""

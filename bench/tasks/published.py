@@ -72,3 +72,16 @@ _WMT16_ROWS = {"ro-en": {"train": 610320, "validation": 1999, "test": 1999}}
 def wmt16(subset: str, source: str, target: str) -> Published:
     """WMT16's pair `subset`, read in the languages `source` and `target`."""
     return Published("wmt/wmt16", subset, {"translation": Translation((source, target))}, _WMT16_ROWS.get(subset, {}))
+
+
+# As the GLUE paper defines them, table 1; the first is the one that tables show.
+GLUE_METRICS: dict[str, tuple[str, ...]] = {
+    "cola": ("matthews_correlation",),
+    "sst2": ("accuracy",),
+    "mrpc": ("accuracy", "f1"),
+    "stsb": ("pearson", "spearman"),
+    "qqp": ("accuracy", "f1"),
+    "mnli": ("accuracy",),
+    "qnli": ("accuracy",),
+    "rte": ("accuracy",),
+}
