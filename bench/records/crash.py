@@ -22,6 +22,12 @@ def late_record(cell: Cell, timeout: float) -> Record:
     return _failed(cell, Failure("TimeoutError", f"not finished after timeout={timeout:g} seconds", "", "unknown"))
 
 
+def lost_record(cell: Cell, error: Exception) -> Record:
+    """The record of a cell whose job on a cluster ended without one; `error` is what the cluster says."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return _failed(cell, Failure("JobDied", lines[0], "\n".join(lines), "unknown"))
+
+
 def refused_record(cell: Cell, error: UserError) -> Record:
     """The record of a cell that a sweep could not start because of a mistake in its settings or data."""
     return _failed(cell, Failure(type(error).__name__, str(error), "", "check"))

@@ -1,0 +1,46 @@
+"""Sweeps as a user starts them, in a process that a test may disturb."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from bench.records.schema import Record
+from bench.records.store import read_records
+
+LONG = ("training.max_steps=100000", "training.epochs=10000", "data.limit_evaluation=12")  # until somebody stops it
+
+
+def start(folder: Path, environment: Mapping[str, str], *arguments: str) -> subprocess.Popen[str]:
+    """Start `bench run -m` with its results in `folder`."""
+    command = [sys.executable, "-m", "bench", "run", "-m", *arguments, f"results_dir={folder / 'results'}"]
+    return subprocess.Popen(
+        command, env=dict(environment), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def finish(sweep: subprocess.Popen[str], seconds: float = 150) -> tuple[int, str]:
+    """Wait for its end; return its exit code and what it said."""
+    try:
+        _, errors = sweep.communicate(timeout=seconds)
+    finally:
+        sweep.kill()
+    return sweep.returncode, errors
+
+
+def records(folder: Path) -> list[Record]:
+    """What it has written."""
+    return list(read_records(folder / "results", "runs"))
+
+
+def until(condition: Callable[[], bool], sweep: subprocess.Popen[str] | None = None, seconds: float = 90) -> None:
+    """Wait for something to happen while the sweep runs."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if sweep is not None and sweep.poll() is not None:
+            pytest.fail(f"the sweep ended: {sweep.communicate()[1]}")
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.2)
