@@ -15,7 +15,7 @@ import pytest
 
 from tests.cells import SHORT
 from tests.cluster.one_node_slurm import free_port
-from tests.cluster.sweeps import LONG, finish, records, start, until
+from tests.cluster.sweeps import LONG, STEPS, finish, records, start, until
 from tests.cluster.wrecks import write_wrecks
 
 pytestmark = pytest.mark.cluster
@@ -68,18 +68,19 @@ def test_a_running_cluster_shares_a_gpu_and_every_cell_ends_in_a_record(head, tm
     assert errors.splitlines()[-1] == "bench: a cell asks for 2 GPU, the Ray cluster has 1"
 
 
-def test_a_cell_whose_process_dies_is_started_again(tmp_path):
+def test_a_cell_whose_process_dies_goes_on_from_its_checkpoint(tmp_path):
     pytest.importorskip("ray", reason="the extra `ray` is not installed")
-    steps = ("training.max_steps=600", "training.epochs=1000", "data.limit_evaluation=12", "task=miniature/rte")
-    sweep = start(tmp_path, ENVIRONMENT, RAY, *steps)
-    until(lambda: bool(list(tmp_path.rglob("claim-1.json"))), sweep)
+    sweep = start(tmp_path, ENVIRONMENT, RAY, *STEPS)
+    until(lambda: bool(list(tmp_path.rglob("checkpoint/step-*.json"))), sweep)
     (claim,) = tmp_path.rglob("claim-1.json")
     os.kill(json.loads(claim.read_text())["pid"], signal.SIGKILL)
     code, errors = finish(sweep)
     assert code == 0, errors
-    assert [record.status for record in records(tmp_path)] == ["done"]
-    assert (claim.parent / "claim-2.json").exists(), "it was begun twice"
-    assert not list(tmp_path.rglob("attempt-*.json")), "and ended once"
+    (record,) = records(tmp_path)
+    assert record.status == "done"
+    assert [attempt["step"] > 0 for attempt in record.environment["resumed"]] == [True]
+    assert record.time.steps == 600
+    assert not list(tmp_path.rglob("attempt-*.json")), "it ended once"
 
 
 def test_interrupting_the_sweep_ends_its_cells(tmp_path):

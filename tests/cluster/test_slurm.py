@@ -7,7 +7,7 @@ import pytest
 
 from tests.cells import SHORT
 from tests.cluster.one_node_slurm import OneNodeSlurm, missing
-from tests.cluster.sweeps import LONG, finish, records, start, until
+from tests.cluster.sweeps import LONG, STEPS, finish, records, start, until
 from tests.cluster.wrecks import write_wrecks
 
 pytestmark = [pytest.mark.cluster, pytest.mark.skipif(missing() is not None, reason=f"no SLURM: {missing()}")]
@@ -55,22 +55,24 @@ def test_settings_reach_slurm_and_mistakes_come_back_in_one_line(slurm, tmp_path
         assert "Traceback" not in errors
 
 
-def test_preempted_and_timed_out_jobs_start_again_and_end(slurm, tmp_path):
-    """One job is requeued by the operator, the other gets the signal that SLURM sends before the time limit."""
-    steps = ("training.max_steps=600", "training.epochs=1000", "data.limit_evaluation=12", "task=miniature/rte")
-    sweep = start(tmp_path, slurm.environment, SLURM, "method=lora,bitfit", *steps)
-    until(lambda: len(list(tmp_path.rglob("claim-1.json"))) == 2, sweep)
+def test_preempted_and_timed_out_jobs_go_on_from_their_checkpoints(slurm, tmp_path):
+    """One job is requeued by the operator; the other is told by SLURM that its time is over."""
+    sweep = start(tmp_path, slurm.environment, SLURM, "method=lora,bitfit", *STEPS)
+    until(lambda: len(list(tmp_path.rglob("checkpoint"))) == 2, sweep)
     first, second = sorted(slurm.queue())
     slurm.call("scontrol", "requeue", first)
-    slurm.call("scancel", "--signal=USR2", second)
+    slurm.call("scontrol", "update", f"jobid={second}", "timelimit=1")  # less than signal_delay_s: the signal comes now
     for job in (first, second):
         until(lambda job=job: slurm.queue().get(job) == "PENDING", sweep)
-        slurm.call("scontrol", "update", f"jobid={job}", "starttime=now")  # SLURM would wait two minutes
+        # SLURM by itself would wait two minutes.
+        slurm.call("scontrol", "update", f"jobid={job}", "starttime=now", "timelimit=240")
     code, errors = finish(sweep)
     assert code == 0, errors
-    assert [record.status for record in records(tmp_path)] == ["done", "done"]
-    assert len(list(tmp_path.rglob("claim-2.json"))) == 2, "each was begun twice"
-    assert not list(tmp_path.rglob("attempt-*.json")), "and ended once"
+    for record in records(tmp_path):
+        assert record.status == "done"
+        assert [attempt["step"] > 0 for attempt in record.environment["resumed"]] == [True]
+        assert record.time.steps == 600
+    assert not list(tmp_path.rglob("attempt-*.json")), "each ended once"
 
 
 def test_interrupting_the_sweep_cancels_its_jobs(slurm, tmp_path):
