@@ -1,4 +1,4 @@
-# make setup | reproduce-table | report | test | test-latex | lint | clean; each sets itself up first. Needs Python >= 3.11 and nothing else.
+# make setup | reproduce-table | report | test | test-cluster | test-latex | lint | clean; each sets itself up first. Needs Python >= 3.11 and nothing else.
 
 PYTHON ?= python3
 VENV := .venv
@@ -20,7 +20,10 @@ EXPERIMENTS := $(subst $(space),$(comma),$(addprefix $(PROFILE)/,$(TABLES)))
 # The miniature needs no hub; whoever wants it offline elsewhere sets this too.
 OFFLINE := $(if $(filter miniature,$(PROFILE)),HF_HUB_OFFLINE=1)
 
-.PHONY: setup reproduce-table report test test-latex lint format clean
+# What a launcher needs beyond the default installation.
+EXTRA := $(patsubst %,$(VENV)/.%,$(filter slurm ray,$(LAUNCHER)))
+
+.PHONY: setup reproduce-table report test test-cluster test-latex lint format clean
 
 setup: $(STAMP)
 
@@ -30,7 +33,11 @@ $(STAMP): pyproject.toml constraints.txt
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
-reproduce-table: setup
+$(VENV)/.slurm $(VENV)/.ray: $(VENV)/.%: $(STAMP)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP) -c constraints.txt -e '.[$*]'
+	touch $@
+
+reproduce-table: setup $(EXTRA)
 	$(OFFLINE) $(BENCH) sweep experiment=$(EXPERIMENTS) hydra/launcher=$(LAUNCHER) results_dir=$(RESULTS)
 	$(OFFLINE) $(BENCH) table experiment=$(EXPERIMENTS) results_dir=$(RESULTS) format=csv,latex out=$(RESULTS)/tables
 
@@ -38,7 +45,14 @@ report: setup
 	$(BENCH) report results_dir=$(RESULTS) out=$(RESULTS)/report
 
 test: setup
-	HF_HUB_OFFLINE=1 $(VENV)/bin/python -m pytest -n 2 -m "not slow"
+	HF_HUB_OFFLINE=1 $(VENV)/bin/python -m pytest -n 2 -m "not slow and not cluster"
+
+# Small sweeps through a SLURM of one node and a local Ray, which the tests start and stop; skipped, with the reason,
+# where these cannot be installed: SLURM comes from Debian's packages and needs root. SIGINT lets pytest clean up.
+test-cluster: setup
+	tests/cluster/install.sh
+	$(MAKE) --no-print-directory -k PIP="--retries 1 --timeout 20" $(VENV)/.slurm $(VENV)/.ray || true
+	HF_HUB_OFFLINE=1 timeout --signal=INT 480 $(VENV)/bin/python -m pytest tests/cluster -m cluster -rs
 
 # Installs a LaTeX and compiles the tables with it; needs a Debian and root.
 test-latex: setup

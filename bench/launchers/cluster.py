@@ -7,7 +7,7 @@ Results folder, data, models and the Python environment must be seen there under
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
@@ -119,5 +119,3 @@ def _settle(cell: Cell, outcome: Outcome, progress: CellProgress) -> str:
         write_record(outcome, folder)
     progress.finish(cell.id, outcome)
     return outcome.status.value
-
-

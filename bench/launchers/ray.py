@@ -21,6 +21,7 @@ class RayLauncher(ClusterLauncher):
 
     def __init__(
         self,
+        *,
         address: str | None,
         cpus: float,
         gpus: float | None,
@@ -56,7 +57,8 @@ class RayLauncher(ClusterLauncher):
         self._connect(ray)
         try:
             task = self._task(ray)
-            pending, running = list(reversed(jobs)), {}
+            pending = list(reversed(jobs))
+            running: dict[Any, Job] = {}
             while pending or running:
                 while pending and len(running) < (self._workers or len(jobs)):
                     job = pending.pop()
@@ -90,7 +92,7 @@ class RayLauncher(ClusterLauncher):
 
 def _outcome(ray: Any, handle: Any) -> Outcome:
     try:
-        answer: Outcome = ray.get(handle)
+        outcome: Outcome = ray.get(handle)
     except ray.exceptions.RayError as error:
-        return error  # type: ignore[no-any-return]
-    return answer
+        outcome = error
+    return outcome

@@ -53,12 +53,12 @@ class SlurmLauncher(ClusterLauncher):
             settings: hydra-submitit-launcher's.
         """
         self._workers, self._array_size = workers or DEFAULT_WORKERS, array_size
-        self._settings = {k: OmegaConf.to_container(v) if OmegaConf.is_config(v) else v for k, v in settings.items()}
+        self._settings: dict[str, Any] = OmegaConf.to_container(OmegaConf.create(settings))  # type: ignore[assignment]
 
     @property
     def threads(self) -> int:
         """As many as the job has CPUs."""
-        return self._settings["cpus_per_task"] or 1
+        return int(self._settings["cpus_per_task"] or 1)
 
     def answers(self, jobs: Sequence[Job], progress: CellProgress) -> Iterator[tuple[Job, Outcome]]:
         """Submit the jobs as arrays, and wait for them; interrupted, cancel them."""
@@ -150,7 +150,7 @@ def _answer(handle: Any) -> Outcome:
     from submitit.core.utils import UncompletedJobError
 
     try:
-        answer: Answer = handle.result()
+        outcome: Outcome = handle.result()
     except UncompletedJobError as error:
-        return error
-    return answer
+        outcome = error
+    return outcome

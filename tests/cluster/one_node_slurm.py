@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -74,7 +75,7 @@ class OneNodeSlurm:
         try:
             options = [f"--{option}={self.folder}/munge.{ending}" for option, ending in munge.items()]
             self._start("munged", "--foreground", "--force", *options)
-            self._until(lambda: (self.folder / "munge.socket").exists())
+            self._until((self.folder / "munge.socket").exists)
             self._start("slurmctld", "-D", "-i")
             self._until(lambda: "UP" in self.call("scontrol", "ping", check=False))
             self._start("slurmd", "-D")
@@ -100,9 +101,7 @@ class OneNodeSlurm:
 
     def call(self, *command: str, check: bool = True) -> str:
         """Run one of SLURM's commands and return what it prints."""
-        done = subprocess.run(
-            command, env=self.environment, capture_output=True, text=True, check=check, timeout=30
-        )
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=check, timeout=30)
         return done.stdout
 
     def queue(self) -> dict[str, str]:
@@ -119,7 +118,7 @@ class OneNodeSlurm:
         )
         log.close()
 
-    def _until(self, condition, seconds: float = 30) -> None:  # noqa: ANN001
+    def _until(self, condition: Callable[[], bool], seconds: float = 30) -> None:
         end = time.monotonic() + seconds
         while not condition():
             dead = [daemon.args for daemon in self._daemons if daemon.poll() is not None]

@@ -57,7 +57,11 @@ def test_a_running_cluster_shares_a_gpu_and_every_cell_ends_in_a_record(head, tm
     code, errors = finish(start(tmp_path, ENVIRONMENT, *command))
     assert code == 1, errors
     found = {record.cell.config["method"]["how"]: record for record in records(tmp_path)}
-    assert {how: record.status for how, record in found.items()} == {"exit": "failed", "raise": "failed", "none": "done"}
+    assert {how: record.status for how, record in found.items()} == {
+        "exit": "failed",
+        "raise": "failed",
+        "none": "done",
+    }
     assert found["raise"].error.message == "a bug in a method"
     assert found["exit"].error.type == "JobDied"
     exits = tmp_path / "results" / "runs" / found["exit"].cell.id

@@ -35,7 +35,11 @@ def test_every_cell_of_an_array_ends_in_a_record_whatever_happens_to_its_job(slu
     assert code == 1, errors
     assert "3 jobs submitted" in errors
     found = {record.cell.config["method"]["how"]: record for record in records(tmp_path)}
-    assert {how: record.status for how, record in found.items()} == {"exit": "failed", "raise": "failed", "none": "done"}
+    assert {how: record.status for how, record in found.items()} == {
+        "exit": "failed",
+        "raise": "failed",
+        "none": "done",
+    }
     assert found["raise"].error.message == "a bug in a method"
     assert found["exit"].error.type == "JobDied"
     assert "FAILED" in found["exit"].error.message, "it says what SLURM says of the job"

@@ -1,0 +1,87 @@
+"""What can be said of the launchers of clusters without a cluster; with one: tests/cluster."""
+
+import os
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from bench.compose import ELSEWHERE
+from bench.errors import UserError
+from bench.launchers.cluster import ClusterLauncher, Job
+from bench.records.schema import CellIdentity, Record, Status
+from bench.records.store import FILE, folder_of, read_record, write_record
+from tests.cells import SHORT
+
+
+class StubbornLauncher(ClusterLauncher):
+    """A cluster that answers every job with the same."""
+
+    threads = 1
+
+    def __init__(self, outcome):
+        self.outcome = outcome
+
+    def answers(self, jobs, progress):
+        for job in jobs:
+            assert isinstance(job, Job)
+            yield job, self.outcome
+
+
+def status_after(outcome, cell):
+    """What the launcher says of a cell that the cluster answers with `outcome`."""
+    launcher = StubbornLauncher(outcome)
+    source = SimpleNamespace(provider="main", path="")
+    config = SimpleNamespace(hydra=SimpleNamespace(runtime=SimpleNamespace(config_sources=[source])))
+    loader = SimpleNamespace(load_sweep_config=lambda config, overrides: cell)
+    launcher.setup(hydra_context=SimpleNamespace(config_loader=loader), task_function=None, config=config)
+    return [answer.return_value for answer in launcher.launch([["seed=0"]], 0)]
+
+
+@pytest.fixture
+def cell(compose, monkeypatch):
+    made = compose(*SHORT)
+    monkeypatch.setattr("bench.launchers.cluster.cell_of", lambda config: made)
+    return made
+
+
+def test_a_job_that_dies_leaves_a_failed_record_that_says_what_the_cluster_says(cell):
+    assert status_after(RuntimeError("job 7_0 ended without an answer (OUT_OF_MEMORY)\nslurmstepd: …"), cell) == [
+        "failed"
+    ]
+    error = read_record(folder_of(cell.config["results_dir"], cell) / FILE).error
+    assert (error.type, error.message) == ("JobDied", "job 7_0 ended without an answer (OUT_OF_MEMORY)")
+    assert "slurmstepd" in error.traceback
+
+
+def test_a_job_that_dies_after_its_work_is_done(cell):
+    folder = folder_of(cell.config["results_dir"], cell)
+    write_record(Record(CellIdentity.of(cell), Status.done, {}), folder)
+    assert status_after(RuntimeError("node failure"), cell) == ["done"]
+    assert not list(folder.glob("attempt-*.json"))
+
+
+def test_a_cell_that_another_sweep_runs_is_left_to_it(cell):
+    assert status_after("it is being run by process 7 on node2", cell) == [ELSEWHERE]
+    assert not (folder_of(cell.config["results_dir"], cell) / FILE).exists()
+
+
+@pytest.mark.parametrize(("launcher", "library"), [("slurm", "submitit"), ("ray", "ray")])
+def test_a_launcher_without_its_library_says_what_to_install(cell, monkeypatch, launcher, library):
+    from hydra.core.plugins import Plugins
+
+    monkeypatch.setitem(sys.modules, library, None)
+    name = {"slurm": "SlurmLauncher", "ray": "RayLauncher"}[launcher]
+    settings = {"slurm": {"array_size": 1}, "ray": {"address": None, "cpus": 1, "gpus": 0, "memory_gb": None}}[launcher]
+    settings |= {"workers": None} | ({"retries": 0} if launcher == "ray" else {})
+    made = Plugins.instance().class_name_to_class[f"hydra_plugins.peft_bench.{name}"](**settings)
+    with pytest.raises(UserError, match=rf"pip install 'peft-bench\[{launcher}\]'"):
+        list(made.answers([Job(cell, "", ".", None, 1)], None))
+
+
+def test_without_a_slurm_a_sweep_ends_with_one_line(bench, tmp_path):
+    without = os.environ | {"PATH": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    result = bench("run", "-m", "hydra/launcher=slurm", *SHORT, env=without)
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[-1].startswith("bench: hydra/launcher=slurm")
+    assert "Traceback" not in result.stderr
