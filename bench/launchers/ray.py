@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bench.errors import UserError
-from bench.launchers.cluster import ClusterLauncher, Job, Outcome, run_there
+from bench.launchers.cluster import ClusterLauncher, Job, Outcome, Resources, run_there
 from bench.progress import CellProgress
 
 MISSING = "hydra/launcher=ray needs its extra: pip install 'peft-bench[ray]'"
@@ -28,6 +28,7 @@ class RayLauncher(ClusterLauncher):
         memory_gb: float | None,
         retries: int,
         workers: int | None,
+        timeout: float | None = None,
     ) -> None:
         """Create the launcher.
 
@@ -38,14 +39,12 @@ class RayLauncher(ClusterLauncher):
             memory_gb: of each cell, only to decide how many fit on a node; None: not considered.
             retries: how often a cell is started again whose process or node died.
             workers: cells at a time; None: as many as fit.
+            timeout: seconds that a cell may take; None: any.
         """
+        sharing = int(1 / gpus) if gpus is not None and 0 < gpus < 1 else 1
+        super().__init__(Resources(max(1, int(cpus)), sharing, timeout), workers)
         self._address, self._cpus, self._gpus, self._memory_gb = address, cpus, gpus, memory_gb
-        self._retries, self._workers = retries, workers
-
-    @property
-    def threads(self) -> int:
-        """As many as the cell has CPUs."""
-        return max(1, int(self._cpus))
+        self._retries = retries
 
     def answers(self, jobs: Sequence[Job], progress: CellProgress) -> Iterator[tuple[Job, Outcome]]:
         """Hand the jobs to Ray, and wait for them; what still runs ends with the connection."""
@@ -60,7 +59,7 @@ class RayLauncher(ClusterLauncher):
             pending = list(reversed(jobs))
             running: dict[Any, Job] = {}
             while pending or running:
-                while pending and len(running) < (self._workers or len(jobs)):
+                while pending and len(running) < (self.workers or len(jobs)):
                     job = pending.pop()
                     running[task.remote(job)] = job
                 for handle in ray.wait(list(running))[0]:

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from bench.errors import UserError
-from bench.launchers.cluster import Answer, ClusterLauncher, Job, Outcome, run_there
+from bench.launchers.cluster import Answer, ClusterLauncher, Job, Outcome, Resources, run_there
 from bench.progress import CellProgress
 
 STATE_SECONDS = 30  # how often SLURM is asked for the jobs' states, at most
@@ -44,21 +44,19 @@ class ResumableJob:
 class SlurmLauncher(ClusterLauncher):
     """`hydra/launcher=slurm`."""
 
-    def __init__(self, workers: int | None, array_size: int, **settings: Any) -> None:
+    def __init__(self, workers: int | None, array_size: int, timeout: float | None = None, **settings: Any) -> None:
         """Create the launcher.
 
         Args:
             workers: cells of one array at a time; None: as many as SLURM lets run, at most 256.
             array_size: cells in one job array.
+            timeout: seconds that a cell may take; None: any.
             settings: hydra-submitit-launcher's.
         """
-        self._workers, self._array_size = workers or DEFAULT_WORKERS, array_size
         self._settings: dict[str, Any] = OmegaConf.to_container(OmegaConf.create(settings))  # type: ignore[assignment]
-
-    @property
-    def threads(self) -> int:
-        """As many as the job has CPUs."""
-        return int(self._settings["cpus_per_task"] or 1)
+        self._array_size = array_size
+        threads = self._settings.get("cpus_per_task") or 1
+        super().__init__(Resources(threads=threads, timeout=timeout), workers)
 
     def answers(self, jobs: Sequence[Job], progress: CellProgress) -> Iterator[tuple[Job, Outcome]]:
         """Submit the jobs as arrays, and wait for them; interrupted, cancel them."""
@@ -93,7 +91,7 @@ class SlurmLauncher(ClusterLauncher):
             raise UserError(f"hydra.launcher: {str(error).splitlines()[0]}") from error
         settings: dict[str, Any] = OmegaConf.to_container(checked)  # type: ignore[assignment]
         folder, timeouts = settings.pop("submitit_folder"), settings.pop("max_num_timeout")
-        settings |= {"array_parallelism": self._workers}
+        settings |= {"array_parallelism": self.workers or DEFAULT_WORKERS}
         del settings["_target_"]
         common = set(OmegaConf.structured(BaseQueueConf))
         try:

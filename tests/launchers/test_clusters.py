@@ -1,5 +1,6 @@
 """What can be said of the launchers of clusters without a cluster; with one: tests/cluster."""
 
+import multiprocessing
 import os
 import sys
 from types import SimpleNamespace
@@ -8,7 +9,7 @@ import pytest
 
 from bench.compose import ELSEWHERE
 from bench.errors import UserError
-from bench.launchers.cluster import ClusterLauncher, Job
+from bench.launchers.cluster import ClusterLauncher, Job, Resources, run_there
 from bench.records.schema import CellIdentity, Record, Status
 from bench.records.store import FILE, folder_of, read_record, write_record
 from tests.cells import SHORT
@@ -17,20 +18,20 @@ from tests.cells import SHORT
 class StubbornLauncher(ClusterLauncher):
     """A cluster that answers every job with the same."""
 
-    threads = 1
-
-    def __init__(self, outcome):
-        self.outcome = outcome
+    def __init__(self, outcome, before):
+        super().__init__(Resources(), None)
+        self.outcome, self.before = outcome, before
 
     def answers(self, jobs, progress):
+        self.before()
         for job in jobs:
             assert isinstance(job, Job)
             yield job, self.outcome
 
 
-def status_after(outcome, cell):
-    """What the launcher says of a cell that the cluster answers with `outcome`."""
-    launcher = StubbornLauncher(outcome)
+def status_after(outcome, cell, before=lambda: None):
+    """What the launcher says of a cell that the cluster answers with `outcome`, after `before` has happened there."""
+    launcher = StubbornLauncher(outcome, before)
     source = SimpleNamespace(provider="main", path="")
     config = SimpleNamespace(hydra=SimpleNamespace(runtime=SimpleNamespace(config_sources=[source])))
     loader = SimpleNamespace(load_sweep_config=lambda config, overrides: cell)
@@ -56,9 +57,21 @@ def test_a_job_that_dies_leaves_a_failed_record_that_says_what_the_cluster_says(
 
 def test_a_job_that_dies_after_its_work_is_done(cell):
     folder = folder_of(cell.config["results_dir"], cell)
-    write_record(Record(CellIdentity.of(cell), Status.done, {}), folder)
-    assert status_after(RuntimeError("node failure"), cell) == ["done"]
+    done = Record(CellIdentity.of(cell), Status.done, {})
+    assert status_after(RuntimeError("node failure"), cell, before=lambda: write_record(done, folder)) == ["done"]
     assert not list(folder.glob("attempt-*.json"))
+
+
+def test_a_cell_that_takes_too_long_ends_with_a_record(cell, tmp_path):
+    """Run as a job is run, in a process of its own; 0.2 seconds do not even suffice for the libraries."""
+    job = Job(cell, "", str(tmp_path), None, Resources(timeout=0.2))
+    process = multiprocessing.get_context("spawn").Process(target=run_there, args=(job,))
+    process.start()
+    process.join(60)
+    assert process.exitcode == 1
+    folder = folder_of(cell.config["results_dir"], cell)
+    assert read_record(folder / FILE).error.message == "not finished after timeout=0.2 seconds"
+    assert "most recent call first" in (folder / "log.txt").read_text(), "the log says where it was"
 
 
 def test_a_cell_that_another_sweep_runs_is_left_to_it(cell):
@@ -76,7 +89,7 @@ def test_a_launcher_without_its_library_says_what_to_install(cell, monkeypatch, 
     settings |= {"workers": None} | ({"retries": 0} if launcher == "ray" else {})
     made = Plugins.instance().class_name_to_class[f"hydra_plugins.peft_bench.{name}"](**settings)
     with pytest.raises(UserError, match=rf"pip install 'peft-bench\[{launcher}\]'"):
-        list(made.answers([Job(cell, "", ".", None, 1)], None))
+        list(made.answers([Job(cell, "", ".", None, Resources())], None))
 
 
 def test_without_a_slurm_a_sweep_ends_with_one_line(bench, tmp_path):
