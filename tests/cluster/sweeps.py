@@ -14,11 +14,11 @@ from bench.records.store import read_records
 LONG = ("training.max_steps=100000", "training.epochs=10000", "data.limit_evaluation=12")  # until somebody stops it
 
 STEPS = (  # long enough to be disturbed
-    "training.max_steps=600",
+    "training.max_steps=400",
     "training.epochs=1000",
     "data.limit_evaluation=12",
     "task=miniature/rte",
-    "checkpoint_seconds=1",
+    "checkpoint_seconds=0.3",
 )
 
 

@@ -83,7 +83,7 @@ def test_a_cell_whose_process_dies_goes_on_from_its_checkpoint(tmp_path):
     (record,) = records(tmp_path)
     assert record.status == "done"
     assert [attempt["step"] > 0 for attempt in record.environment["resumed"]] == [True]
-    assert record.time.steps == 600
+    assert record.time.steps == 400
     assert not list(tmp_path.rglob("attempt-*.json")), "it ended once"
 
 

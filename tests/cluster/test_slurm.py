@@ -74,7 +74,7 @@ def test_preempted_and_timed_out_jobs_go_on_from_their_checkpoints(slurm, tmp_pa
     for record in records(tmp_path):
         assert record.status == "done"
         assert [attempt["step"] > 0 for attempt in record.environment["resumed"]] == [True]
-        assert record.time.steps == 600
+        assert record.time.steps == 400
     assert not list(tmp_path.rglob("attempt-*.json")), "each ended once"
 
 
