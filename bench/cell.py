@@ -176,6 +176,7 @@ class CellConfig:
     results_dir: str = "results"
     device: str = "auto"  # auto | cpu | cuda
     save_trained: bool = True  # keep what was trained beside the record
+    memory_split: bool = True  # follow some steps storage by storage: what fills the train peak, operations per second
     threads: int | None = None  # CPU threads of torch; null: torch's own choice
     on_oom: str = "record"  # record | shrink: too little memory for a step ends the cell, or halves its micro-batches
     checkpoint_seconds: float | None = None  # between two checkpoints; null: so that they take under 1 % of the time

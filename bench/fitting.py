@@ -9,7 +9,9 @@ from torch import nn
 
 from bench.evaluation.scores import Best
 from bench.memory_limits import shrunk_training
-from bench.metering.time import StepClock, percentiles
+from bench.metering.split import SplitMeter
+from bench.metering.time import StepClock
+from bench.metering.utilisation import utilisation
 from bench.methods.base import Method
 from bench.models.head import head_parameters
 from bench.preparation import Prepared
@@ -53,7 +55,8 @@ def fit(run: Run, model: nn.Module, method: Method, prepared: Prepared, *, best:
     head = {name for name, _ in head_parameters(model, setting.structure)}
     optimiser = make_optimiser(model, method.parameter_groups(model), head, training, method.optimiser())
     run.record.environment["optimiser"] = type(optimiser).__name__
-    losses, clock, interruption = Losses(), StepClock(run.device), Interruption()
+    split = SplitMeter(model, optimiser, run.device) if cell.config["memory_split"] else None
+    losses, clock, interruption = Losses(), StepClock(run.device, split and split.watch), Interruption()
     schedule = make_schedule(optimiser, training, setting.total_steps)
     state = TrainingState(
         run=run, model=model, method=method, optimiser=optimiser, schedule=schedule, losses=losses, clock=clock,
@@ -73,7 +76,17 @@ def fit(run: Run, model: nn.Module, method: Method, prepared: Prepared, *, best:
         )  # fmt: skip
     assert run.record.metrics is not None
     run.record.metrics.losses = losses.means
-    seconds, time = clock.seconds(), run.record.time
+    book_steps(run, clock, split)
+
+
+def book_steps(run: Run, clock: StepClock, split: SplitMeter | None) -> None:
+    """Write the time of the optimizer steps, their speed, and what filled the memory into the record."""
+    seconds, steps, time = clock.seconds(), clock.undisturbed(), run.record.time
     time.train, time.steps = sum(seconds), len(seconds)
-    time.step_p50, time.step_p95 = percentiles(seconds)
-    time.tokens_per_second = clock.tokens / sum(seconds)
+    time.step_p50, time.step_p95 = clock.percentiles()
+    time.tokens_per_second = steps.tokens / steps.seconds
+    if split is not None:
+        run.meter.train_parts = split.parts
+        if split.flops_per_token is not None:
+            time.flops_per_second = split.flops_per_token * steps.padded / steps.seconds
+            time.utilisation = utilisation(time.flops_per_second, run.device, run.cell.training.precision)

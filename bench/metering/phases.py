@@ -12,7 +12,8 @@ from contextlib import contextmanager
 import torch
 
 from bench.metering.memory import device_total, larger, peak_and_reset
-from bench.records.schema import Memory, PhaseMemory
+from bench.metering.split import split_of
+from bench.records.schema import Memory, MemorySplit, PhaseMemory
 
 
 class PhaseMeter:
@@ -22,6 +23,7 @@ class PhaseMeter:
         self._device = device
         self._open: list[str] = []
         self._since = time.perf_counter()
+        self.train_parts: MemorySplit | None = None  # what the steps that were followed held at their largest moment
         self.last = "start"  # the phase entered last; where an error happened
         self.peaks: dict[str, PhaseMemory] = {}
         self.seconds: dict[str, float] = defaultdict(float)
@@ -41,7 +43,8 @@ class PhaseMeter:
     def memory(self) -> Memory:
         """The record's part."""
         measure = "cuda" if self._device.type == "cuda" else "rss"
-        return Memory(measure=measure, phases=self.peaks, device_total=device_total(self._device))
+        split = split_of(self.peaks.get("train", PhaseMemory()), self.train_parts)
+        return Memory(measure, self.peaks, train_peak_split=split, device_total=device_total(self._device))
 
     def _turn_over(self) -> None:
         """Book what has been used since the last change of phase."""

@@ -1,8 +1,9 @@
 """Time: of optimizer steps alone, and of the phases of a cell."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,29 +12,59 @@ import torch
 WARM_UP_STEPS = 3  # the first steps allocate, tune and compile; percentiles leave them out
 
 
-class StepClock:
-    """Measures optimizer steps without waiting for the device: CUDA events there, a monotonic clock on a CPU."""
+Watch = Callable[[int], AbstractContextManager[Any] | None]  # of how many tokens, padding included
 
-    def __init__(self, device: torch.device) -> None:
+
+@dataclass(frozen=True)
+class Steps:
+    """Several optimizer steps together. Tokens without padding; `padded` with it."""
+
+    seconds: float
+    tokens: int
+    padded: int
+
+
+class StepClock:
+    """Measures optimizer steps without waiting for the device: CUDA events there, a monotonic clock on a CPU.
+
+    Steps that something else watches at the same time are slower; they are steps all the same, but the speed and the
+    percentiles leave them out.
+    """
+
+    def __init__(self, device: torch.device, watch: Watch | None = None) -> None:
+        """Start with no step.
+
+        Args:
+            device: where the steps run.
+            watch: asked before each step for a context to run it in; None: undisturbed.
+        """
         self._cuda = device.type == "cuda"
+        self._watch = watch
         self._seconds: list[float] = []
         self._events: list[tuple[torch.cuda.Event, torch.cuda.Event]] = []
-        self.tokens = 0  # in the steps measured, without padding
+        self._sizes: list[list[int]] = []  # of each step: tokens, padded tokens, whether it was watched
 
     @contextmanager
-    def step(self, tokens: int) -> Iterator[None]:
-        """Measure one optimizer step over `tokens` tokens."""
-        self.tokens += tokens
-        if self._cuda:
-            begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-            begin.record()
-            yield
-            end.record()
-            self._events.append((begin, end))
-        else:
-            start = time.perf_counter()
-            yield
-            self._seconds.append(time.perf_counter() - start)
+    def step(self, tokens: int, padded: int = 0) -> Iterator[None]:
+        """Measure one optimizer step over `tokens` tokens, `padded` with padding."""
+        watched = self._watch(padded) if self._watch is not None else None
+        self._sizes.append([tokens, padded, int(watched is not None)])
+        with watched or nullcontext():
+            if self._cuda:
+                begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+                begin.record()
+                yield
+                end.record()
+                self._events.append((begin, end))
+            else:
+                start = time.perf_counter()
+                yield
+                self._seconds.append(time.perf_counter() - start)
+
+    @property
+    def tokens(self) -> int:
+        """In all steps, without padding."""
+        return sum(tokens for tokens, _, _ in self._sizes)
 
     def seconds(self) -> list[float]:
         """Seconds of every step so far; waits for the device once."""
@@ -43,18 +74,31 @@ class StepClock:
             self._events.clear()
         return self._seconds
 
+    def undisturbed(self) -> Steps:
+        """All steps that nothing watched; where every step was watched, all."""
+        measured = list(zip(self.seconds(), self._sizes, strict=True))
+        kept = [(seconds, size) for seconds, size in measured if not size[2]] or measured
+        return Steps(
+            sum(seconds for seconds, _ in kept), sum(size[0] for _, size in kept), sum(size[1] for _, size in kept)
+        )
+
+    def percentiles(self) -> tuple[float | None, float | None]:
+        """Median and 95th percentile of the undisturbed steps after warm-up; None where there are none."""
+        steady = list(zip(self.seconds(), self._sizes, strict=True))[WARM_UP_STEPS:]
+        return percentiles([seconds for seconds, size in steady if not size[2]], warm_up=0)
+
     def state(self) -> dict[str, Any]:
         """What has been measured, as plain values; waits for the device once."""
-        return {"seconds": self.seconds(), "tokens": self.tokens}
+        return {"seconds": self.seconds(), "sizes": self._sizes}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from a `state`."""
-        self._seconds, self.tokens = list(state["seconds"]), state["tokens"]
+        self._seconds, self._sizes = list(state["seconds"]), [list(size) for size in state["sizes"]]
 
 
-def percentiles(seconds: list[float]) -> tuple[float | None, float | None]:
+def percentiles(seconds: list[float], warm_up: int = WARM_UP_STEPS) -> tuple[float | None, float | None]:
     """Median and 95th percentile of the steps after warm-up; None where there are none."""
-    steady = seconds[WARM_UP_STEPS:]
+    steady = seconds[warm_up:]
     if not steady:
         return None, None
     return float(np.percentile(steady, 50)), float(np.percentile(steady, 95))

@@ -146,6 +146,8 @@ class Time:
     step_p50: float | None = None
     step_p95: float | None = None
     tokens_per_second: float | None = None  # without padding
+    flops_per_second: float | None = None  # of matrix products and attention, as torch's flop counter counts them
+    utilisation: float | None = None  # these as a share of the device's peak; None where that is not known
 
 
 @dataclass

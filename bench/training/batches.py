@@ -47,3 +47,8 @@ def token_count(batch: dict[str, Tensor], targets_apart: bool) -> int:
     """Tokens of a batch without padding; `targets_apart` adds those of the labels (encoder-decoders)."""
     targets = int((batch["labels"] != IGNORED).sum()) if targets_apart else 0
     return int(batch["attention_mask"].sum()) + targets
+
+
+def padded_count(batch: dict[str, Tensor], targets_apart: bool) -> int:
+    """Tokens of a batch with padding; `targets_apart` adds those of the labels (encoder-decoders)."""
+    return batch["input_ids"].numel() + (batch["labels"].numel() if targets_apart else 0)

@@ -16,7 +16,7 @@ from bench.cell import Family, TrainingConfig
 from bench.metering.time import StepClock
 from bench.methods.base import Batch, Method
 from bench.tasks.example import Example, Padding
-from bench.training.batches import epoch_order, target_count, token_count
+from bench.training.batches import epoch_order, padded_count, target_count, token_count
 from bench.training.losses import Losses
 
 Progress = Callable[[int, int, float], None]  # step, steps in all, loss
@@ -107,7 +107,7 @@ def train(
         total_steps: optimizer steps.
         family: tells whether targets are tokens of their own.
         accelerator: the device, the backward pass and clipping.
-        clock: times the steps, and nothing else.
+        clock: times the steps, and nothing else; may have some of them watched.
         losses: takes the losses, and is read at each logging interval.
         evaluate: called with the step, `training.evaluations` times, evenly spread, the last after the last step.
         progress: called at logging intervals.
@@ -123,7 +123,8 @@ def train(
     for step in range(done + 1, total_steps + 1):
         micro_batches = next(steps)
         tokens = sum(token_count(batch, family == Family.encoder_decoder) for batch in micro_batches)
-        with clock.step(tokens):
+        padded = sum(padded_count(batch, family == Family.encoder_decoder) for batch in micro_batches)
+        with clock.step(tokens, padded):
             losses.add(backward(model, micro_batches, accelerator))
             if training.max_grad_norm is not None:
                 accelerator.clip_grad_norm_(trained, training.max_grad_norm)
