@@ -56,7 +56,11 @@ def fit(run: Run, model: nn.Module, method: Method, prepared: Prepared, *, best:
     optimiser = make_optimiser(model, method.parameter_groups(model), head, training, method.optimiser())
     run.record.environment["optimiser"] = type(optimiser).__name__
     split = SplitMeter(model, optimiser, run.device) if cell.config["memory_split"] else None
-    losses, clock, interruption = Losses(), StepClock(run.device, split and split.watch), Interruption()
+    losses, clock, interruption = (
+        Losses(),
+        StepClock(run.device, split.watch if split is not None else None),
+        Interruption(),
+    )
     schedule = make_schedule(optimiser, training, setting.total_steps)
     state = TrainingState(
         run=run, model=model, method=method, optimiser=optimiser, schedule=schedule, losses=losses, clock=clock,

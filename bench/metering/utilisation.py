@@ -7,7 +7,7 @@ import torch
 from bench.cell import Precision
 
 TERA = 10**12
-# From the data sheets of each product by NVIDIA; RTX: "NVIDIA Ampere GA102" and "NVIDIA Ada" architecture white papers,
+# Dense tera-operations per second: (fp32 outside of tensor cores, bf16 in tensor cores; None: it has none). Plain
 # fp32 matrix products do not use TF32 unless they are told to, and the harness does not tell them.
 # From NVIDIA's data sheets of each product; RTX: "NVIDIA Ampere GA102" and "NVIDIA Ada" architecture white papers,
 # appendix A, with accumulation in fp32. A800 and H800 compute as A100 and H100 do, with slower links.
@@ -49,6 +49,6 @@ def peak_of(name: str, precision: Precision) -> float | None:
     found = [product.split() for product in PEAKS if words.issuperset(product.split())]
     if not found:
         return None
-    single, brain = PEAKS[" ".join(max(found, key=len))]
+    single, brain = PEAKS[" ".join(max(found, key=lambda product: len(product)))]
     peak = brain if precision == Precision.bf16 else single
     return None if peak is None else peak * TERA
