@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.text import Text
 
 from bench.cell import Cell
 from bench.cost import Costs, Remaining
@@ -76,14 +77,11 @@ class CellProgress:
         if record.status in (Status.failed, Status.out_of_memory):
             where = f"\n    log: {log}" if log is not None else ""
             self._failures.append(f"  {record.status} {cell}  {_outcome(record)}{where}")
-        colour = COLOURS[record.status]
-        self._console.print(
-            f"[{self._finished}/{self._total}]".replace("[", r"\[")
-            + f" [{colour}]{record.status}[/] {cell}  {_outcome(record)}".replace("[", r"\[")
-            + (f"  {left}" if not self._console.is_terminal else ""),
-            highlight=False,
-            soft_wrap=True,
-        )
+        line = Text(f"[{self._finished}/{self._total}] ").append(record.status, style=COLOURS[record.status])
+        line.append(f" {cell}  {_outcome(record)}")
+        if left and not self._console.is_terminal:
+            line.append(f"  {left}")
+        self._console.print(line, highlight=False, soft_wrap=True)
 
     def summarise(self) -> None:
         """List the cells that failed, each with its log."""

@@ -49,6 +49,6 @@ def peak_of(name: str, precision: Precision) -> float | None:
     found = [product.split() for product in PEAKS if words.issuperset(product.split())]
     if not found:
         return None
-    single, brain = PEAKS[" ".join(max(found, key=lambda product: len(product)))]
+    single, brain = PEAKS[" ".join(max(found, key=len))]
     peak = brain if precision == Precision.bf16 else single
     return None if peak is None else peak * TERA

@@ -15,6 +15,8 @@ from bench.methods.base import Setting
 from bench.methods.peft_library import PeftMethod, by_family
 from bench.methods.ranges import at_least_one, below_one, within_hidden_size
 
+SHORTEST = 2  # steps: one to weigh the singular values, one to drop some
+
 # In a checkpoint, before the name of a parameter:
 RANKS = "rank_pattern."  # which singular values are left
 AVERAGES = ("ipt", "exp_avg_ipt", "exp_avg_unc")  # the library's names for importance and its running averages
@@ -67,10 +69,13 @@ class AdaLora(PeftMethod):
         """A rank above the hidden size is no longer low."""
         super().check(setting)
         within_hidden_size(setting, init_r=self.init_r)
+        if setting.total_steps < SHORTEST:
+            raise UserError(f"AdaLoRA needs {SHORTEST} optimizer steps or more, this cell has {setting.total_steps}")
 
     def peft_config(self, setting: Setting) -> peft.PeftConfig:
         """AdaLoraConfig on the full paths of the sites, its schedule in steps."""
-        final = int(self.final * setting.total_steps)
+        # The library prunes at the end of the schedule by what it has seen in a step before; short trial runs have few.
+        final = min(int(self.final * setting.total_steps), setting.total_steps - SHORTEST)
         return peft.AdaLoraConfig(
             init_r=self.init_r,
             target_r=self.target_r,

@@ -60,6 +60,18 @@ def test_twenty_steps_lower_the_loss(name, family):
 
 
 @every_pair
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_a_short_trial_run_works_or_is_refused_before_it_starts(name, family, steps):
+    try:
+        adapted = Adapted(settings_of(name), family, total_steps=steps)
+    except UserError as error:
+        assert "steps" in str(error)  # noqa: PT017
+        assert (name, steps) == ("adalora", 1), "AdaLoRA weighs in one step and drops in another"
+        return
+    assert len(adapted.train(steps)) == steps
+
+
+@every_pair
 def test_what_is_stored_gives_the_same_outputs_on_a_fresh_base(name, family, tmp_path):
     adapted = Adapted(settings_of(name), family)
     adapted.train(3)
