@@ -62,6 +62,11 @@ class Job:
     config_dir: str | None
     given: Resources
 
+    @property
+    def processes(self) -> int:
+        """Of the cell, each with a GPU of its own where there are GPUs."""
+        return int(self.cell.config.get("processes", 1))
+
 
 Answer: TypeAlias = Record | str  # the record, or a line on who else runs the cell
 Outcome: TypeAlias = Answer | Exception  # an exception: the job ended without an answer

@@ -55,13 +55,17 @@ class RayLauncher(ClusterLauncher):
             raise UserError(MISSING) from error
         self._connect(ray)
         try:
+            there = _resources(ray)
+            gpus = self._gpus if self._gpus is not None else min(1.0, there.get("GPU", 0.0))
+            _check_room(there, max(job.processes for job in jobs), CPU=self._cpus, GPU=gpus)
             task = self._task(ray)
             pending = list(reversed(jobs))
             running: dict[Any, Job] = {}
             while pending or running:
                 while pending and len(running) < (self.workers or len(jobs)):
                     job = pending.pop()
-                    running[task.remote(job)] = job
+                    size = {"num_cpus": self._cpus * job.processes, "num_gpus": gpus * job.processes}
+                    running[task.options(**size).remote(job)] = job
                 for handle in ray.wait(list(running))[0]:
                     yield running.pop(handle), _outcome(ray, handle)
         finally:
@@ -77,16 +81,23 @@ class RayLauncher(ClusterLauncher):
             raise UserError(f"hydra/launcher=ray: no cluster at address={self._address} ({said}); {hint}") from error
 
     def _task(self, ray: Any) -> Any:
-        there = ray.cluster_resources()
-        gpus = self._gpus if self._gpus is not None else min(1.0, there.get("GPU", 0.0))
-        for name, wanted in (("CPU", self._cpus), ("GPU", gpus)):
-            if wanted > there.get(name, 0):
-                raise UserError(f"a cell asks for {wanted:g} {name}, the Ray cluster has {there.get(name, 0):g}")
         memory = {} if self._memory_gb is None else {"memory": self._memory_gb * 2**30}
         # max_calls: a process of its own for each cell, so that its memory figures are clean
-        return ray.remote(max_calls=1, max_retries=self._retries, num_cpus=self._cpus, num_gpus=gpus, **memory)(
-            run_there
-        )
+        return ray.remote(max_calls=1, max_retries=self._retries, **memory)(run_there)
+
+
+def _resources(ray: Any) -> dict[str, float]:
+    """What the cluster has in all."""
+    return dict(ray.cluster_resources())
+
+
+def _check_room(there: dict[str, float], processes: int, **each: float) -> None:
+    """Ray itself would wait for ever for what no node has."""
+    for name, wanted in each.items():
+        if wanted * processes > there.get(name, 0):
+            raise UserError(
+                f"a cell asks for {wanted * processes:g} {name}, the Ray cluster has {there.get(name, 0):g}"
+            )
 
 
 def _outcome(ray: Any, handle: Any) -> Outcome:

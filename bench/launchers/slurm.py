@@ -84,7 +84,8 @@ class SlurmLauncher(ClusterLauncher):
         results = Path(jobs[0].cell.config["results_dir"]).resolve()
         given = {key: value for key, value in self._settings.items() if value is not None}
         given = {"submitit_folder": str(results / ".slurm/%j"), "name": "bench", **given}
-        given.setdefault("gpus_per_node", 1 if has_gpus(given.get("partition")) else None)
+        if has_gpus(given.get("partition")):
+            given.setdefault("gpus_per_node", max(job.processes for job in jobs))
         try:
             checked: DictConfig = OmegaConf.merge(OmegaConf.structured(SlurmQueueConf), given)  # type: ignore[assignment]
         except OmegaConfBaseException as error:

@@ -64,6 +64,7 @@ def test_a_running_cluster_shares_a_gpu_and_every_cell_ends_in_a_record(head, tm
     }
     assert found["raise"].error.message == "a bug in a method"
     assert found["exit"].error.type == "JobDied"
+    assert found["none"].environment["sharing"] == 2, "the record says that its times are disturbed"
     exits = tmp_path / "results" / "runs" / found["exit"].cell.id
     assert (exits / "claim-2.json").exists(), "it was tried once more"
 
