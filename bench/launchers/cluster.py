@@ -106,9 +106,10 @@ class ClusterLauncher(Launcher):
         config_dir = next((source.path for source in sources if source.provider == "user"), None)
         jobs = [Job(cell, _stamp(cell), os.getcwd(), config_dir, self.given) for cell in cells]
         statuses = {}
-        with CellProgress(len(cells), costs=costs, workers=min(len(cells), self.workers or len(cells))) as progress:
-            for cell in cells:
-                progress.expect(cell)
+        with CellProgress(len(cells), costs=costs, workers=self.workers or 1) as progress:
+            if self.workers is not None:  # else nobody knows how many will run at once, and how long it will take
+                for cell in cells:
+                    progress.expect(cell)
             for job, outcome in self.answers(jobs, progress):
                 statuses[job.cell.id] = _settle(job, outcome, progress)
             progress.summarise()
