@@ -130,6 +130,7 @@ class Sweep:
 
     def _end_late_ones(self) -> None:
         late = [worker for worker in self._pool.running if worker.seconds >= (self._timeout or float("inf"))]
+        self._pool.ask_where(late)
         self._pool.stop(late)
         for worker in late:
             for _ in worker.hear():  # its last words

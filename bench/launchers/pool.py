@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from bench.cell import Cell
-from bench.launchers.worker import Assignment, work
+from bench.launchers.worker import WHERE, Assignment, work
 from bench.records.schema import Record
 
 STOP_SECONDS = 3.0  # what does not end within these is killed
@@ -105,6 +105,13 @@ class Pool:
             worker.pipe.close()
             _signal(worker, signal.SIGKILL)  # whatever it has left behind
         return ended
+
+    def ask_where(self, workers: list[Worker]) -> None:
+        """Let workers write into their logs which line of code they are at."""
+        for worker in workers:
+            assert worker.process.pid is not None
+            if worker.process.is_alive():
+                os.kill(worker.process.pid, WHERE)
 
     def stop(self, workers: list[Worker]) -> None:
         """End workers and all that they have started: politely, then not. They stay in the pool, ended."""

@@ -14,6 +14,8 @@ from bench.cell import Cell
 from bench.launchers.log import print_to
 from bench.metering.sharing import share
 
+WHERE = signal.SIGUSR1  # asks a worker to write into its log where it is
+
 
 @dataclass(frozen=True)
 class Assignment:
@@ -44,8 +46,8 @@ def work(given: Assignment, pipe: Connection) -> None:
     os.setpgid(0, 0)  # a group of its own: Ctrl-C is the parent's affair, and processes of this one end with it
     threading.Thread(target=_end_with_parent, daemon=True).start()
     print_to(given.log)
-    faulthandler.enable()  # a crash, and being ended after the time-out, leave the line of code in the log
-    faulthandler.register(signal.SIGTERM, chain=True)
+    faulthandler.enable()  # a crash leaves the line of code in the log
+    faulthandler.register(WHERE)
     if given.gpu is None:
         os.environ.pop("CUDA_VISIBLE_DEVICES", None)
     else:

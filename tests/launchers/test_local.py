@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
-import psutil
 import pytest
 
 from bench.launchers.pool import Pool, visible_gpus
@@ -18,8 +17,7 @@ from bench.records.owner import start_of
 from bench.records.schema import Status
 from bench.records.store import read_records
 from tests.cells import SHORT
-
-BUSY = 30  # seconds that a machine with other work may add
+from tests.launchers.processes import BUSY, ended, family, until
 
 WRECKS = """
 import os, signal, subprocess, time
@@ -107,36 +105,11 @@ def test_a_cell_that_dies_or_hangs_harms_no_other(tmp_path):
     assert "5 cells, 1 done already, 4 failed, 4 to run" in again.stderr
 
 
-def test_a_sweep_that_is_killed_goes_on_to_the_same_scores(tmp_path):
-    """SIGKILL to the sweep in the middle of training; its workers end with it; started again, it ends the same."""
-    arguments = (
-        "method=lora,bitfit",
-        "task=miniature/sst2",
-        "training.max_steps=150",
-        "training.epochs=9",
-        "data.limit_train=null",
-    )
-    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
-    subprocess.run(sweep(undisturbed, *arguments), check=True, capture_output=True)
-
-    process = subprocess.Popen(sweep(killed, *arguments), start_new_session=True, stderr=subprocess.DEVNULL)
-    until(lambda: claims(killed), 120)
-    time.sleep(2.5)
-    started = descendants(process.pid)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    until(lambda: not alive(started), BUSY)
-    assert Status.failed not in statuses(killed).values(), "a killed run leaves no half record"
-
-    subprocess.run(sweep(killed, *arguments), check=True, capture_output=True)
-    assert scores(killed) == scores(undisturbed)
-
-
 def test_interrupting_ends_the_workers(tmp_path):
     arguments = ("method=lora,bitfit", "training.max_steps=100000", "training.epochs=10000", "data.limit_train=null")
     process = subprocess.Popen(sweep(tmp_path, *arguments), start_new_session=True, stderr=subprocess.PIPE, text=True)
-    until(lambda: len(claims(tmp_path)) >= 2, 120)
-    started = descendants(process.pid)
+    until(lambda: len(claims(tmp_path)) >= 2)
+    started = family(process.pid)
     assert {json.loads(claim.read_text())["pid"] for claim in claims(tmp_path)} <= set(started)
     begin = time.monotonic()
     process.send_signal(signal.SIGINT)
@@ -144,7 +117,7 @@ def test_interrupting_ends_the_workers(tmp_path):
     assert time.monotonic() - begin < 5 + BUSY
     assert process.returncode == 130
     assert "the same command goes on" in errors
-    until(lambda: not alive(started), BUSY)
+    until(lambda: ended(started))
 
 
 @pytest.mark.parametrize("sharing", [1, 3])
@@ -169,28 +142,8 @@ def test_workers_share_processors_and_gpus(sharing, monkeypatch):
     assert pool.is_full
 
 
-def scores(folder: Path) -> dict[str, dict[str, float]]:
-    return {r.cell.id: r.metrics.values for r in read_records(folder / "results", "miniature/glue") if r.metrics}
-
-
 def claims(folder: Path) -> list[Path]:
     return list(folder.rglob("claim-*.json"))
-
-
-def descendants(pid: int) -> dict[int, str | None]:
-    """A process's descendants, each with the time of its start: numbers are given out again."""
-    return {child.pid: start_of(child.pid) for child in psutil.Process(pid).children(recursive=True)}
-
-
-def alive(processes: dict[int, str | None]) -> list[int]:
-    return [pid for pid, start in processes.items() if start is not None and start_of(pid) == start]
-
-
-def until(condition, seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize(("chosen", "gpus"), [("0,1", ["0", "1"]), ("", []), ("-1", []), ("GPU-1a", ["GPU-1a"])])
