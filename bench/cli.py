@@ -13,6 +13,7 @@ bench: a benchmark of parameter-efficient fine-tuning
 
   bench run       one cell: train, evaluate, write its record
   bench sweep     all cells of an experiment that have no finished record yet
+  bench status    where an experiment's cells stand: done, failed, running and where
   bench plan      every cell before it runs: parameters, predicted peak memory
   bench table     the tables of an experiment, from its records
   bench findings  the survey's claims against the records
@@ -52,6 +53,15 @@ training with its parts, predicted for a GPU (device=cpu: for this machine's pro
 device_memory marks cells that do not fit and says what would help. docs/memory.md tells how, and how well.
 
   bench plan experiment=survey/memory device_memory=80GiB
+""",
+    "status": """\
+bench status experiment=NAME[,NAME …] [key=value …] [format=text|json] [--config-dir FOLDER]
+
+Counts the cells by status, names those that run with their age and host, and those that failed with the first line of
+the error. It looks at the cells that `bench sweep` would look at: give it the same keys. Works while sweeps run, from
+any machine that sees the results folder.
+
+  bench status experiment=miniature/glue
 """,
     "table": """\
 bench table experiment=NAME[,NAME …] [format=csv,latex,markdown,html|all] [out=FOLDER] [results_dir=results]
@@ -182,6 +192,32 @@ def _multirun(arguments: Sequence[str]) -> int:
     with Configurations(config_dir) as configurations:
         statuses = configurations.sweep([_sweep_option(override) for override in overrides])
     return 1 if "failed" in statuses else 0
+
+
+def status(arguments: Sequence[str]) -> int:
+    """Where the cells of an experiment stand."""
+    from rich.console import Console
+
+    from bench.compose import Configurations
+    from bench.status import show, standings, to_json
+    from bench.sweeper import select_cells
+
+    config_dir, rest = _config_dir(arguments)
+    if not any(argument.startswith("experiment=") for argument in rest):
+        raise UserError("name the experiment: bench status experiment=miniature/glue")
+    forms = [argument.removeprefix("format=") for argument in rest if argument.startswith("format=")]
+    form = forms[-1] if forms else "text"
+    if form not in ("text", "json"):
+        raise unknown_name("format", form, ("text", "json"))
+    overrides = [argument for argument in rest if not argument.startswith("format=")]
+    with Configurations(config_dir) as configurations:
+        cells = select_cells(overrides, configurations.compose, configurations.folders)
+    found = standings({folder: cell for folder, (_, cell) in cells.items()})
+    if form == "json":
+        print(to_json(found))
+    else:
+        show(found, Console())
+    return 0
 
 
 def plan(arguments: Sequence[str]) -> int:
@@ -349,6 +385,7 @@ def _config_dir(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "run": run,
     "sweep": sweep,
+    "status": status,
     "plan": plan,
     "table": table,
     "findings": findings,

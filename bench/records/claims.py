@@ -53,16 +53,21 @@ class Claim:
     @property
     def is_free(self) -> bool:
         """Whether the cell may be taken: the claim was released, or its owner is dead."""
-        if self.beat == RELEASED or (self.owner is not None and self.owner.released):
+        if self.is_released:
             return True
         if self.owner is not None and self.owner.is_here:
             return not self.owner.is_running
         return self.age > STALE_SECONDS
 
     @property
+    def is_released(self) -> bool:
+        """Whether the owner has given the cell back; after a crash it has not."""
+        return self.beat == RELEASED or (self.owner is not None and self.owner.released)
+
+    @property
     def age(self) -> float:
         """Seconds since the owner's last sign of life."""
-        return _clock(self.path.parent) - self.beat
+        return max(0.0, _clock(self.path.parent) - self.beat)
 
     def __str__(self) -> str:
         """Who and since when, for people."""
