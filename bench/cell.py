@@ -178,6 +178,8 @@ class CellConfig:
     save_trained: bool = True  # keep what was trained beside the record
     memory_split: bool = True  # follow some steps storage by storage: what fills the train peak, operations per second
     threads: int | None = None  # CPU threads of torch; null: torch's own choice
+    distributed: str = "none"  # none | ddp | fsdp: how the cell's processes share the work
+    processes: int = 1  # of this one cell, each with a GPU of its own where there are GPUs
     on_oom: str = "record"  # record | shrink: too little memory for a step ends the cell, or halves its micro-batches
     checkpoint_seconds: float | None = None  # between two checkpoints; null: so that they take under 1 % of the time
     force: bool = False  # run although a finished record is there

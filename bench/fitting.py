@@ -1,12 +1,14 @@
 """Train one adapted model, from the beginning or from where an earlier attempt was killed."""
 
 import math
+from contextlib import nullcontext
 from functools import partial
 from itertools import islice
 
 from accelerate.utils import set_seed
 from torch import nn
 
+from bench.distributed.team import Team
 from bench.evaluation.scores import Best
 from bench.memory_limits import shrunk_training
 from bench.metering.split import SplitMeter
@@ -16,51 +18,63 @@ from bench.methods.base import Method
 from bench.models.head import head_parameters
 from bench.preparation import Prepared
 from bench.run import Run
-from bench.training.checkpoint import Checkpoints
+from bench.training.checkpoint import Checkpoints, Content
 from bench.training.interruption import Interruption
 from bench.training.loop import AfterStep, batches_of, gradients_of, train
 from bench.training.losses import Losses
 from bench.training.optimiser import make_optimiser, make_schedule
 from bench.training.state import TrainingState
 
+RANK_STRIDE = 1_000_003  # between the seeds of two processes of one cell
 
-def fit(run: Run, model: nn.Module, method: Method, prepared: Prepared, *, best: Best, evaluate: AfterStep) -> None:
+
+def fit(
+    run: Run,
+    model: nn.Module,
+    method: Method,
+    prepared: Prepared,
+    *,
+    best: Best,
+    evaluate: AfterStep,
+    through: nn.Module | None = None,
+) -> None:
     """Train `model`, keep checkpoints on the way, and write losses and times into the record.
 
     Args:
         run: the attempt; its record has its metrics.
-        model: adapted and prepared by the accelerator.
+        model: adapted and on its device.
         method: the one that adapted it.
         prepared: data and setting.
         best: the evaluation that counts so far, a part of what is resumed.
         evaluate: see `train`.
+        through: what the batches go through, where it is not the model itself.
 
     Raises:
         TrainingDivergedError: the loss is not finite.
     """
-    cell, setting, accelerator = run.cell, prepared.setting, run.accelerator
-    set_seed(cell.seed)
+    through = model if through is None else through
+    cell, setting, accelerator, team = run.cell, prepared.setting, run.accelerator, run.team
+    set_seed(cell.seed + RANK_STRIDE * team.rank)  # else dropout would be the same everywhere
     checkpoints = Checkpoints(run.folder, cell.config_hash, cell.config["checkpoint_seconds"])
-    saved = checkpoints.latest()
+    saved = _latest(checkpoints, team)
     if saved is not None and len(saved.plain["shrunk"]) > len(run.record.environment["shrunk"]):
         run.record.environment["shrunk"] = saved.plain["shrunk"]
     training = shrunk_training(cell, run.record.environment["shrunk"])
     on_gpu = run.device.type == "cuda"
-    steps = partial(batches_of, prepared.data.train, prepared.padding, training, cell.seed, pin=on_gpu)
+    steps = partial(batches_of, prepared.data.train, prepared.padding, training, cell.seed, pin=on_gpu, team=team)
     epoch = math.ceil(len(prepared.data.train) / training.batch_size)
     if saved is None:
-        method.prepare(model, lambda: gradients_of(model, islice(steps(), epoch), accelerator))
+        method.prepare(model, lambda: gradients_of(through, islice(steps(), epoch), accelerator, team))
     else:
         method.load_checkpoint_state(model, saved.below("model"))
     head = {name for name, _ in head_parameters(model, setting.structure)}
     optimiser = make_optimiser(model, method.parameter_groups(model), head, training, method.optimiser())
     run.record.environment["optimiser"] = type(optimiser).__name__
-    split = SplitMeter(model, optimiser, run.device) if cell.config["memory_split"] else None
-    losses, clock, interruption = (
-        Losses(),
-        StepClock(run.device, split.watch if split is not None else None),
-        Interruption(),
-    )
+    # Of the work of several processes, nobody counts yet what fills their memory, or their operations.
+    wanted = cell.config["memory_split"] and team.size == 1
+    split = SplitMeter(model, optimiser, run.device) if wanted else None
+    clock = StepClock(run.device, split.watch if split is not None else None)
+    losses, interruption = Losses(team), Interruption()
     schedule = make_schedule(optimiser, training, setting.total_steps)
     state = TrainingState(
         run=run, model=model, method=method, optimiser=optimiser, schedule=schedule, losses=losses, clock=clock,
@@ -70,12 +84,13 @@ def fit(run: Run, model: nn.Module, method: Method, prepared: Prepared, *, best:
         state.load(saved)
     done = 0 if saved is None else saved.step
     run.record.environment["checkpoint_notes"] = checkpoints.notes
-    with interruption.put_off():
+    # The processes of a team would each stop at another step; they are stopped at once.
+    with interruption.put_off() if team.size == 1 else nullcontext():
         train(
             model, method, steps(done=done), done=done, optimiser=accelerator.prepare_optimizer(optimiser),
             schedule=schedule, training=training, total_steps=setting.total_steps, family=setting.family,
             accelerator=accelerator, clock=clock, losses=losses, evaluate=evaluate,
-            progress=partial(run.report, "train"),
+            through=through, team=team, progress=partial(run.report, "train"),
             checkpoint=partial(state.save_if_due, checkpoints=checkpoints, interruption=interruption),
         )  # fmt: skip
     assert run.record.metrics is not None
@@ -94,3 +109,10 @@ def book_steps(run: Run, clock: StepClock, split: SplitMeter | None) -> None:
         if split.flops_per_token is not None:
             time.flops_per_second = split.flops_per_token * steps.padded / steps.seconds
             time.utilisation = utilisation(time.flops_per_second, run.device, run.cell.training.precision)
+
+
+def _latest(checkpoints: Checkpoints, team: Team) -> Content | None:
+    """The newest checkpoint that is whole, the same for all processes."""
+    saved = checkpoints.latest() if team.is_first else None
+    step = team.agree(None if saved is None else saved.step)
+    return checkpoints.read(step) if saved is None and step is not None else saved

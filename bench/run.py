@@ -8,6 +8,7 @@ import torch
 from accelerate import Accelerator
 
 from bench.cell import Cell
+from bench.distributed.team import Team
 from bench.metering.phases import PhaseMeter
 from bench.records.schema import Record
 
@@ -39,6 +40,11 @@ class Run:
     record: Record
     report: Report
     begin: float
+
+    @property
+    def team(self) -> Team:
+        """The processes that run this cell together."""
+        return Team.of(self.accelerator)
 
     @property
     def device(self) -> torch.device:

@@ -3,24 +3,27 @@
 import time
 import traceback
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from torch import nn
+from accelerate.utils import InitProcessGroupKwargs
 
 import bench.quiet  # noqa: F401  # before the libraries that it silences
 from bench.cell import Cell, Precision
 from bench.compose import build
+from bench.distributed.launch import attempt_on_ranks
+from bench.distributed.spread import check_spread, spread
 from bench.errors import UnsupportedError, UserError
 from bench.evaluation.scores import Best, evaluate_splits
 from bench.fitting import fit
-from bench.memory_limits import is_out_of_memory, release_memory, shrink
+from bench.memory_limits import check_shrink, is_out_of_memory, release_memory, shrink
 from bench.metering.environment import environment
 from bench.metering.phases import PhaseMeter
 from bench.methods.base import Method
+from bench.models.sharded import whole
 from bench.preparation import load_adapted, prepare
 from bench.records.outputs import write_predictions, write_trained
 from bench.records.schema import CellIdentity, Failure, Metrics, Record, Status
@@ -43,14 +46,15 @@ def run_cell(cell: Cell, report: Report = silent) -> tuple[Record, Path]:
     Raises:
         UserError: a mistake in the configuration, found before any training; no record is written.
     """
-    if cell.config["on_oom"] not in ("record", "shrink"):
-        raise UserError(f"on_oom={cell.config['on_oom']} must be record or shrink")
+    check_shrink(cell)
+    check_spread(cell)
     folder = folder_of(cell.config["results_dir"], cell)
     make_folder(folder)
-    record = attempt(cell, folder, report)
+    attempt_once = attempt if cell.config["processes"] == 1 else attempt_on_ranks
+    record = attempt_once(cell, folder, report)
     while (shrunk := shrink(record)) is not None:
         release_memory()
-        record = attempt(cell, folder, report, shrunk)
+        record = attempt_once(cell, folder, report, shrunk)
     path = write_record(record, folder)
     if record.status == Status.done:
         remove_checkpoints(folder)
@@ -72,6 +76,7 @@ def attempt(cell: Cell, folder: Path, report: Report, shrunk: Sequence[dict[str,
     if cell.config["threads"] is not None:
         torch.set_num_threads(cell.config["threads"])
     accelerator = _accelerator(cell)
+    report = report if accelerator.is_main_process else silent
     meter = PhaseMeter(accelerator.device)
     begin, started = time.perf_counter(), datetime.now(UTC)
     record = Record(CellIdentity.of(cell), Status.failed, environment(accelerator.device))
@@ -110,8 +115,7 @@ def _live(run: Run) -> None:
 
     with meter.phase("load"):
         model, record.parameters = load_adapted(cell, method, prepared)
-        model = run.accelerator.prepare_model(model)
-    assert isinstance(model, nn.Module)
+        through = spread(model, setting.structure, cell.config["distributed"], run.accelerator)
     best = Best(method, keep=cell.training.keep_best)
 
     def evaluate(step: int) -> None:
@@ -120,10 +124,10 @@ def _live(run: Run) -> None:
                 report("evaluate", step, setting.total_steps, None)
                 scores = evaluate_splits(task, model, data.validation, inference)
             metrics.curve.append({"step": step, "values": scores.values})
-            best.offer(model, scores, scores.values[task.main_metric])
+            best.offer(model, scores, run.team.agree(scores.values[task.main_metric]))
 
     with meter.phase("train"):
-        fit(run, model, method, prepared, best=best, evaluate=evaluate)
+        fit(run, model, method, prepared, best=best, evaluate=evaluate, through=through)
 
     best.restore(model)
     scores = best.scores
@@ -133,8 +137,11 @@ def _live(run: Run) -> None:
             scores = evaluate_splits(task, model, data.test or data.validation, inference)
     if scores is not None:
         metrics.values, metrics.subjects = scores.values, scores.parts
-        write_predictions(run.folder, scores.references, scores.predictions)
-    record.storage.adapter_bytes = write_trained(run.folder, method.stored_state(model), cell.config["save_trained"])
+    stored = {name: whole(tensor) for name, tensor in method.stored_state(model).items()}
+    if run.team.is_first:
+        if scores is not None:
+            write_predictions(run.folder, scores.references, scores.predictions)
+        record.storage.adapter_bytes = write_trained(run.folder, stored, cell.config["save_trained"])
 
 
 def _accelerator(cell: Cell) -> Accelerator:
@@ -145,7 +152,10 @@ def _accelerator(cell: Cell) -> Accelerator:
         raise UserError("device=cuda, but no CUDA device is available; `bench doctor` says what is")
     AcceleratorState._reset_state()  # a process that ran a cell of another precision before keeps its settings
     precision = "bf16" if cell.training.precision == Precision.bf16 else "no"
-    return Accelerator(cpu=device == "cpu" or not torch.cuda.is_available(), mixed_precision=precision)
+    # One process may wait for another's evaluation; one that died is noticed by whoever started them.
+    patience = InitProcessGroupKwargs(timeout=timedelta(days=1))
+    on_cpu = device == "cpu" or not torch.cuda.is_available()
+    return Accelerator(cpu=on_cpu, mixed_precision=precision, kwargs_handlers=[patience])
 
 
 def _failure(error: Exception, meter: PhaseMeter) -> Failure:

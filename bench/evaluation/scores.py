@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from bench.methods.base import Method
+from bench.models.sharded import whole
 from bench.tasks.base import Inference, Split, Task
 
 
@@ -48,7 +49,7 @@ class Best:
         elif self.scores is None or score > self._score:
             self.scores, self._score = scores, score
             state = self._method.checkpoint_state(model)
-            self._state = {name: tensor.detach().to("cpu", copy=True) for name, tensor in state.items()}
+            self._state = {name: whole(tensor.detach()).to("cpu", copy=True) for name, tensor in state.items()}
 
     def restore(self, model: nn.Module) -> None:
         """Put the best state back into the model."""

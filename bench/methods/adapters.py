@@ -24,6 +24,7 @@ class AdapterMethod(Method):
     bottleneck: int
     dropout: float
 
+    shardable = True
     layer = Layer.activations
     trains = "the adapters"
 

@@ -24,6 +24,7 @@ class BitFit(Method):
     start, and the method stays what it is elsewhere: a trained offset per output unit.
     """
 
+    shardable = True
     mergeable = True
     layer = Layer.weights
     formula = "y = W x + b, only b trained"

@@ -29,6 +29,7 @@ class ChildTuning(FullFineTuning):
 
     keep: float
 
+    shardable = False
     formula = "W ← W + M∘ΔW"
 
     def __post_init__(self) -> None:

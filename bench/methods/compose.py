@@ -43,6 +43,7 @@ class Compose(Method):
         self._check_parts()
         self.identity_at_start = all(method.identity_at_start for method in self.methods)
         self.mergeable = all(method.mergeable for method in self.methods)
+        self.shardable = all(method.shardable for method in self.methods)
         self.trains_base = any(method.trains_base for method in self.methods)
         reasons = [m.why_not_identity for m in self.methods if not m.identity_at_start]
         self.why_not_identity = "; ".join(reasons)

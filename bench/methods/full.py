@@ -11,6 +11,7 @@ from bench.methods.base import Layer, Method, Setting
 class FullFineTuning(Method):
     """All weights of the base model are updated; nothing is added."""
 
+    shardable = True
     mergeable = True
     trains_base = True
     layer = Layer.weights

@@ -23,6 +23,7 @@ class Ia3(PeftMethod):
     sites: dict[str, list[str]]
     input_sites: dict[str, list[str]]
 
+    shardable = True
     mergeable = True
     formula = "y = l ⊙ (W x)"
     where = "keys, values and feed-forward (LLaMA: all seven linear layers of a block)"

@@ -28,6 +28,7 @@ class Lora(PeftMethod):
     dropout: float
     sites: dict[str, list[str]]
 
+    shardable = True
     mergeable = True
     formula = "h = W x + (α/r) B A x"
     where = "query and value projections (LLaMA: all seven linear layers of a block)"

@@ -19,6 +19,7 @@ class PromptTuning(PromptLearning):
     which the survey used.
     """
 
+    shardable = True
     formula = "[P; E(x)]"
     why_not_identity = "every token attends to the virtual tokens from the start"
     where = "the input embeddings (T5: of the encoder)"

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import UserError
+from bench.models.sharded import like
 
 
 def trainable_parameters(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
@@ -35,4 +36,4 @@ def copy_into(parameters: dict[str, nn.Parameter], state: dict[str, Tensor]) -> 
                 raise UserError(
                     f"the saved '{name}' has shape {tuple(state[name].shape)}, the model's {tuple(parameter.shape)}"
                 )
-            parameter.copy_(state[name])
+            parameter.copy_(like(parameter, state[name]))

@@ -4,7 +4,7 @@ import platform
 import signal
 
 from bench.cell import Cell
-from bench.errors import UserError
+from bench.errors import UnsupportedError, UserError
 from bench.records.schema import CellIdentity, Failure, Record, Status
 
 
@@ -14,7 +14,7 @@ def crash_record(cell: Cell, exitcode: int | None) -> Record:
         message = f"the process was killed by {signal.Signals(-exitcode).name}"
     else:
         message = f"the process ended with exit code {exitcode}"
-    return _failed(cell, Failure("ProcessDied", message, "", "unknown"))
+    return died_record(cell, message)
 
 
 def late_record(cell: Cell, timeout: float) -> Record:
@@ -29,9 +29,15 @@ def lost_record(cell: Cell, error: Exception) -> Record:
 
 
 def refused_record(cell: Cell, error: UserError) -> Record:
-    """The record of a cell that a sweep could not start because of a mistake in its settings or data."""
-    return _failed(cell, Failure(type(error).__name__, str(error), "", "check"))
+    """The record of a cell that could not be started because of its settings or data, or is not supported."""
+    status = Status.unsupported if isinstance(error, UnsupportedError) else Status.failed
+    return _record(cell, status, Failure(type(error).__name__, str(error), "", "check"))
 
 
-def _failed(cell: Cell, failure: Failure) -> Record:
-    return Record(CellIdentity.of(cell), Status.failed, {"host": platform.node()}, failure)
+def died_record(cell: Cell, message: str) -> Record:
+    """The record of a cell of which a process died."""
+    return _record(cell, Status.failed, Failure("ProcessDied", message, "", "unknown"))
+
+
+def _record(cell: Cell, status: Status, failure: Failure) -> Record:
+    return Record(CellIdentity.of(cell), status, {"host": platform.node()}, failure)

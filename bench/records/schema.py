@@ -125,12 +125,16 @@ class MemorySplit:
 
 @dataclass
 class Memory:
-    """Memory by phase. `measure` is "cuda" (allocator) or "rss" (resident set of the process, "cpu" runs)."""
+    """Memory by phase. `measure` is "cuda" (allocator) or "rss" (resident set of the process, "cpu" runs).
+
+    Of a cell on several processes, `phases` and the split are sums over all, and `ranks` has each one's phases.
+    """
 
     measure: str
     phases: dict[str, PhaseMemory] = field(default_factory=dict)
     train_peak_split: MemorySplit | None = None
     device_total: int | None = None
+    ranks: list[dict[str, PhaseMemory]] = field(default_factory=list)
 
 
 @dataclass
@@ -195,9 +199,10 @@ class Record:
             if memory is not None:
                 memory = Memory(
                     measure=memory["measure"],
-                    phases={name: PhaseMemory(**phase) for name, phase in memory["phases"].items()},
+                    phases=_phases(memory["phases"]),
                     train_peak_split=_maybe(MemorySplit, memory["train_peak_split"]),
                     device_total=memory["device_total"],
+                    ranks=[_phases(phases) for phases in memory.get("ranks", [])],
                 )
             return cls(
                 cell=CellIdentity(**data["cell"]),
@@ -213,6 +218,10 @@ class Record:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise RecordError(f"not a record: {type(error).__name__} {error}") from error
+
+
+def _phases(data: dict[str, dict[str, Any]]) -> dict[str, PhaseMemory]:
+    return {name: PhaseMemory(**phase) for name, phase in data.items()}
 
 
 def _maybe(kind: Any, data: dict[str, Any] | None) -> Any:

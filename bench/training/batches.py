@@ -1,5 +1,6 @@
 """Batches: which examples go together, and what is counted of them on the host."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -37,18 +38,46 @@ def epoch_order(lengths: Sequence[int], batch_size: int, grouped: bool, generato
     return batches
 
 
+class Filler(dict[str, Tensor]):
+    """A micro-batch that counts for nothing: it keeps a process in step with those that have one more."""
+
+
+def micro_batches_of(step: list[int], micro: int, rank: int = 0, size: int = 1) -> tuple[list[list[int]], int]:
+    """One process's share of an optimizer step's examples, as micro-batches.
+
+    Args:
+        step: indices of the step's examples.
+        micro: examples per micro-batch, at most.
+        rank: which process.
+        size: how many there are; alone, the share is all of it.
+
+    Returns:
+        Lists of indices, as many in every process, and how many of them count; the rest are there to fill.
+    """
+    own = step[rank::size]
+    pieces = [own[start : start + micro] for start in range(0, len(own), micro)]
+    needed = math.ceil(math.ceil(len(step) / size) / micro)
+    return pieces + [step[:1]] * (needed - len(pieces)), len(pieces)
+
+
 def target_count(batch: dict[str, Tensor]) -> int:
     """Over how many labels the loss of a batch is averaged; read on the CPU, before the batch moves to a device."""
+    if isinstance(batch, Filler):
+        return 0
     labels = batch["labels"]
     return int((labels != IGNORED).sum()) if labels.dim() == 2 else len(labels)
 
 
 def token_count(batch: dict[str, Tensor], targets_apart: bool) -> int:
     """Tokens of a batch without padding; `targets_apart` adds those of the labels (encoder-decoders)."""
+    if isinstance(batch, Filler):
+        return 0
     targets = int((batch["labels"] != IGNORED).sum()) if targets_apart else 0
     return int(batch["attention_mask"].sum()) + targets
 
 
 def padded_count(batch: dict[str, Tensor], targets_apart: bool) -> int:
     """Tokens of a batch with padding; `targets_apart` adds those of the labels (encoder-decoders)."""
+    if isinstance(batch, Filler):
+        return 0
     return batch["input_ids"].numel() + (batch["labels"].numel() if targets_apart else 0)

@@ -101,14 +101,20 @@ class Checkpoints:
         """The newest checkpoint of this cell that is whole; those that are not are noted and removed."""
         for step in self._steps():
             try:
-                return self._read(step)
+                return self.read(step)
             except (OSError, ValueError, KeyError, SafetensorError) as error:
                 self._note(f"the checkpoint after step {step} was not used: {_reason(error)}")
                 if not isinstance(error, OSError) or isinstance(error, FileNotFoundError):
                     self._pair(step)[1].unlink(missing_ok=True)  # else it would count as one to fall back to
         return None
 
-    def _read(self, step: int) -> Content:
+    def read(self, step: int) -> Content:
+        """The one after `step`.
+
+        Raises:
+            OSError: it cannot be read.
+            ValueError, KeyError, SafetensorError: it is damaged, or of another version or cell.
+        """
         tensors, described = self._pair(step)
         whole = json.loads(described.read_bytes())
         state = whole["state"]

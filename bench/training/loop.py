@@ -4,19 +4,21 @@ Nothing in a step waits for the device: losses stay there and are fetched at log
 of a batch on the host (token counts, the weights of micro-batches) is read before it moves.
 """
 
-import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
 from bench.cell import Family, TrainingConfig
+from bench.distributed.team import ALONE, Team
 from bench.metering.time import StepClock
 from bench.methods.base import Batch, Method
 from bench.tasks.example import Example, Padding
-from bench.training.batches import epoch_order, padded_count, target_count, token_count
+from bench.training.batches import Filler, epoch_order, micro_batches_of, padded_count, target_count, token_count
 from bench.training.losses import Losses
 
 Progress = Callable[[int, int, float], None]  # step, steps in all, loss
@@ -24,7 +26,14 @@ AfterStep = Callable[[int], None]  # after which step
 
 
 def batches_of(
-    examples: Sequence[Example], padding: Padding, training: TrainingConfig, seed: int, *, pin: bool, done: int = 0
+    examples: Sequence[Example],
+    padding: Padding,
+    training: TrainingConfig,
+    seed: int,
+    *,
+    pin: bool,
+    done: int = 0,
+    team: Team = ALONE,
 ) -> Iterator[list[dict[str, Tensor]]]:
     """Endless optimizer steps' worth of data: each a list of micro-batches on the CPU; every epoch in a new order.
 
@@ -35,6 +44,7 @@ def batches_of(
         seed: decides the order.
         pin: put the tensors where a GPU fetches them fast.
         done: steps to leave out at the beginning, without making their tensors.
+        team: whose first process gets the first example of every step, the second the second, and so on.
     """
     generator = torch.Generator().manual_seed(seed)
     lengths = [len(example["input_ids"]) for example in examples]
@@ -43,36 +53,49 @@ def batches_of(
         order = epoch_order(lengths, training.batch_size, training.length_grouped, generator)
         skipped = min(done, len(order))
         order, done = order[skipped:], done - skipped
-        pieces = [step[start : start + micro] for step in order for start in range(0, len(step), micro)]
+        shares = [micro_batches_of(step, micro, team.rank, team.size) for step in order]
+        pieces = [piece for share, _ in shares for piece in share]
         # Opening a loader draws from torch's random state, once in an epoch; one that is resumed has drawn already.
         with torch.random.fork_rng(devices=[], enabled=skipped > 0):
             loader = iter(DataLoader(examples, batch_sampler=pieces, collate_fn=padding, pin_memory=pin))  # type: ignore[arg-type]
-        for step in order:
-            yield [next(loader) for _ in range(math.ceil(len(step) / micro))]
+        for share, count in shares:
+            loaded = [next(loader) for _ in share]
+            yield [*loaded[:count], *map(Filler, loaded[count:])]
 
 
-def gradients_of(model: nn.Module, steps: Iterator[list[Batch]], accelerator: Accelerator) -> Iterator[Tensor]:
+def gradients_of(
+    model: nn.Module, steps: Iterator[list[Batch]], accelerator: Accelerator, team: Team = ALONE
+) -> Iterator[Tensor]:
     """For methods that look at the data beforehand: the gradient of each step's mean loss, until the next is asked for.
 
     Args:
         model: prepared by the accelerator; put into training mode.
         steps: lists of micro-batches, see `batches_of`.
         accelerator: the device and the backward pass.
+        team: shares the steps.
     """
     model.train()
     for micro_batches in steps:
-        yield backward(model, micro_batches, accelerator)
+        yield backward(model, micro_batches, accelerator, team)
         model.zero_grad()
 
 
-def backward(model: nn.Module, micro_batches: list[Batch], accelerator: Accelerator) -> Tensor:
-    """Add the gradient of the mean loss over all targets of a step's micro-batches; returns that loss, detached."""
+def backward(model: nn.Module, micro_batches: list[Batch], accelerator: Accelerator, team: Team = ALONE) -> Tensor:
+    """Add the gradient of the mean loss over all targets of a step's micro-batches, of all processes.
+
+    Returns:
+        This process's share of that loss, detached; the shares of all add up to it.
+    """
     targets = [target_count(batch) for batch in micro_batches]
+    # Of all processes together; it stays on the device. What is spread averages gradients, hence the factor.
+    everywhere = sum(targets) if team.size == 1 else team.sum(torch.tensor(sum(targets), device=accelerator.device))
     total = torch.zeros((), device=accelerator.device)
-    for batch, count in zip(micro_batches, targets, strict=True):
-        # The batch's loss is a mean over its targets; the step's is the mean over all targets of the step.
-        loss = loss_of(model, to_device(batch, accelerator.device)) * (count / sum(targets))
-        accelerator.backward(loss)
+    for index, (batch, count) in enumerate(zip(micro_batches, targets, strict=True)):
+        is_last = index == len(micro_batches) - 1
+        with nullcontext() if is_last or not isinstance(model, DistributedDataParallel) else model.no_sync():
+            # The batch's loss is a mean over its targets; the step's is the mean over all targets of the step.
+            loss = loss_of(model, to_device(batch, accelerator.device)) * (count / everywhere)
+            accelerator.backward(loss * team.size if team.size > 1 else loss)
         total += loss.detach()
     return total
 
@@ -94,11 +117,13 @@ def train(
     progress: Progress,
     checkpoint: AfterStep,
     done: int = 0,
+    through: nn.Module | None = None,
+    team: Team = ALONE,
 ) -> None:
     """Train `model` up to optimizer step `total_steps`.
 
     Args:
-        model: adapted and prepared by the accelerator.
+        model: adapted and on its device.
         method: its hooks see the gradients and the end of each step.
         steps: lists of micro-batches, see `batches_of`, from the first step that is not done.
         optimiser: over the trained parameters, prepared by the accelerator.
@@ -113,6 +138,8 @@ def train(
         progress: called at logging intervals.
         checkpoint: called with every step, when all else is done for it.
         done: steps of an earlier attempt, whose end the arguments are at.
+        through: what the batches go through, where it is not the model itself; see `bench.distributed.spread`.
+        team: the processes that share the steps.
 
     Raises:
         TrainingDivergedError: the loss is not finite; found at the next logging interval.
@@ -125,11 +152,12 @@ def train(
         tokens = sum(token_count(batch, family == Family.encoder_decoder) for batch in micro_batches)
         padded = sum(padded_count(batch, family == Family.encoder_decoder) for batch in micro_batches)
         with clock.step(tokens, padded):
-            losses.add(backward(model, micro_batches, accelerator))
+            losses.add(backward(through or model, micro_batches, accelerator, team))
             if training.max_grad_norm is not None:
                 accelerator.clip_grad_norm_(trained, training.max_grad_norm)
             # After clipping: Child-Tuning's authors mask inside the optimizer, which is handed clipped gradients.
-            method.on_gradients(model)
+            with _same_draws(step, team):
+                method.on_gradients(model)
             optimiser.step()
             schedule.step()
             method.after_step(model, step)
@@ -140,6 +168,17 @@ def train(
             evaluate(step)
             model.train()
         checkpoint(step)
+
+
+@contextmanager
+def _same_draws(step: int, team: Team) -> Iterator[None]:
+    """Let all processes draw the same random numbers within the block, and go on with their own after it."""
+    if team.size == 1:
+        yield
+        return
+    with torch.random.fork_rng():
+        torch.manual_seed(step)
+        yield
 
 
 def loss_of(model: nn.Module, batch: Batch) -> Tensor:

@@ -14,6 +14,7 @@ from bench.metering.memory import larger
 from bench.metering.time import StepClock
 from bench.methods.base import Method
 from bench.methods.trainable import trainable_parameters
+from bench.models.sharded import like, whole
 from bench.records.schema import Metrics, PhaseMemory
 from bench.run import Run
 from bench.training.checkpoint import Checkpoints, Content
@@ -36,10 +37,18 @@ class TrainingState:
     best: Best
 
     def save_if_due(self, step: int, *, checkpoints: Checkpoints, interruption: Interruption) -> None:
-        """After a step: write a checkpoint if it is time or somebody asks, then give way to a signal that waited."""
-        if interruption.wanted() or checkpoints.due(self._size):
+        """After a step: write a checkpoint if it is time or somebody asks, then give way to a signal that waited.
+
+        A team asks its first process whether it is time, which takes a while; only where the losses are read.
+        """
+        team = self.run.team
+        if team.size > 1 and self.losses.means and self.losses.means[-1]["step"] != step:
+            return
+        if team.agree(interruption.wanted() or checkpoints.due(self._size)):
             with self.run.meter.phase("checkpoint"):
-                checkpoints.write(self.content(step))
+                content = self.content(step)
+                if team.is_first:
+                    checkpoints.write(content)
         interruption.give_way()
 
     def content(self, step: int) -> Content:
@@ -50,14 +59,17 @@ class TrainingState:
         """
         losses, metrics = self.losses.state(), self._metrics
         tensors: dict[str, Tensor] = {}
-        tensors |= _prefixed("model", self.method.checkpoint_state(self.model))
+        state = self.method.checkpoint_state(self.model)
+        tensors |= _prefixed("model", {name: whole(tensor) for name, tensor in state.items()})
         best_tensors, best = self.best.state()
-        random_tensors, random = random_state(self.run.device)
-        tensors |= _prefixed("best", best_tensors) | _prefixed("random", random_tensors)
+        random = self.run.team.gather(random_state(self.run.device))
+        tensors |= _prefixed("best", best_tensors)
+        for rank, (random_tensors, _) in enumerate(random):
+            tensors |= _prefixed(f"random.{rank}", random_tensors)
         plain = {
             "optimiser": take_tensors(self.optimiser.state_dict(), "optimiser", tensors),
             "schedule": take_tensors(self.schedule.state_dict(), "schedule", tensors),
-            "losses": losses, "clock": self.clock.state(), "best": best, "random": random,
+            "losses": losses, "clock": self.clock.state(), "best": best, "random": [plain for _, plain in random],
             "curve": metrics.curve, "notes": metrics.notes,
             "seconds": dict(self.run.meter.seconds), "total": self._earlier + time.perf_counter() - self.run.begin,
             "peaks": {name: asdict(peak) for name, peak in self.run.meter.peaks.items()},
@@ -69,7 +81,7 @@ class TrainingState:
     def load(self, content: Content) -> None:
         """Put everything back but the model, whose state has to be there before the optimiser is made."""
         plain, metrics = content.plain, self._metrics
-        self.optimiser.load_state_dict(put_tensors(plain["optimiser"], content.tensors))
+        self.optimiser.load_state_dict(self._own_part(put_tensors(plain["optimiser"], content.tensors)))
         self.schedule.load_state_dict(put_tensors(plain["schedule"], content.tensors))
         self.losses.load_state(plain["losses"])
         self.clock.load_state(plain["clock"])
@@ -83,7 +95,18 @@ class TrainingState:
         self.run.record.time.total = plain["total"]
         now = {"step": content.step, "time": datetime.now(UTC).isoformat(), "host": platform.node()}
         self.run.record.environment["resumed"] = [*plain["resumed"], now]
-        load_random_state(self.run.device, content.below("random"), plain["random"])
+        rank = self.run.team.rank
+        if rank < len(plain["random"]):  # else there are more processes than there were
+            load_random_state(self.run.device, content.below(f"random.{rank}"), plain["random"][rank])
+
+    def _own_part(self, optimiser_state: dict[str, Any]) -> dict[str, Any]:
+        """Of an optimiser's state, this process's part of the tensors that are shaped like a parameter."""
+        parameters = [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
+        for index, values in optimiser_state["state"].items():
+            for name, value in values.items():
+                if isinstance(value, Tensor) and value.shape == parameters[index].shape:
+                    values[name] = like(parameters[index], value)
+        return optimiser_state
 
     @property
     def _metrics(self) -> Metrics:
@@ -101,7 +124,7 @@ class TrainingState:
 
 
 def take_tensors(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
-    """Move the tensors within dictionaries, lists and tuples into `tensors`; what is left is fit for JSON.
+    """Put the whole tensors within dictionaries, lists and tuples into `tensors`; what is left is fit for JSON.
 
     Args:
         value: any nesting of them, with plain values; keys of dictionaries are strings or integers.
@@ -109,7 +132,7 @@ def take_tensors(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
         tensors: takes them.
     """
     if isinstance(value, Tensor):
-        tensors[name] = value
+        tensors[name] = whole(value)
         return {"tensor": name}
     if isinstance(value, dict):
         return {"dict": [[key, take_tensors(item, f"{name}.{key}", tensors)] for key, item in value.items()]}

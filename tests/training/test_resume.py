@@ -1,96 +1,17 @@
 """A training that is killed and resumed ends like one that never was: the same bits, for every method."""
 
-import time
-from dataclasses import replace
-
 import pytest
-import torch
-from accelerate import Accelerator
 from safetensors.torch import load_file
 
-from bench.evaluation.scores import Best, Scores
-from bench.fitting import fit
-from bench.metering.phases import PhaseMeter
-from bench.preparation import Prepared
-from bench.records.schema import CellIdentity, Metrics, Record, Status
-from bench.run import Run, silent
-from bench.tasks.base import TaskData
-from bench.tasks.example import Padding
 from bench.training.losses import TrainingDivergedError
-from tests.tiny import VOCABULARY, Adapted, all_methods, settings_of, tiny_model
+from tests.fitted import DROPOUT, STEPS, Fitted, Killed, same
+from tests.tiny import all_methods
 
-STEPS, KILLED_AT = 12, 8  # epochs are of five steps
-DROPOUT = {
-    "encoder": {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1},
-    "encoder_decoder": {"dropout_rate": 0.1},
-    "decoder": {"attention_dropout": 0.1},
-}
+KILLED_AT = 8
 FAMILIES = list(DROPOUT)
 # Every method on one family or another; the one whose ranks change on all of them.
 PAIRS = [(name, FAMILIES[index % 3]) for index, name in enumerate(all_methods())]
 PAIRS += [("adalora", family) for family in FAMILIES if ("adalora", family) not in PAIRS]
-
-
-class Killed(BaseException):
-    """Stands for a SIGKILL."""
-
-
-class Fitted:
-    """One attempt at training a tiny model; dies before the checkpoint of `killed_at`."""
-
-    def __init__(self, cell, folder, name, family, *, killed_at=None, **training):
-        quantised = "qlora" in name
-        adapted = Adapted(
-            settings_of(name), family, base=tiny_model(family, quantised, **DROPOUT[family]), total_steps=STEPS
-        )
-        self.model, self.method = adapted.model, adapted.method
-        accelerator = Accelerator(cpu=True)
-        self.record = Record(CellIdentity.of(cell), Status.failed, {"shrunk": []}, metrics=Metrics("accuracy"))
-        self.folder, self.seen = folder, []
-        folder.mkdir(exist_ok=True)
-        settings = {
-            "batch_size": 4, "micro_batch_size": 2, "learning_rate": 1e-2, "log_every": 5, "evaluations": STEPS,
-            "weight_decay": 0.1, "warmup": 0.2, "keep_best": True,
-        }  # fmt: skip
-        run = Run(
-            cell=with_training(cell, settings | training), folder=folder, report=silent, accelerator=accelerator,
-            meter=PhaseMeter(accelerator.device), record=self.record,
-            begin=time.perf_counter(),
-        )  # fmt: skip
-        prepared = Prepared(None, TaskData(examples(family), {}), Padding(0), None, adapted.setting)
-        self.best = Best(self.method, keep=True)
-
-        def evaluate(step):
-            self.seen.append(step)
-            score = 1.0 if step == 3 else 0.5
-            self.best.offer(self.model, Scores({"accuracy": score}, {}, {"v": [1]}, {"v": [step]}), score)
-            self.record.metrics.curve.append({"step": step, "values": {"accuracy": score}})
-            if step == killed_at:
-                raise Killed
-
-        fit(run, self.model, self.method, prepared, best=self.best, evaluate=evaluate)
-
-    def bits(self):
-        return {name: p.detach().clone() for name, p in self.model.named_parameters() if p.requires_grad}
-
-
-def with_training(cell, settings):
-    return replace(cell, config=cell.config | {"training": cell.config["training"] | settings})
-
-
-def examples(family, count=18):
-    generator = torch.Generator().manual_seed(3)
-
-    def tokens(low, high):
-        return torch.randint(3, VOCABULARY, (int(torch.randint(low, high, (), generator=generator)),),
-                             generator=generator).tolist()  # fmt: skip
-
-    rows = []
-    for index in range(count):
-        ids = tokens(3, 9)
-        labels = {"encoder": index % 2, "encoder_decoder": tokens(2, 5), "decoder": [-100, *ids[1:]]}[family]
-        rows.append({"input_ids": ids, "labels": labels})
-    return rows
 
 
 @pytest.fixture
@@ -182,7 +103,3 @@ def test_a_diverged_training_leaves_no_checkpoint_of_its_end(cell_for, tmp_path)
         Fitted(cell_for("lora"), tmp_path / "cell", "lora", "encoder", learning_rate=1e30, max_grad_norm=None)
     for path in (tmp_path / "cell/checkpoint").glob("*.safetensors"):
         assert all(tensor.isfinite().all() for name, tensor in load_file(path).items() if name.startswith("model."))
-
-
-def same(first, second):
-    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
