@@ -36,7 +36,11 @@ def refused_record(cell: Cell, error: UserError) -> Record:
 
 def died_record(cell: Cell, message: str) -> Record:
     """The record of a cell of which a process died."""
-    return _record(cell, Status.failed, Failure("ProcessDied", message, "", "unknown"))
+    return _failed(cell, Failure("ProcessDied", message, "", "unknown"))
+
+
+def _failed(cell: Cell, failure: Failure) -> Record:
+    return _record(cell, Status.failed, failure)
 
 
 def _record(cell: Cell, status: Status, failure: Failure) -> Record:
