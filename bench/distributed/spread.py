@@ -32,6 +32,8 @@ def check_spread(cell: Cell) -> None:
         raise UserError(f"processes={processes} must be 1 or more")
     if (way == "none") != (processes == 1):
         raise UserError(f"distributed={way} processes={processes}: several processes need ddp or fsdp, and one neither")
+    if processes == 1:
+        return
     if processes > cell.training.batch_size:
         raise UserError(f"processes={processes} exceed training.batch_size={cell.training.batch_size}")
     gpus = torch.cuda.device_count() if cell.config["device"] != "cpu" else 0

@@ -25,7 +25,7 @@ def test_one_record_with_the_losses_of_one_process_and_the_memory_of_each(bench,
     assert result.returncode == 0, result.stderr
     (path,) = (tmp_path / "two").rglob("record.json")
     record = read_record(path)
-    alone, alone_path = run_cell(compose(*SETTINGS, "model.architecture=null"))
+    alone, alone_path = run_cell(compose(*SETTINGS))
     assert record.cell.config_hash == alone.cell.config_hash
     assert [e["loss"] for e in record.metrics.losses] == pytest.approx([e["loss"] for e in alone.metrics.losses])
     assert record.metrics.values == alone.metrics.values
@@ -82,6 +82,7 @@ def test_what_happened_on_one_process_is_what_the_record_tells(mortal, tmp_path)
     assert record.error.message == "no room on this one"
 
 
+@pytest.mark.slow
 def test_killed_it_leaves_no_process_behind(mortal, tmp_path):
     process = subprocess.Popen([*mortal, "method.how=hangs"], stderr=subprocess.DEVNULL)
     log = wait_for(lambda: next(iter((tmp_path / "results").rglob("ranks.txt")), None))
