@@ -65,7 +65,7 @@ class Job:
     @property
     def processes(self) -> int:
         """Of the cell, each with a GPU of its own where there are GPUs."""
-        return int(self.cell.config.get("processes", 1))
+        return int(self.cell.config["processes"])
 
 
 Answer: TypeAlias = Record | str  # the record, or a line on who else runs the cell
