@@ -177,6 +177,8 @@ class CellConfig:
     device: str = "auto"  # auto | cpu | cuda
     save_trained: bool = True  # keep what was trained beside the record
     memory_split: bool = True  # follow some steps storage by storage: what fills the train peak, operations per second
+    measure_inference: bool = False  # time and memory of the adapted, the merged and the bare model's forward pass
+    predict_memory: bool = False  # the predicted train peak beside the measured one; always where memory runs out
     threads: int | None = None  # CPU threads of torch; null: torch's own choice
     distributed: str = "none"  # none | ddp | fsdp: how the cell's processes share the work
     processes: int = 1  # of this one cell, each with a GPU of its own where there are GPUs

@@ -56,7 +56,8 @@ def _gpu() -> list[Finding]:
 
     if not torch.cuda.is_available():
         note = "no CUDA device: cells run on the CPU, memory is the resident set, CUDA fields are null"
-        return [Finding("GPU", note, fine=False)]
+        lost = "GPU memory, GPU time and utilisation; tests marked gpu are skipped; `bench plan` predicts GPU memory"
+        return [Finding("GPU", note, fine=False), Finding("not measured here", lost, fine=False)]
     found = []
     for index in range(torch.cuda.device_count()):
         device = torch.cuda.get_device_properties(index)

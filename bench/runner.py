@@ -24,6 +24,8 @@ from bench.metering.environment import environment
 from bench.metering.phases import PhaseMeter
 from bench.methods.base import Method
 from bench.models.sharded import whole
+from bench.overhead import measure_overhead
+from bench.planning.foretell import foretell
 from bench.preparation import load_adapted, prepare
 from bench.records.outputs import write_predictions, write_trained
 from bench.records.schema import CellIdentity, Failure, Metrics, Record, Status
@@ -95,6 +97,8 @@ def attempt(cell: Cell, folder: Path, report: Report, shrunk: Sequence[dict[str,
         record.status = Status.out_of_memory if is_out_of_memory(error) else Status.failed
         record.error = _failure(error, meter)
     record.memory = meter.memory()
+    if record.status == Status.out_of_memory or cell.config["predict_memory"]:
+        record.memory.train_peak_predicted = foretell(run)
     record.time.load, record.time.prepare_data = meter.seconds.get("load"), meter.seconds.get("prepare_data")
     record.time.evaluate = meter.seconds.get("evaluate")
     record.time.total = (record.time.total or 0.0) + time.perf_counter() - begin  # with what was resumed
@@ -142,6 +146,9 @@ def _live(run: Run) -> None:
         if scores is not None:
             write_predictions(run.folder, scores.references, scores.predictions)
         record.storage.adapter_bytes = write_trained(run.folder, stored, cell.config["save_trained"])
+    if cell.config["measure_inference"] and run.team.size == 1:
+        with meter.phase("inference"):
+            record.inference = measure_overhead(run, model, method, prepared)
 
 
 def _accelerator(cell: Cell) -> Accelerator:

@@ -49,6 +49,7 @@ def peak_of(name: str, precision: Precision) -> float | None:
     found = [product.split() for product in PEAKS if words.issuperset(product.split())]
     if not found:
         return None
-    single, brain = PEAKS[" ".join(max(found, key=len))]
+    longest: list[str] = max(found, key=len)
+    single, brain = PEAKS[" ".join(longest)]
     peak = brain if precision == Precision.bf16 else single
     return None if peak is None else peak * TERA

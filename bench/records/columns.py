@@ -188,6 +188,22 @@ def _split(part: str) -> Callable[[Record], Any]:
     return lambda r: getattr(r.memory.train_peak_split, part) if r.memory and r.memory.train_peak_split else None
 
 
+def _predicted(record: Record) -> int | None:
+    parts = record.memory.train_peak_predicted if record.memory else None
+    return None if parts is None else sum(vars(parts).values())
+
+
+def _inference(form: str, name: str) -> Callable[[Record], Any]:
+    return lambda r: getattr(r.inference[form], name) if form in r.inference else None
+
+
+def _slowdown(record: Record) -> float | None:
+    """How much longer the adapted model's forward pass takes than the bare one's, in percent."""
+    if not {"adapted", "bare"} <= record.inference.keys():
+        return None
+    return 100 * (record.inference["adapted"].seconds / record.inference["bare"].seconds - 1)
+
+
 def _count(name: str) -> Callable[[Record], Any]:
     return lambda r: getattr(r.parameters, name) if r.parameters else None
 
@@ -249,6 +265,15 @@ FIELDS: dict[str, Callable[[Record], Any]] = {
     "optimiser_state": _split("optimiser_state"),
     "activations": _split("activations"),
     "rest": _split("rest"),
+    "predicted_peak": _predicted,
+    **{
+        f"inference_{form}_{name}": _inference(form, name)
+        for form in ("adapted", "merged", "bare")
+        for name in ("seconds", "peak")
+    },
+    "inference_slowdown": _slowdown,
+    "utilisation": lambda r: None if r.time.utilisation is None else 100 * r.time.utilisation,
+    "step_seconds": lambda r: r.time.step_p50,
     "train_seconds": lambda r: r.time.train,
     "total_seconds": lambda r: r.time.total,
     "steps": lambda r: r.time.steps,

@@ -133,6 +133,7 @@ class Memory:
     measure: str
     phases: dict[str, PhaseMemory] = field(default_factory=dict)
     train_peak_split: MemorySplit | None = None
+    train_peak_predicted: MemorySplit | None = None  # foretold by bench.planning; the sum is the peak
     device_total: int | None = None
     ranks: list[dict[str, PhaseMemory]] = field(default_factory=list)
 
@@ -155,6 +156,22 @@ class Time:
 
 
 @dataclass
+class InferenceCost:
+    """A forward pass over one batch without gradients.
+
+    Attributes:
+        seconds: the median of several.
+        weights: bytes of the model.
+        peak: bytes of the model and all that the pass needs, at the largest moment: on CUDA the allocator's, on a CPU
+            the storages of PyTorch's operations.
+    """
+
+    seconds: float
+    weights: int
+    peak: int
+
+
+@dataclass
 class Storage:
     """Bytes of the saved adapter file."""
 
@@ -174,6 +191,7 @@ class Record:
     memory: Memory | None = None
     time: Time = field(default_factory=Time)
     storage: Storage = field(default_factory=Storage)
+    inference: dict[str, InferenceCost] = field(default_factory=dict)  # of the adapted, the merged and the bare model
     schema_version: int = SCHEMA_VERSION
 
     def to_dict(self) -> dict[str, Any]:
@@ -201,6 +219,7 @@ class Record:
                     measure=memory["measure"],
                     phases=_phases(memory["phases"]),
                     train_peak_split=_maybe(MemorySplit, memory["train_peak_split"]),
+                    train_peak_predicted=_maybe(MemorySplit, memory.get("train_peak_predicted")),
                     device_total=memory["device_total"],
                     ranks=[_phases(phases) for phases in memory.get("ranks", [])],
                 )
@@ -214,6 +233,7 @@ class Record:
                 memory=memory,
                 time=Time(**data["time"]),
                 storage=Storage(**data["storage"]),
+                inference={name: InferenceCost(**cost) for name, cost in data.get("inference", {}).items()},
                 schema_version=data["schema_version"],
             )
         except (KeyError, TypeError, ValueError) as error:
