@@ -97,7 +97,8 @@ def attempt(cell: Cell, folder: Path, report: Report, shrunk: Sequence[dict[str,
         record.status = Status.out_of_memory if is_out_of_memory(error) else Status.failed
         record.error = _failure(error, meter)
     record.memory = meter.memory()
-    if record.status == Status.out_of_memory or cell.config["predict_memory"]:
+    wanted = record.status == Status.out_of_memory or cell.config["predict_memory"]
+    if wanted and run.team.size == 1:  # how several processes share a cell's memory is not predicted
         record.memory.train_peak_predicted = foretell(run)
     record.time.load, record.time.prepare_data = meter.seconds.get("load"), meter.seconds.get("prepare_data")
     record.time.evaluate = meter.seconds.get("evaluate")
