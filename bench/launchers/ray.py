@@ -12,7 +12,7 @@ from bench.errors import UserError
 from bench.launchers.cluster import ClusterLauncher, Job, Outcome, Resources, run_there
 from bench.progress import CellProgress
 
-MISSING = "hydra/launcher=ray needs its extra: pip install 'peft-bench[ray]'"
+MISSING = "hydra/launcher=ray needs its extra: pip install -c constraints.txt -e '.[ray]', in the checkout"
 STORE_BYTES = 80_000_000  # Ray's own minimum; only configurations and records pass through it
 
 

@@ -20,7 +20,7 @@ from bench.progress import CellProgress
 STATE_SECONDS = 30  # how often SLURM is asked for the jobs' states, at most
 GRACE_SECONDS = 15  # an ended job's answer may take this long to be seen over a shared file system
 DEFAULT_WORKERS = 256
-MISSING = "hydra/launcher=slurm needs its extra: pip install 'peft-bench[slurm]'"
+MISSING = "hydra/launcher=slurm needs its extra: pip install -c constraints.txt -e '.[slurm]', in the checkout"
 
 
 class JobDiedError(Exception):
