@@ -42,6 +42,7 @@ def test_a_cell_leaves_a_complete_record(compose, family):
 
     trained = path.parent / "trained.safetensors"
     assert record.storage.adapter_bytes == trained.stat().st_size
+    assert trained.stat().st_mode & 0o077 == path.stat().st_mode & 0o077 == 0o044, "others may read what is shared"
     predictions = json.loads((path.parent / "predictions.json").read_text())
     for split, references in predictions["references"].items():
         assert len(references) == len(predictions["predictions"][split]) > 0

@@ -44,4 +44,5 @@ def write_trained(folder: Path, state: dict[str, Tensor], keep: bool) -> int:
     except SafetensorError as error:
         scratch.unlink(missing_ok=True)
         raise OSError(f"cannot write {folder / TRAINED}: {error}") from error
+    scratch.chmod(0o644)  # safetensors makes files private; others who share the results read them too
     return scratch.replace(folder / TRAINED).stat().st_size
