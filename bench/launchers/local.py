@@ -175,8 +175,8 @@ class Sweep:
     def _write(self, record: Record, cell: Cell) -> None:
         try:
             write_record(record, self._folders[cell.id])
-        except OSError as error:
-            self._progress.say(f"cannot write the record of {cell.id}: {error.strerror}")
+        except UserError as error:  # a full disk; the sweep knows the record, and goes on
+            self._progress.say(str(error))
 
     def _finish(self, cell: Cell, record: Record) -> None:
         self.records[cell.id] = record

@@ -1,5 +1,6 @@
 """Worker processes on this machine: started from a fork server, listened to, ended with all that they started."""
 
+import json
 import os
 import signal
 import time
@@ -46,7 +47,9 @@ class Worker:
         try:
             while self.pipe.poll():
                 message = self.pipe.recv()
-                if isinstance(message, Record | str):
+                if isinstance(message, bytes):
+                    self.answer = Record.from_dict(json.loads(message))
+                elif isinstance(message, str):
                     self.answer = message
                 else:
                     yield message

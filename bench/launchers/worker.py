@@ -41,7 +41,8 @@ class Assignment:
 def work(given: Assignment, pipe: Connection) -> None:
     """Run a cell, and tell the parent through `pipe`.
 
-    What is sent: progress as (phase, step, steps in all, loss), and at last the record, or a line on who else runs it.
+    What is sent: progress as (phase, step, steps in all, loss), and at last the record as `text_of` writes it, or a
+    line on who else runs the cell. A record's own objects would make the parent import the libraries they come from.
     """
     os.setpgid(0, 0)  # a group of its own: Ctrl-C is the parent's affair, and processes of this one end with it
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -58,6 +59,7 @@ def work(given: Assignment, pipe: Connection) -> None:
 
     from bench.attempt import run_in_sweep
     from bench.records.claims import ClaimedError
+    from bench.records.store import text_of
 
     torch.set_num_threads(given.threads)
     try:
@@ -67,7 +69,7 @@ def work(given: Assignment, pipe: Connection) -> None:
         return
     if record.error is not None:
         sys.stderr.write(f"{record.error.traceback}{record.error.type}: {record.error.message}\n")
-    pipe.send(record)
+    pipe.send(text_of(record))
 
 
 def _end_with_parent() -> None:

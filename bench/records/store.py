@@ -50,7 +50,7 @@ def write_record(record: Record, folder: Path) -> Path:
         UserError: it cannot be written (a full disk, say); what was there is as it was.
     """
     path = folder / FILE
-    text = json.dumps(_finite(record.to_dict()), indent=1, ensure_ascii=False, allow_nan=False)
+    text = text_of(record)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if path.exists():
@@ -59,10 +59,15 @@ def write_record(record: Record, folder: Path) -> Path:
                 path = spare
             else:
                 write_atomically(spare, path.read_bytes())  # a copy, so that there is a record at every moment
-        write_atomically(path, text.encode())
+        write_atomically(path, text)
     except OSError as error:
         raise UserError(f"cannot write the record {path}: {error.strerror}") from error
     return path
+
+
+def text_of(record: Record) -> bytes:
+    """The record as it is written: JSON, without anything that JSON lacks."""
+    return json.dumps(_finite(record.to_dict()), indent=1, ensure_ascii=False, allow_nan=False).encode()
 
 
 def write_atomically(path: Path, content: bytes) -> None:
