@@ -9,6 +9,7 @@ from accelerate.utils import set_seed
 from torch import nn
 
 from bench.distributed.team import Team
+from bench.errors import UserError
 from bench.evaluation.scores import Best
 from bench.memory_limits import shrunk_training
 from bench.metering.split import SplitMeter
@@ -66,7 +67,10 @@ def fit(
     if saved is None:
         method.prepare(model, lambda: gradients_of(through, islice(steps(), epoch), accelerator, team))
     else:
-        method.load_checkpoint_state(model, saved.below("model"))
+        try:
+            method.load_checkpoint_state(model, saved.below("model"))
+        except UserError as error:  # the method's code has changed since
+            raise UserError(f"cannot go on from a checkpoint; remove {checkpoints.folder}: {error}") from error
     head = {name for name, _ in head_parameters(model, setting.structure)}
     optimiser = make_optimiser(model, method.parameter_groups(model), head, training, method.optimiser())
     run.record.environment["optimiser"] = type(optimiser).__name__

@@ -26,7 +26,7 @@ VERSION = 1  # of the files' content; others are not read
 KEPT = 2  # the newest, and one to fall back to
 SHARE = 0.01  # of the run time that writing may take, where the interval is not given
 SHORTEST = 60.0  # seconds between two checkpoints, at least, where the interval is not given
-ASSUMED_SPEED = 5e8  # bytes per second, until one has been written
+ASSUMED_SPEED = 2e8  # bytes per second, of a slow disk, until one has been written
 
 
 @dataclass
@@ -47,6 +47,7 @@ class Checkpoints:
     """The checkpoints of one cell.
 
     Attributes:
+        folder: theirs alone.
         notes: what went wrong with reading or writing them, for the record.
     """
 
@@ -59,7 +60,7 @@ class Checkpoints:
             interval: seconds between two of them; None: `SHORTEST`, or longer, so that writing takes `SHARE` of the
                 time at most; infinite: none.
         """
-        self._folder, self._identity, self._interval = folder / FOLDER, identity, interval
+        self.folder, self._identity, self._interval = folder / FOLDER, identity, interval
         self._since = time.monotonic()
         self._wait: float | None = interval
         self.notes: list[str] = []
@@ -78,7 +79,7 @@ class Checkpoints:
         begin, step = time.monotonic(), content.step
         tensors, described = self._pair(step)
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
             self._remove(self._steps()[KEPT - 1 :])
             _save(tensors, {name: tensor.detach().to("cpu").contiguous() for name, tensor in content.tensors.items()})
             state = {
@@ -129,11 +130,11 @@ class Checkpoints:
         return Content(step, load_file(tensors), state["plain"])
 
     def _pair(self, step: int) -> tuple[Path, Path]:
-        return self._folder / f"step-{step}.safetensors", self._folder / f"step-{step}.json"
+        return self.folder / f"step-{step}.safetensors", self.folder / f"step-{step}.json"
 
     def _steps(self) -> list[int]:
         """Of the pairs that are there, the newest first."""
-        names = (path.stem.removeprefix("step-") for path in self._folder.glob("step-*.json"))
+        names = (path.stem.removeprefix("step-") for path in self.folder.glob("step-*.json"))
         return sorted((int(name) for name in names if name.isdigit()), reverse=True)
 
     def _remove(self, steps: list[int]) -> None:
@@ -141,7 +142,7 @@ class Checkpoints:
         for step in steps:
             self._pair(step)[1].unlink(missing_ok=True)
         whole = {path for step in self._steps() for path in self._pair(step)}
-        for path in self._folder.iterdir():
+        for path in self.folder.iterdir():
             if path not in whole:
                 path.unlink(missing_ok=True)
 

@@ -3,6 +3,7 @@
 import pytest
 from safetensors.torch import load_file
 
+from bench.errors import UserError
 from bench.training.losses import TrainingDivergedError
 from tests.fitted import DROPOUT, STEPS, Fitted, Killed, same
 from tests.tiny import all_methods
@@ -85,6 +86,13 @@ def test_a_checkpoint_of_other_settings_is_not_resumed(cell_for, tmp_path):
     other = Fitted(cell_for("lora", "seed=1"), tmp_path / "cell", "lora", "encoder")
     assert other.seen == list(range(1, STEPS + 1))
     assert "other settings" in other.record.environment["checkpoint_notes"][0]
+
+
+def test_a_checkpoint_of_a_method_that_has_changed_is_refused_with_what_to_do(cell_for, tmp_path):
+    with pytest.raises(Killed):
+        Fitted(cell_for("lora"), tmp_path / "cell", "lora", "encoder", killed_at=KILLED_AT)
+    with pytest.raises(UserError, match=r"remove .*/cell/checkpoint: the saved state does not fit"):
+        Fitted(cell_for("lora"), tmp_path / "cell", "bitfit", "encoder")
 
 
 def test_a_checkpoint_that_cannot_be_written_does_not_stop_the_training(cell_for, tmp_path, monkeypatch):
