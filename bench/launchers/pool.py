@@ -18,6 +18,7 @@ from bench.launchers.worker import WHERE, Assignment, work
 from bench.records.schema import Record
 
 STOP_SECONDS = 3.0  # what does not end within these is killed
+ANSWER_SECONDS = 10.0  # a busy machine may need these to write down where a worker is
 
 Progress: TypeAlias = tuple[str, int, int, float | None]  # phase, step, steps in all, loss
 
@@ -31,6 +32,7 @@ class Worker:
         process: its process, the head of a process group.
         pipe: it reports through this.
         slot: its place in the pool, which decides its GPU.
+        log: what it prints goes there.
         started: by the monotonic clock.
         answer: what it said at last: the record, or a line on who else runs the cell.
     """
@@ -39,6 +41,7 @@ class Worker:
     process: ForkServerProcess
     pipe: Connection
     slot: int
+    log: Path
     started: float = field(default_factory=time.monotonic)
     answer: Record | str | None = None
 
@@ -91,7 +94,7 @@ class Pool:
         with _without_gpus():
             process.start()
         theirs.close()
-        self.running.append(Worker(cell, process, ours, slot))
+        self.running.append(Worker(cell, process, ours, slot, log))
 
     def wait(self, seconds: float | None) -> None:
         """Wait until a worker says something or ends, or until the time is up."""
@@ -114,7 +117,15 @@ class Pool:
         for worker in workers:
             assert worker.process.pid is not None
             if worker.process.is_alive():
+                before = size = _size(worker.log)
                 os.kill(worker.process.pid, WHERE)
+                until = time.monotonic() + ANSWER_SECONDS
+                # The next signal would cut it short: wait until it has begun, and has nothing more to say.
+                while worker.process.is_alive() and time.monotonic() < until:
+                    time.sleep(0.1)
+                    if before < size == _size(worker.log):
+                        break
+                    size = _size(worker.log)
 
     def stop(self, workers: list[Worker]) -> None:
         """End workers and all that they have started: politely, then not. They stay in the pool, ended."""
@@ -127,6 +138,10 @@ class Pool:
             _signal(worker, signal.SIGKILL)
             worker.process.kill()  # it may have no group of its own yet
             worker.process.join()
+
+
+def _size(log: Path) -> int:
+    return log.stat().st_size if log.exists() else 0
 
 
 def visible_gpus() -> list[str]:

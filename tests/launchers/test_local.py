@@ -65,6 +65,12 @@ def test_a_sweep_runs_what_is_not_done_and_nothing_twice(tmp_path):
     assert "4 cells, 4 done already, 0 to run" in second.stderr
     assert files == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("record.json")}
 
+    forced = [*command, "method=lora", "task=miniature/sst2", "force=true"]
+    subprocess.run(forced, capture_output=True, text=True, check=True)
+    assert [path.parent.name.split("-")[1:3] for path in tmp_path.rglob("attempt-1.json")] == [
+        ["miniature_sst2", "lora"]
+    ], "the earlier record is kept"
+
 
 def test_a_dry_run_names_the_cells(tmp_path):
     result = subprocess.run(sweep(tmp_path, "dry_run=true", "method=lora"), capture_output=True, text=True, check=True)
