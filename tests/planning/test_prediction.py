@@ -35,7 +35,7 @@ def test_a_prediction_is_within_one_percent_of_what_the_allocator_gave_out(compo
         ("training.batch_size=16", "training.micro_batch_size=4"),
     ],
 )
-@pytest.mark.parametrize("family", MODELS)
+@pytest.mark.parametrize("family", ["encoder", pytest.param("encoder_decoder", marks=pytest.mark.slow), "decoder"])
 def test_it_is_with_checkpointing_bf16_and_accumulation_too(compose, family, settings):
     cell = cell_of(compose, family, "lora", *settings)
     assert predict(cell, "cpu").peak == pytest.approx(RealTraining(cell).allocator_peak(), rel=0.01)
@@ -86,7 +86,7 @@ def test_gradients_are_four_bytes_a_trained_parameter_once_all_are_there(compose
     assert tracker.living.gradients == 0
 
 
-@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize("device", [pytest.param("cpu", marks=pytest.mark.slow), "cuda"])
 @pytest.mark.parametrize("family", MODELS)
 def test_more_batch_never_needs_less(compose, family, device):
     cell = cell_of(compose, family, "lora")
@@ -95,7 +95,7 @@ def test_more_batch_never_needs_less(compose, family, device):
 
 
 @pytest.mark.parametrize("family", MODELS)
-@pytest.mark.parametrize("method", ["ia3", "qlora"])
+@pytest.mark.parametrize("method", ["ia3", pytest.param("qlora", marks=pytest.mark.slow)])
 def test_a_frozen_backbone_never_needs_more_optimiser_state(compose, family, method):
     full = predict(cell_of(compose, family, "full"), "cuda")
     frozen = predict(cell_of(compose, family, method), "cuda")
