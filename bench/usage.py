@@ -1,0 +1,103 @@
+"""What `bench --help` and `bench COMMAND --help` say."""
+
+USAGE = """\
+bench: a benchmark of parameter-efficient fine-tuning
+
+  bench run       one cell: train, evaluate, write its record
+  bench sweep     all cells of an experiment that have no finished record yet
+  bench status    where an experiment's cells stand: done, failed, running and where
+  bench plan      every cell before it runs: parameters, predicted peak memory
+  bench table     the tables of an experiment, from its records
+  bench findings  the survey's claims against the records
+  bench report    tables, figures and findings of all that has been run, as files and one page
+  bench reference enter a figure of the paper, to be shown beside ours
+  bench fetch     download an experiment's models and data, for machines without a network
+  bench doctor    what this machine can run, and what is missing
+
+Settings are Hydra's: key=value. `bench COMMAND --help` says more.
+"""
+
+HELP = {
+    "run": """\
+bench run [key=value …] [--config-dir FOLDER] [-m]
+
+Trains and scores one cell, prints the score and the path of its record. A cell with a finished record is not run
+again; force=true does. With -m, several values of a key (seed=0,1,2) make several cells.
+
+  bench run model=miniature/roberta task=miniature/sst2 method=lora seed=0
+""",
+    "sweep": """\
+bench sweep experiment=NAME[,NAME …] [key=value …] [--config-dir FOLDER]
+
+Runs every cell of the experiments that has no finished record yet, longest first, several at a time (workers=N), by
+any Hydra launcher (hydra/launcher=local). model=, task= and method= pick from the grid; any other key overrides all
+cells. dry_run=true names the cells only; only=failed,out_of_memory runs those that ended so; force=true runs finished
+ones too; timeout=SECONDS ends a cell that takes longer. Several sweeps may share a results folder: each cell is run by
+one of them. Exit code 1 if a cell failed, 130 after Ctrl-C; the same command goes on.
+
+  bench sweep experiment=miniature/glue method=lora,ia3 workers=2
+""",
+    "plan": """\
+bench plan [experiment=NAME[,NAME …]] [format=table|json] [device_memory=80GiB] [key=value …] [--config-dir FOLDER]
+
+Says what each cell would need, without loading or downloading weights or data: parameters, and the peak memory of
+training with its parts, predicted for a GPU (device=cpu: for this machine's processor) from the configuration alone.
+device_memory marks cells that do not fit and says what would help. docs/memory.md tells how, and how well.
+
+  bench plan experiment=survey/memory device_memory=80GiB
+""",
+    "status": """\
+bench status experiment=NAME[,NAME …] [key=value …] [format=text|json] [--config-dir FOLDER]
+
+Counts the cells by status, names those that run with their age and host, and those that failed with the first line of
+the error. It looks at the cells that `bench sweep` would look at: give it the same keys. Works while sweeps run, from
+any machine that sees the results folder.
+
+  bench status experiment=miniature/glue
+""",
+    "table": """\
+bench table experiment=NAME[,NAME …] [format=csv,latex,markdown,html|all] [out=FOLDER] [results_dir=results]
+            [statistic=mean|median] [interval=true] [level=0.95] [compare=full] [definition=NAME]
+
+Prints the tables of the experiments from their records, and writes them in the formats asked for. interval=true
+shows bootstrap intervals over seeds, compare=METHOD marks entries that differ from that method's.
+
+  bench table experiment=miniature/glue format=csv,latex out=results/tables
+""",
+    "findings": """\
+bench findings [format=text|markdown|json] [results_dir=results]
+
+Holds every claim of the survey against the records: confirmed, refuted, or undecided and what would decide it.
+
+  bench findings format=markdown
+""",
+    "report": """\
+bench report [results_dir=results] [out=FOLDER]
+
+Writes all tables, figures and findings of what has been run, and one HTML page with all of them.
+
+  bench report out=results/report
+""",
+    "reference": """\
+bench reference set table=III row=METHOD model=MODEL column=TASK value=NUMBER [source=…]
+
+Enters a figure that you read in the paper; tables show it beside ours. The project itself ships none.
+
+  bench reference set table=III row=lora model=roberta-base column=cola value=… source="the paper, Table III"
+""",
+    "fetch": """\
+bench fetch [experiment=NAME[,NAME …]] [key=value …] [--config-dir FOLDER]
+
+Downloads the models and data that the cells need into the Hugging Face cache (HF_HOME); copied or shared, it serves
+machines without a network. model=, task= and method= pick from the grid. Local models and data need nothing.
+
+  bench fetch experiment=survey/glue model=roberta_base
+""",
+    "doctor": """\
+bench doctor
+
+Says what this machine can run: processor, memory, GPU, libraries, access to the Hugging Face hub.
+
+  bench doctor
+""",
+}
