@@ -105,7 +105,8 @@ def _read_chunk(paths: list[str]) -> Columns:
     seen: dict[str, str] = {}
     for path in paths:
         record = _read(path)
-        row = [path, *(field(record) for field in FIELDS.values()), *_curve_summary(record)]
+        fields = [field(record) for field in FIELDS.values()]
+        row = [path, *fields, *_curve_summary(fields[CURVE_FIELD])]
         # One object for equal strings, which also makes the way back to the parent process short.
         rows.append([seen.setdefault(value, value) if type(value) is str else value for value in row])
     columns = zip(*rows, strict=True) if rows else ([] for _ in COLUMNS)
@@ -216,9 +217,9 @@ def _curve(record: Record) -> tuple[tuple[int, float | None], ...]:
     return tuple((point["step"], point["values"].get(metrics.main)) for point in metrics.curve)
 
 
-def _curve_summary(record: Record) -> tuple[float | None, ...]:
+def _curve_summary(curve: tuple[tuple[int, float | None], ...]) -> tuple[float | None, ...]:
     """Values of the columns `CURVE`; the fluctuation is the mean absolute change from one evaluation to the next."""
-    points = [(value, step) for step, value in _curve(record) if value is not None]
+    points = [(value, step) for step, value in curve if value is not None]
     if not points:
         return (None,) * len(CURVE)
     values = [value for value, _ in points]
@@ -285,4 +286,5 @@ FIELDS: dict[str, Callable[[Record], Any]] = {
     "end": lambda r: r.environment.get("end") or "",
 }
 CURVE = ("curve_points", "curve_first", "curve_best", "curve_last", "curve_best_step", "curve_fluctuation")
+CURVE_FIELD = [*FIELDS].index("curve")
 COLUMNS = ("path", *FIELDS, *CURVE)

@@ -19,7 +19,8 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff\ud800-\udfff]
 
 def one_line(text: object) -> str:
     """A name as one printable line: control characters, which no format can carry, become a space."""
-    return CONTROL.sub(" ", str(text)).strip()
+    line = str(text)
+    return (line if line.isprintable() else CONTROL.sub(" ", line)).strip()
 
 
 @dataclass(frozen=True)
