@@ -5,11 +5,10 @@ table never shows (losses, tracebacks) is dropped in the worker that read it.
 """
 
 import gc
-import itertools
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
@@ -19,6 +18,7 @@ from typing import Any
 import orjson  # five times as fast as the standard library's, which would take most of the time
 
 from bench.errors import UserError
+from bench.records.fields import CURVE, CURVE_FIELD, FIELDS, curve_summary
 from bench.records.schema import Record, RecordError
 from bench.records.store import FILE, experiment_folder
 
@@ -29,10 +29,8 @@ CHUNK = 1000  # files per piece of work
 
 LOSSES, LOSSES_END = b'\n  "losses": [', b"\n  ]"
 
-LONG_AND_REPEATED = frozenset({"settings", "grid", "data", "experiment"})
-
-# What decides a score beside the seed; `settings` carries it as JSON, equal for equal settings.
-SETTINGS = ("model", "task", "method", "training", "data")
+LONG_AND_REPEATED = ("settings", "grid", "data", "experiment")
+COLUMNS = ("path", *FIELDS, *CURVE)
 
 
 def find_records(results_dir: str | Path, experiment: str) -> list[str]:
@@ -106,7 +104,7 @@ def _read_chunk(paths: list[str]) -> Columns:
     for path in paths:
         record = _read(path)
         fields = [field(record) for field in FIELDS.values()]
-        row = [path, *fields, *_curve_summary(fields[CURVE_FIELD])]
+        row = [path, *fields, *curve_summary(fields[CURVE_FIELD])]
         # One object for equal strings, which also makes the way back to the parent process short.
         rows.append([seen.setdefault(value, value) if type(value) is str else value for value in row])
     columns = zip(*rows, strict=True) if rows else ([] for _ in COLUMNS)
@@ -143,148 +141,3 @@ def _without_losses(text: bytes) -> bytes:
     begin = text.find(LOSSES)
     end = text.find(LOSSES_END, begin)
     return text if begin < 0 or end < 0 else text[:begin] + LOSSES + text[end + 3 :]
-
-
-def _part(record: Record, part: str, key: str, default: Any = None) -> Any:
-    """`record.cell.config[part][key]`; records of user-made tools may lack parts of the configuration."""
-    section = record.cell.config.get(part)
-    value = section.get(key) if isinstance(section, dict) else None
-    return default if value is None else value
-
-
-def _is_miniature(record: Record) -> bool:
-    names = (record.cell.model, record.cell.task)
-    shipped = _part(record, "model", "shipped") is not None
-    return any(name.startswith("miniature/") for name in names) or shipped or _part(record, "task", "miniature", False)
-
-
-def _json(value: Any, option: int = 0) -> str:
-    return orjson.dumps(value, option=option).decode()
-
-
-def _settings(record: Record) -> str:
-    return _json({part: record.cell.config.get(part) for part in SETTINGS})
-
-
-def _grid(record: Record) -> str:
-    return _json(_part(record, "experiment", "grid", []))
-
-
-def _trial(record: Record) -> str:
-    """What makes this a trial run, such as "training.max_steps=3"; empty for a full one."""
-    keys = (("training", "max_steps"), ("data", "limit_train"), ("data", "limit_evaluation"))
-    found = [(f"{part}.{key}", _part(record, part, key)) for part, key in keys]
-    return ", ".join(f"{name}={value}" for name, value in found if value is not None)
-
-
-def _phase_peak(record: Record, phase: str) -> int | None:
-    """The phase's peak in bytes: allocated on a GPU, resident set on a CPU."""
-    peaks = record.memory.phases.get(phase) if record.memory else None
-    if peaks is None or record.memory is None:
-        return None
-    return peaks.peak_rss if record.memory.measure == "rss" else peaks.peak_allocated
-
-
-def _split(part: str) -> Callable[[Record], Any]:
-    return lambda r: getattr(r.memory.train_peak_split, part) if r.memory and r.memory.train_peak_split else None
-
-
-def _predicted(record: Record) -> int | None:
-    parts = record.memory.train_peak_predicted if record.memory else None
-    return None if parts is None else sum(vars(parts).values())
-
-
-def _inference(form: str, name: str) -> Callable[[Record], Any]:
-    return lambda r: getattr(r.inference[form], name) if form in r.inference else None
-
-
-def _slowdown(record: Record) -> float | None:
-    """How much longer the adapted model's forward pass takes than the bare one's, in percent."""
-    if not {"adapted", "bare"} <= record.inference.keys():
-        return None
-    return 100 * (record.inference["adapted"].seconds / record.inference["bare"].seconds - 1)
-
-
-def _count(name: str) -> Callable[[Record], Any]:
-    return lambda r: getattr(r.parameters, name) if r.parameters else None
-
-
-def _curve(record: Record) -> tuple[tuple[int, float | None], ...]:
-    """(step, main metric) of each evaluation along training."""
-    metrics = record.metrics
-    if metrics is None:
-        return ()
-    return tuple((point["step"], point["values"].get(metrics.main)) for point in metrics.curve)
-
-
-def _curve_summary(curve: tuple[tuple[int, float | None], ...]) -> tuple[float | None, ...]:
-    """Values of the columns `CURVE`; the fluctuation is the mean absolute change from one evaluation to the next."""
-    points = [(value, step) for step, value in curve if value is not None]
-    if not points:
-        return (None,) * len(CURVE)
-    values = [value for value, _ in points]
-    best = max(values)
-    changes = [abs(after - before) for before, after in itertools.pairwise(values)]
-    fluctuation = sum(changes) / len(changes) if changes else None
-    return len(points), values[0], best, values[-1], points[values.index(best)][1], fluctuation
-
-
-# Column → how it is read off a record. Bytes, seconds and counts as in the record; None where not measured.
-FIELDS: dict[str, Callable[[Record], Any]] = {
-    "id": lambda r: r.cell.id,
-    "experiment": lambda r: r.cell.experiment,
-    "model": lambda r: r.cell.model,
-    "model_title": lambda r: _part(r, "model", "title", r.cell.model),
-    "task": lambda r: r.cell.task,
-    "task_title": lambda r: _part(r, "task", "title", r.cell.task),
-    "method": lambda r: r.cell.method,
-    "method_title": lambda r: _part(r, "method", "title", r.cell.method),
-    "category": lambda r: _part(r, "method", "category", "other"),
-    "miniature": _is_miniature,
-    "seed": lambda r: r.cell.seed,
-    "status": lambda r: r.status.value,
-    "error": lambda r: f"{r.error.type}: {r.error.message}"[:300] if r.error else None,
-    "settings": _settings,
-    "grid": _grid,
-    "trial": _trial,
-    "main": lambda r: r.metrics.main if r.metrics else None,
-    "metrics": lambda r: r.metrics.values if r.metrics else {},
-    "curve": _curve,
-    "trainable": _count("trainable"),
-    "method_parameters": _count("method"),
-    "head": _count("head"),
-    "training_only": _count("training_only"),
-    "stored": _count("stored"),
-    "base_total": _count("base_total"),
-    "measure": lambda r: r.memory.measure if r.memory else None,
-    "load_peak": lambda r: _phase_peak(r, "load"),
-    "train_peak": lambda r: _phase_peak(r, "train"),
-    "evaluate_peak": lambda r: _phase_peak(r, "evaluate"),
-    "frozen_weights": _split("frozen_weights"),
-    "trainable_weights": _split("trainable_weights"),
-    "gradients": _split("gradients"),
-    "optimiser_state": _split("optimiser_state"),
-    "activations": _split("activations"),
-    "rest": _split("rest"),
-    "predicted_peak": _predicted,
-    **{
-        f"inference_{form}_{name}": _inference(form, name)
-        for form in ("adapted", "merged", "bare")
-        for name in ("seconds", "peak")
-    },
-    "inference_slowdown": _slowdown,
-    "utilisation": lambda r: None if r.time.utilisation is None else 100 * r.time.utilisation,
-    "step_seconds": lambda r: r.time.step_p50,
-    "train_seconds": lambda r: r.time.train,
-    "total_seconds": lambda r: r.time.total,
-    "steps": lambda r: r.time.steps,
-    "tokens_per_second": lambda r: r.time.tokens_per_second,
-    "adapter_bytes": lambda r: r.storage.adapter_bytes,
-    "accelerator": lambda r: r.environment.get("accelerator") or r.environment.get("cpu"),
-    "host": lambda r: r.environment.get("host"),
-    "data": lambda r: _json(r.environment.get("data") or {}, orjson.OPT_SORT_KEYS),
-    "end": lambda r: r.environment.get("end") or "",
-}
-CURVE = ("curve_points", "curve_first", "curve_best", "curve_last", "curve_best_step", "curve_fluctuation")
-CURVE_FIELD = [*FIELDS].index("curve")
-COLUMNS = ("path", *FIELDS, *CURVE)

@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from bench.errors import UserError
-from bench.records.columns import COLUMNS, CURVE, find_records, read_columns
+from bench.records.columns import COLUMNS, LONG_AND_REPEATED, find_records, read_columns
+from bench.records.fields import CURVE
 from bench.records.schema import Status
 from bench.tables.grid import ExpectedCell, expected_cells
 from bench.tables.settings import tell_apart
@@ -22,7 +23,6 @@ CELL_COLUMNS = (
     "tokens_per_second", "adapter_bytes", *CURVE,
     "accelerator", "host", "end", "id", "path",
 )  # fmt: skip
-LONG = ("settings", "grid", "data", "experiment")  # repeated text; as categories it is compared once
 SCORE = ("metric", "main", "value")
 
 
@@ -59,7 +59,7 @@ def load_records(results_dir: str | Path, experiment: str, row_keys: tuple[str, 
         RecordError: a record is damaged or of a newer schema.
     """
     frame = pd.DataFrame(read_columns(find_records(results_dir, experiment)), columns=[*COLUMNS])
-    for name in LONG:
+    for name in LONG_AND_REPEATED:  # as categories they are compared once
         frame[name] = frame[name].astype("category")
     foreign = int((frame["experiment"] != experiment).sum())
     frame = frame[frame["experiment"] == experiment]

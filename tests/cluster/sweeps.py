@@ -52,3 +52,18 @@ def until(condition: Callable[[], bool], sweep: subprocess.Popen[str] | None = N
             pytest.fail(f"the sweep ended: {sweep.communicate()[1]}")
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.2)
+
+
+def outcome_of_wrecks(folder: Path) -> dict[str, Record]:
+    """The records of a sweep of `method.how=exit,raise,none` by `how`, which must say what became of each."""
+    found = {record.cell.config["method"]["how"]: record for record in records(folder)}
+    assert {how: record.status for how, record in found.items()} == {
+        "exit": "failed",
+        "raise": "failed",
+        "none": "done",
+    }
+    assert found["raise"].error is not None
+    assert found["raise"].error.message == "a bug in a method"
+    assert found["exit"].error is not None
+    assert found["exit"].error.type == "JobDied"
+    return found

@@ -15,8 +15,8 @@ import pytest
 
 from tests.cells import SHORT
 from tests.cluster.one_node_slurm import free_port
-from tests.cluster.sweeps import LONG, STEPS, finish, records, start, until
-from tests.cluster.wrecks import write_wrecks
+from tests.cluster.sweeps import LONG, STEPS, finish, outcome_of_wrecks, records, start, until
+from tests.wrecks import write_wrecks
 
 pytestmark = pytest.mark.cluster
 RAY = "hydra/launcher=ray"
@@ -56,14 +56,7 @@ def test_a_running_cluster_shares_a_gpu_and_every_cell_ends_in_a_record(head, tm
     command = (RAY, "--config-dir", str(mine), "method=wreck", "method.how=exit,raise,none", *settings, *SHORT)
     code, errors = finish(start(tmp_path, ENVIRONMENT, *command))
     assert code == 1, errors
-    found = {record.cell.config["method"]["how"]: record for record in records(tmp_path)}
-    assert {how: record.status for how, record in found.items()} == {
-        "exit": "failed",
-        "raise": "failed",
-        "none": "done",
-    }
-    assert found["raise"].error.message == "a bug in a method"
-    assert found["exit"].error.type == "JobDied"
+    found = outcome_of_wrecks(tmp_path)
     assert found["none"].environment["sharing"] == 2, "the record says that its times are disturbed"
     exits = tmp_path / "results" / "runs" / found["exit"].cell.id
     assert (exits / "claim-2.json").exists(), "it was tried once more"

@@ -7,8 +7,8 @@ import pytest
 
 from tests.cells import SHORT
 from tests.cluster.one_node_slurm import OneNodeSlurm, missing
-from tests.cluster.sweeps import LONG, STEPS, finish, records, start, until
-from tests.cluster.wrecks import write_wrecks
+from tests.cluster.sweeps import LONG, STEPS, finish, outcome_of_wrecks, records, start, until
+from tests.wrecks import write_wrecks
 
 pytestmark = [pytest.mark.cluster, pytest.mark.skipif(missing() is not None, reason=f"no SLURM: {missing()}")]
 
@@ -34,14 +34,7 @@ def test_every_cell_of_an_array_ends_in_a_record_whatever_happens_to_its_job(slu
     code, errors = finish(start(tmp_path, slurm.environment, *command))
     assert code == 1, errors
     assert "3 jobs submitted" in errors
-    found = {record.cell.config["method"]["how"]: record for record in records(tmp_path)}
-    assert {how: record.status for how, record in found.items()} == {
-        "exit": "failed",
-        "raise": "failed",
-        "none": "done",
-    }
-    assert found["raise"].error.message == "a bug in a method"
-    assert found["exit"].error.type == "JobDied"
+    found = outcome_of_wrecks(tmp_path)
     assert "FAILED" in found["exit"].error.message, "it says what SLURM says of the job"
 
 

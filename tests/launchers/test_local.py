@@ -18,30 +18,7 @@ from bench.records.schema import Status
 from bench.records.store import read_records
 from tests.cells import SHORT
 from tests.launchers.processes import BUSY, ended, family, until
-
-WRECKS = """
-import os, signal, subprocess, time
-from dataclasses import dataclass
-from bench.methods.full import FullFineTuning
-
-@dataclass(kw_only=True)
-class Wreck(FullFineTuning):
-    how: str
-
-    def apply(self, model, setting):
-        if self.how == "exit":
-            os._exit(7)
-        if self.how == "segfault":
-            os.kill(os.getpid(), signal.SIGSEGV)
-        if self.how == "raise":
-            raise RuntimeError("a bug in a method")
-        if self.how == "hang":
-            child = subprocess.Popen(["sleep", "600"])
-            print("child", child.pid, flush=True)
-            time.sleep(600)
-        return super().apply(model, setting)
-"""
-WRECK_YAML = "_target_: wrecks.Wreck\nname: wreck\ntitle: Wreck\ncategory: full\npaper: none\nhow: none\n"
+from tests.wrecks import write_wrecks
 
 
 def sweep(folder: Path, *arguments: str) -> list[str]:
@@ -79,9 +56,7 @@ def test_a_dry_run_names_the_cells(tmp_path):
 
 
 def test_a_cell_that_dies_or_hangs_harms_no_other(tmp_path):
-    (tmp_path / "method").mkdir()
-    (tmp_path / "wrecks.py").write_text(WRECKS)
-    (tmp_path / "method" / "wreck.yaml").write_text(WRECK_YAML)
+    write_wrecks(tmp_path)
     command = [sys.executable, "-m", "bench", "run", "-m", "--config-dir", str(tmp_path), "method=wreck",
                "method.how=hang,exit,segfault,raise,none", f"results_dir={tmp_path / 'results'}",
                "timeout=45", "workers=2", *SHORT]  # fmt: skip
