@@ -52,6 +52,13 @@ class Quantisation(StrEnum):
     nf4 = "nf4"
 
 
+class AttentionKind(StrEnum):
+    """How attention is computed, in transformers' words; the results agree up to rounding, memory and time do not."""
+
+    sdpa = "sdpa"  # by torch's scaled_dot_product_attention, fused where there is a kernel for it
+    eager = "eager"  # product, softmax, product: the scores of all pairs of tokens are written out, and kept
+
+
 @dataclass
 class ModelConfig:
     """One pretrained model; exactly one of `hub`, `path` and `shipped` says where its files are (`path` wins)."""
@@ -66,11 +73,12 @@ class ModelConfig:
     architecture: dict[str, Any] | None = None  # transformers' configuration, for random weights and for counting
     weights: Weights = Weights.pretrained
     quantisation: Quantisation = Quantisation.none
+    attention: AttentionKind = AttentionKind.sdpa
     allow_pickle: bool = False  # pickle checkpoints can run code when they are read
 
     def __post_init__(self) -> None:
         self.family, self.weights = Family(self.family), Weights(self.weights)
-        self.quantisation = Quantisation(self.quantisation)
+        self.quantisation, self.attention = Quantisation(self.quantisation), AttentionKind(self.attention)
 
 
 @dataclass

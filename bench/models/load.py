@@ -4,6 +4,7 @@ One road for all sources: transformers' Auto classes on a folder or a repository
 only safetensors are read unless the configuration insists on pickle.
 """
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from bench.cell import Family, ModelConfig, Quantisation, Weights
+from bench.cell import AttentionKind, Family, ModelConfig, Quantisation, Weights
 from bench.errors import UserError
 from bench.hub import offline_if_unreachable
 from bench.models.head import Head
@@ -79,6 +80,8 @@ def published_architecture(config: ModelConfig, labels: dict[str, Any]) -> Pretr
     """
     if config.architecture is None:
         raise UserError(f"model '{config.name}' spells out no architecture; add model.path=FOLDER or a network")
+    if "attn_implementation" in config.architecture:
+        raise UserError("model.architecture.attn_implementation is no part of an architecture; say model.attention=…")
     try:
         built: PretrainedConfig = AutoConfig.for_model(**config.architecture, **labels)
         return built
@@ -125,6 +128,7 @@ def load_model(
             config,
             AUTO_CLASSES[config.family],
             config=architecture,
+            attn_implementation=config.attention.value,
             dtype=torch.float32,
             use_safetensors=None if config.allow_pickle else True,
             **(nf4_options() if quantisation == Quantisation.nf4 else {}),
@@ -137,8 +141,13 @@ def load_model(
 
 def _from_config(config: ModelConfig, architecture: PretrainedConfig) -> Any:
     try:
-        return AUTO_CLASSES[config.family].from_config(architecture, dtype=torch.float32)
+        # A copy, as `from_pretrained` makes one: methods change the attention of their own model only.
+        return AUTO_CLASSES[config.family].from_config(
+            copy.deepcopy(architecture), attn_implementation=config.attention.value, dtype=torch.float32
+        )
     except ValueError as error:
+        if config.attention == AttentionKind.sdpa and "attn_implementation" in str(error):
+            raise UserError(f"{config.name} has no fused attention; say model.attention=eager") from error
         raise UserError(f"{source_of(config)} is no {config.family} model: {_first_line(error)}") from error
 
 

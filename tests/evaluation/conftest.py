@@ -32,11 +32,11 @@ def small_llama(**changes: Any) -> nn.Module:
 def adapted() -> Callable[..., nn.Module]:
     """The small decoder under a method, what the method trains moved away from its start; nf4: on a quantised base."""
 
-    def adapt(method_name: str, *overrides: str, nf4: bool = False) -> nn.Module:
+    def adapt(method_name: str, *overrides: str, nf4: bool = False, **changes: Any) -> nn.Module:
         with Configurations() as configurations:
             config = configurations.compose([f"method={method_name}", "model=decoder", "task=mmlu", *overrides])
         method = build(OmegaConf.to_container(config.method, resolve=True), Method)  # type: ignore[arg-type]
-        model = small_llama()
+        model = small_llama(**changes)
         structure = structure_of(model, Family.decoder)
         quantisation = Quantisation.nf4 if nf4 else Quantisation.none
         setting = Setting(Family.decoder, structure, 10, 100, quantisation=quantisation)

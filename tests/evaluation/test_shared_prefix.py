@@ -63,6 +63,13 @@ def test_a_quantised_base_too(
     equal_to_alone(adapted(method, *SMALL.get(method, []), nf4=True), inference(4, 300), QUANTISED)
 
 
+@pytest.mark.parametrize("method", ["full", "prompt_tuning", "prefix_tuning", "mam"])
+def test_eager_attention_too(
+    method: str, adapted: Callable[..., nn.Module], inference: Callable[..., Inference]
+) -> None:
+    equal_to_alone(adapted(method, attn_implementation="eager"), inference(4, 300))
+
+
 @pytest.mark.parametrize(("batch_size", "tokens"), [(1, None), (5, None), (64, None), (64, 100), (64, 1)])
 def test_scores_do_not_depend_on_the_batch(
     batch_size: int, tokens: int | None, adapted: Callable[..., nn.Module], inference: Callable[..., Inference]

@@ -10,7 +10,7 @@ from transformers import RobertaConfig, RobertaForSequenceClassification
 from bench.cell import Family, ModelConfig
 from bench.errors import UserError
 from bench.models.head import Head
-from bench.models.load import load_architecture, load_model
+from bench.models.load import build_empty, load_architecture, load_model
 
 HEAD = Head(labels=2)
 
@@ -66,3 +66,11 @@ def test_another_familys_model_is_one_clear_line(folder):
     with pytest.raises(UserError) as caught:
         load_model(config, load_architecture(config, None))
     assert "\n" not in str(caught.value)
+
+
+def test_a_model_without_fused_attention_says_what_to_ask_for(folder, monkeypatch):
+    monkeypatch.setattr(RobertaForSequenceClassification, "_supports_sdpa", False)
+    assert model_at(folder, attention="eager").config._attn_implementation == "eager"
+    config = ModelConfig(name="encoder", title="", family=Family.encoder, path=str(folder))
+    with pytest.raises(UserError, match=r"say model\.attention=eager"):
+        build_empty(config, load_architecture(config, HEAD))
