@@ -21,6 +21,7 @@ from bench.preparation import Prepared
 from bench.run import Run
 from bench.training.checkpoint import Checkpoints, Content
 from bench.training.interruption import Interruption
+from bench.training.largest import largest_steps
 from bench.training.loop import AfterStep, batches_of, gradients_of, train
 from bench.training.losses import Losses
 from bench.training.optimiser import make_optimiser, make_schedule
@@ -71,22 +72,26 @@ def fit(
             method.load_checkpoint_state(model, saved.below("model"))
         except UserError as error:  # the method's code has changed since
             raise UserError(f"cannot go on from a checkpoint; remove {checkpoints.folder}: {error}") from error
+    done = 0 if saved is None else saved.step
     head = {name for name, _ in head_parameters(model, setting.structure)}
     optimiser = make_optimiser(model, method.parameter_groups(model), head, training, method.optimiser())
     run.record.environment["optimiser"] = type(optimiser).__name__
     # Of the work of several processes, nobody counts yet what fills their memory, or their operations.
-    wanted = cell.config["memory_split"] and team.size == 1
-    split = SplitMeter(model, optimiser, run.device) if wanted else None
+    split = None
+    if cell.config["memory_split"] and team.size == 1:
+        chosen = largest_steps(
+            prepared.data.train, prepared.padding, training, cell.seed, total_steps=setting.total_steps, done=done
+        )
+        split = SplitMeter(model, optimiser, run.device, chosen)
     clock = StepClock(run.device, split.watch if split is not None else None)
     losses, interruption = Losses(team), Interruption()
     schedule = make_schedule(optimiser, training, setting.total_steps)
     state = TrainingState(
         run=run, model=model, method=method, optimiser=optimiser, schedule=schedule, losses=losses, clock=clock,
-        best=best,
+        split=split, best=best,
     )  # fmt: skip
     if saved is not None:
         state.load(saved)
-    done = 0 if saved is None else saved.step
     run.record.environment["checkpoint_notes"] = checkpoints.notes
     # The processes of a team would each stop at another step; they are stopped at once.
     with interruption.put_off() if team.size == 1 else nullcontext():
@@ -106,6 +111,7 @@ def book_steps(run: Run, clock: StepClock, split: SplitMeter | None) -> None:
     """Write the time of the optimizer steps, their speed, and what filled the memory into the record."""
     seconds, steps, time = clock.seconds(), clock.undisturbed(), run.record.time
     time.train, time.steps = sum(seconds), len(seconds)
+    time.steps_followed, time.train_followed = clock.watched().count, clock.watched().seconds
     time.step_p50, time.step_p95 = clock.percentiles()
     time.tokens_per_second = steps.tokens / steps.seconds
     if split is not None:

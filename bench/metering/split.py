@@ -1,6 +1,8 @@
-"""The measured split of the train peak: a few steps are followed storage by storage, all others run undisturbed."""
+"""The measured split of the train peak: the steps that can make it are followed, all others run undisturbed."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -9,61 +11,56 @@ from torch import nn
 from bench.metering.storages import StorageTracker
 from bench.records.schema import MemorySplit, PhaseMemory
 
-ALWAYS = 2  # steps: the first makes the optimizer's state, the second is the first that has all
-
 
 class SplitMeter:
-    """Follows the first two steps, and later ones that are larger than any before.
-
-    The largest step makes the peak. With batches in random order a new largest one comes ever more rarely: about ln(n)
-    times in n steps.
+    """Follows some steps storage by storage, and keeps the largest moment of all.
 
     Attributes:
-        parts: at the largest moment of the steps followed; None before the first. The rest is not known here.
+        parts: at that moment; None before the first step that was followed. The rest is not known here.
         flops_per_token: operations per token, padding included, in the largest step followed; None where none are
             counted.
     """
 
-    def __init__(self, model: nn.Module, optimiser: torch.optim.Optimizer, device: torch.device) -> None:
-        self._model, self._optimiser, self._device = model, optimiser, device
-        self._steps = self._largest = self._peak = 0
+    def __init__(
+        self, model: nn.Module, optimiser: torch.optim.Optimizer, device: torch.device, steps: Collection[int]
+    ) -> None:
+        """Start with nothing seen.
+
+        Args:
+            model: whose steps they are.
+            optimiser: over its trained parameters.
+            device: where they are.
+            steps: the numbers of those to follow, from 1; see `bench.training.largest`.
+        """
+        self._model, self._optimiser, self._device, self._chosen = model, optimiser, device, steps
+        self._peak = self._padded = 0
         self.parts: MemorySplit | None = None
         self.flops_per_token: float | None = None
 
-    def watch(self, padded: int) -> AbstractContextManager[Any] | None:
-        """A context that follows the coming step of `padded` tokens; None: it need not be followed."""
-        self._steps += 1
-        if padded <= self._largest and self._steps > ALWAYS:
-            return None
-        self._largest = max(padded, self._largest)
-        return _Followed(self, StorageTracker(self._device), padded)
+    def watch(self, step: int, padded: int) -> AbstractContextManager[None] | None:
+        """A context that follows the coming step, of `padded` tokens; None: it need not be followed."""
+        return self._following(padded) if step in self._chosen else None
 
-    def book(self, tracker: StorageTracker, padded: int) -> None:
-        """Take note of a step that was followed to its end."""
+    @contextmanager
+    def _following(self, padded: int) -> Iterator[None]:
+        tracker = StorageTracker(self._device)
+        with tracker.watching(self._model, self._optimiser):
+            yield
+        # Not in a `finally`: a step that was broken off says nothing.
         if tracker.peak > self._peak:
             self._peak, self.parts = tracker.peak, tracker.split
-        if tracker.flops and padded == self._largest:
-            self.flops_per_token = tracker.flops / padded
+        if tracker.flops and padded > self._padded:
+            self._padded, self.flops_per_token = padded, tracker.flops / padded
 
-    def watching(self, tracker: StorageTracker) -> AbstractContextManager[StorageTracker]:
-        """The tracker, entered."""
-        return tracker.watching(self._model, self._optimiser)
+    def state(self) -> dict[str, Any]:
+        """What has been seen, as plain values."""
+        parts = None if self.parts is None else asdict(self.parts)
+        return {"peak": self._peak, "padded": self._padded, "parts": parts, "flops_per_token": self.flops_per_token}
 
-
-class _Followed(AbstractContextManager[None]):
-    """One step; booked if it ends without an error."""
-
-    def __init__(self, meter: SplitMeter, tracker: StorageTracker, padded: int) -> None:
-        self._meter, self._tracker, self._padded = meter, tracker, padded
-        self._watching = meter.watching(tracker)
-
-    def __enter__(self) -> None:
-        self._watching.__enter__()
-
-    def __exit__(self, *error: Any) -> None:
-        self._watching.__exit__(*error)
-        if error[0] is None:
-            self._meter.book(self._tracker, self._padded)
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from a `state`."""
+        self._peak, self._padded, self.flops_per_token = state["peak"], state["padded"], state["flops_per_token"]
+        self.parts = None if state["parts"] is None else MemorySplit(**state["parts"])
 
 
 def split_of(peak: PhaseMemory, parts: MemorySplit | None) -> MemorySplit | None:

@@ -12,13 +12,14 @@ import torch
 WARM_UP_STEPS = 3  # the first steps allocate, tune and compile; percentiles leave them out
 
 
-Watch = Callable[[int], AbstractContextManager[Any] | None]  # of how many tokens, padding included
+Watch = Callable[[int, int], AbstractContextManager[Any] | None]  # which step, of how many tokens with padding
 
 
 @dataclass(frozen=True)
 class Steps:
     """Several optimizer steps together. Tokens without padding; `padded` with it."""
 
+    count: int
     seconds: float
     tokens: int
     padded: int
@@ -47,7 +48,7 @@ class StepClock:
     @contextmanager
     def step(self, tokens: int, padded: int = 0) -> Iterator[None]:
         """Measure one optimizer step over `tokens` tokens, `padded` with padding."""
-        watched = self._watch(padded) if self._watch is not None else None
+        watched = self._watch(len(self._sizes) + 1, padded) if self._watch is not None else None
         self._sizes.append([tokens, padded, int(watched is not None)])
         with watched or nullcontext():
             if self._cuda:
@@ -75,12 +76,18 @@ class StepClock:
         return self._seconds
 
     def undisturbed(self) -> Steps:
-        """All steps that nothing watched; where every step was watched, all."""
-        measured = list(zip(self.seconds(), self._sizes, strict=True))
-        kept = [(seconds, size) for seconds, size in measured if not size[2]] or measured
-        return Steps(
-            sum(seconds for seconds, _ in kept), sum(size[0] for _, size in kept), sum(size[1] for _, size in kept)
-        )
+        """All steps that nothing watched; where every step was watched, those."""
+        return self._together(watched=all(size[2] for size in self._sizes))
+
+    def watched(self) -> Steps:
+        """All steps that something watched."""
+        return self._together(watched=True)
+
+    def _together(self, watched: bool) -> Steps:
+        measured = zip(self.seconds(), self._sizes, strict=True)
+        kept = [(seconds, size) for seconds, size in measured if size[2] == watched]
+        tokens, padded = (sum(size[index] for _, size in kept) for index in range(2))
+        return Steps(len(kept), sum(seconds for seconds, _ in kept), tokens, padded)
 
     def percentiles(self) -> tuple[float | None, float | None]:
         """Median and 95th percentile of the undisturbed steps after warm-up; None where there are none."""

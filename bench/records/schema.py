@@ -148,6 +148,8 @@ class Time:
     evaluate: float | None = None
     total: float | None = None
     steps: int | None = None
+    steps_followed: int | None = None  # of these, for what fills the memory; the speeds below leave them out
+    train_followed: float | None = None  # what these took of `train`; a little longer than they would have
     step_p50: float | None = None
     step_p95: float | None = None
     tokens_per_second: float | None = None  # without padding

@@ -84,7 +84,10 @@ class Padding:
             batch["labels"] = self._stack(labels, IGNORED) if is_sequence else torch.tensor(labels)
         return batch
 
+    def length(self, longest: int) -> int:
+        """Of all rows of a batch whose longest is of `longest` tokens."""
+        return -(-longest // self.multiple) * self.multiple
+
     def _stack(self, rows: list[list[int]], fill: int) -> Tensor:
-        length = max(len(row) for row in rows)
-        length = -(-length // self.multiple) * self.multiple
+        length = self.length(max(len(row) for row in rows))
         return torch.tensor([row + [fill] * (length - len(row)) for row in rows])

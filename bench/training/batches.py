@@ -1,11 +1,12 @@
 """Batches: which examples go together, and what is counted of them on the host."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
+from bench.cell import TrainingConfig
 from bench.tasks.example import IGNORED
 
 GROUPING = 50  # batches within which examples are sorted by length: enough to save padding, few enough to stay random
@@ -36,6 +37,13 @@ def epoch_order(lengths: Sequence[int], batch_size: int, grouped: bool, generato
     if grouped:
         batches = [batches[i] for i in torch.randperm(len(batches), generator=generator).tolist()]
     return batches
+
+
+def epochs_of(lengths: Sequence[int], training: TrainingConfig, seed: int) -> Iterator[list[list[int]]]:
+    """The training's epochs without end, each in a new order; see `epoch_order`."""
+    generator = torch.Generator().manual_seed(seed)
+    while True:
+        yield epoch_order(lengths, training.batch_size, training.length_grouped, generator)
 
 
 class Filler(dict[str, Tensor]):

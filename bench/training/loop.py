@@ -18,7 +18,7 @@ from bench.distributed.team import ALONE, Team
 from bench.metering.time import StepClock
 from bench.methods.base import Batch, Method
 from bench.tasks.example import Example, Padding
-from bench.training.batches import Filler, epoch_order, micro_batches_of, padded_count, target_count, token_count
+from bench.training.batches import Filler, epochs_of, micro_batches_of, padded_count, target_count, token_count
 from bench.training.losses import Losses
 
 Progress = Callable[[int, int, float], None]  # step, steps in all, loss
@@ -46,14 +46,12 @@ def batches_of(
         done: steps to leave out at the beginning, without making their tensors.
         team: whose first process gets the first example of every step, the second the second, and so on.
     """
-    generator = torch.Generator().manual_seed(seed)
     lengths = [len(example["input_ids"]) for example in examples]
     micro = training.micro_batch_size or training.batch_size
-    while True:
-        order = epoch_order(lengths, training.batch_size, training.length_grouped, generator)
-        skipped = min(done, len(order))
-        order, done = order[skipped:], done - skipped
-        shares = [micro_batches_of(step, micro, team.rank, team.size) for step in order]
+    for epoch in epochs_of(lengths, training, seed):
+        skipped = min(done, len(epoch))
+        done -= skipped
+        shares = [micro_batches_of(step, micro, team.rank, team.size) for step in epoch[skipped:]]
         pieces = [piece for share, _ in shares for piece in share]
         # Opening a loader draws from torch's random state, once in an epoch; one that is resumed has drawn already.
         with torch.random.fork_rng(devices=[], enabled=skipped > 0):

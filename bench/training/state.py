@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from bench.evaluation.scores import Best
 from bench.metering.memory import larger
+from bench.metering.split import SplitMeter
 from bench.metering.time import StepClock
 from bench.methods.base import Method
 from bench.methods.trainable import trainable_parameters
@@ -34,6 +35,7 @@ class TrainingState:
     schedule: torch.optim.lr_scheduler.LRScheduler
     losses: Losses
     clock: StepClock
+    split: SplitMeter | None
     best: Best
 
     def save_if_due(self, step: int, *, checkpoints: Checkpoints, interruption: Interruption) -> None:
@@ -70,6 +72,7 @@ class TrainingState:
             "optimiser": take_tensors(self.optimiser.state_dict(), "optimiser", tensors),
             "schedule": take_tensors(self.schedule.state_dict(), "schedule", tensors),
             "losses": losses, "clock": self.clock.state(), "best": best, "random": [plain for _, plain in random],
+            "split": None if self.split is None else self.split.state(),
             "curve": metrics.curve, "notes": metrics.notes,
             "seconds": dict(self.run.meter.seconds), "total": self._earlier + time.perf_counter() - self.run.begin,
             "peaks": {name: asdict(peak) for name, peak in self.run.meter.peaks.items()},
@@ -85,6 +88,8 @@ class TrainingState:
         self.schedule.load_state_dict(put_tensors(plain["schedule"], content.tensors))
         self.losses.load_state(plain["losses"])
         self.clock.load_state(plain["clock"])
+        if self.split is not None and plain.get("split") is not None:
+            self.split.load_state(plain["split"])
         self.best.load_state(content.below("best"), plain["best"])
         metrics.curve[:] = plain["curve"]
         metrics.notes.update(plain["notes"])
