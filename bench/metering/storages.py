@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import flop_registry
 
+from bench.metering.operations import OperationCount
 from bench.records.schema import MemorySplit
 
 CUDA_BLOCK = 512  # CUDA's caching allocator hands out multiples of this; torch's notes on CUDA memory management
@@ -44,7 +44,6 @@ class StorageTracker(TorchDispatchMode):
 
     Attributes:
         peak: bytes at the largest moment so far.
-        flops: floating-point operations counted so far, by the formulas of PyTorch's flop counter.
     """
 
     def __init__(self, device: torch.device, lives_on: torch.device | None = None) -> None:
@@ -62,7 +61,13 @@ class StorageTracker(TorchDispatchMode):
         self._at_peak = dict(self._bytes)
         self._total = self._tick = self._peak_tick = 0
         self._in_forward = self._in_backward = self._paused = False
-        self.peak = self.flops = 0
+        self._operations = OperationCount()
+        self.peak = 0
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations so far."""
+        return self._operations.total
 
     @property
     def split(self) -> MemorySplit:
@@ -120,8 +125,7 @@ class StorageTracker(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         result = func(*args, **kwargs)
-        if func._overloadpacket in flop_registry:
-            self.flops += flop_registry[func._overloadpacket](*args, **kwargs, out_val=result)
+        self._operations.add(func, args, kwargs, result)
         in_backward = torch._C._current_graph_task_id() != OUTSIDE
         if in_backward and not self._in_backward:
             self._keep_activations()

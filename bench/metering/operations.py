@@ -1,0 +1,33 @@
+"""Floating-point operations, by the formulas of PyTorch's flop counter."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+from torch.utils.flop_counter import flop_registry
+
+
+class OperationCount:
+    """Adds up what is called. A formula takes longer than most operations; calls of the same shapes share one.
+
+    Attributes:
+        total: operations of matrix products, convolutions and attention so far.
+    """
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._known: dict[tuple[Any, ...], int] = {}
+
+    def add(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], result: Any) -> None:
+        """Count one call of the operator `func`, which has returned `result`."""
+        formula = flop_registry.get(func._overloadpacket)
+        if formula is None:
+            return
+        key = (func, *map(_shape, args), *((name, _shape(value)) for name, value in kwargs.items()))
+        if key not in self._known:
+            self._known[key] = formula(*args, **kwargs, out_val=result)
+        self.total += self._known[key]
+
+
+def _shape(value: Any) -> Any:
+    return value.shape if isinstance(value, Tensor) else repr(value)
