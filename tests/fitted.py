@@ -46,9 +46,10 @@ class Fitted:
             "batch_size": 4, "micro_batch_size": 2, "learning_rate": 1e-2, "log_every": 5, "evaluations": STEPS,
             "weight_decay": 0.1, "warmup": 0.2, "keep_best": True,
         }  # fmt: skip
+        meter = PhaseMeter(accelerator.device)
         run = Run(
             cell=with_training(cell, settings | training), folder=folder, report=silent, accelerator=accelerator,
-            meter=PhaseMeter(accelerator.device), record=self.record,
+            meter=meter, record=self.record,
             begin=time.perf_counter(),
         )  # fmt: skip
         prepared = Prepared(None, TaskData(examples(family), {}), Padding(0), None, adapted.setting)
@@ -64,6 +65,7 @@ class Fitted:
 
         through = spread(self.model, adapted.setting.structure, way, accelerator)
         fit(run, self.model, self.method, prepared, best=self.best, evaluate=evaluate, through=through)
+        self.parts = meter.train_parts
 
     def bits(self):
         return {name: whole(p.detach()).clone() for name, p in self.model.named_parameters() if p.requires_grad}

@@ -1,6 +1,5 @@
 """What filled the train peak, as the record says it; and that looking costs next to nothing."""
 
-import math
 import time
 
 import pytest
@@ -52,6 +51,7 @@ def test_switched_off_nothing_is_followed(compose, monkeypatch):
     assert record.memory.train_peak_split is None
     assert record.time.flops_per_second is None
     assert record.time.step_p50 is not None
+    assert (record.time.steps_followed, record.time.train_followed) == (0, 0)
 
 
 def test_following_changes_nothing_that_is_learnt(compose):
@@ -61,22 +61,30 @@ def test_following_changes_nothing_that_is_learnt(compose):
     assert with_split.cell.id == without.cell.id  # how it is measured is not what is run
 
 
-def test_only_the_first_two_steps_and_new_largest_ones_are_followed():
-    meter = SplitMeter(torch.nn.Linear(1, 1), torch.optim.SGD([torch.zeros(1)]), torch.device("cpu"))
-    sizes = [40, 30, 40, 35, 50, 20, 50, 51]
-    assert [meter.watch(size) is not None for size in sizes] == [True, True, False, False, True, False, False, True]
+def test_the_steps_that_were_chosen_are_followed_and_no_other():
+    meter = SplitMeter(torch.nn.Linear(1, 1), torch.optim.SGD([torch.zeros(1)]), torch.device("cpu"), {2, 5})
+    clock = StepClock(torch.device("cpu"), meter.watch)
+    for _ in range(6):
+        with clock.step(tokens=10, padded=10):
+            pass
+    assert [bool(size[2]) for size in clock.state()["sizes"]] == [False, True, False, False, True, False]
+    assert (clock.watched().count, clock.undisturbed().count) == (2, 4)
+    assert clock.watched().seconds + clock.undisturbed().seconds == pytest.approx(sum(clock.seconds()))
 
 
-def test_in_random_order_that_is_seldom():
-    meter = SplitMeter(torch.nn.Linear(1, 1), torch.optim.SGD([torch.zeros(1)]), torch.device("cpu"))
-    sizes = torch.randperm(10_000, generator=torch.Generator().manual_seed(0)).tolist()
-    followed = sum(meter.watch(size) is not None for size in sizes)
-    assert followed < 4 * math.log(10_000)  # 37 of 10,000
+def test_a_step_that_was_broken_off_says_nothing():
+    meter = SplitMeter(torch.nn.Linear(1, 1), torch.optim.SGD([torch.zeros(1)]), torch.device("cpu"), {1, 2})
+    with pytest.raises(RuntimeError), meter.watch(1, 10):
+        raise RuntimeError
+    assert meter.parts is None
+    with meter.watch(2, 10):
+        pass
+    assert meter.parts is not None
 
 
 def test_steps_that_were_followed_do_not_count_for_speed_and_percentiles():
     slow = [True, True, False, False, True, False]
-    clock = StepClock(torch.device("cpu"), watch=lambda padded: torch.no_grad() if slow[padded] else None)
+    clock = StepClock(torch.device("cpu"), watch=lambda step, _: torch.no_grad() if slow[step - 1] else None)
     for index, is_slow in enumerate(slow):
         with clock.step(tokens=10, padded=index):
             time.sleep(0.1 if is_slow else 0.01)

@@ -52,6 +52,19 @@ def test_the_record_tells_of_every_time_it_was_resumed_and_times_add_up(cell_for
     assert fitted.record.time.train > 0
 
 
+def test_what_filled_the_memory_before_it_was_killed_is_not_forgotten(cell_for, tmp_path, monkeypatch):
+    monkeypatch.setattr("bench.fitting.largest_steps", lambda *_, **__: {2})
+    cell = cell_for("lora")
+    whole = Fitted(cell, tmp_path / "whole", "lora", "encoder")
+    with pytest.raises(Killed):
+        Fitted(cell, tmp_path / "cell", "lora", "encoder", killed_at=KILLED_AT)
+    resumed = Fitted(cell, tmp_path / "cell", "lora", "encoder")
+    assert resumed.record.time.steps_followed == 1
+    assert resumed.record.time.flops_per_second > 0
+    assert resumed.parts is not None
+    assert resumed.parts == whole.parts
+
+
 def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(cell_for, tmp_path):
     cell = cell_for("lora")
     whole = Fitted(cell, tmp_path / "whole", "lora", "encoder")
