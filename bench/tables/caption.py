@@ -68,8 +68,7 @@ def notes_of(
 def count_missing(records: Records) -> int:
     """How many cells of the grid have no record."""
     expected = {(cell.model, cell.task, cell.method, cell.seed) for cell in records.expected}
-    cells = records.cells
-    return len(expected - set(zip(cells["model"], cells["task"], cells["method"], cells["seed"], strict=True)))
+    return len(expected - records.there)
 
 
 def _statistic(options: Options, usual: int, blocks: list[Block]) -> str:

@@ -1,9 +1,10 @@
 """A table as two CSV files at full precision: a long one for programs and a wide one shaped like the table."""
 
-import csv
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+from pyarrow import csv  # four times as fast as pandas'
 
 from bench.tables.frame import tidy
 from bench.tables.table import Table, one_line
@@ -18,7 +19,7 @@ def to_csv(table: Table, folder: Path) -> list[Path]:
     paths = []
     for kind, frame in (("long", long_frame(table)), ("wide", wide_frame(table))):
         path = folder / f"{table.name}.{kind}.csv"
-        frame.to_csv(path, index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n", encoding="utf-8")
+        csv.write_csv(pa.Table.from_pandas(frame, preserve_index=False), path)
         paths.append(path)
     return paths
 
@@ -28,9 +29,9 @@ def long_frame(table: Table) -> pd.DataFrame:
     frame = tidy(table.records)
     for name in frame.columns:
         if not pd.api.types.is_numeric_dtype(frame[name]):
-            cleaned = {value: one_line(value) for value in frame[name].unique() if isinstance(value, str)}
-            if any(before != after for before, after in cleaned.items()):
-                frame[name] = frame[name].map(cleaned)
+            values = [value for value in frame[name].unique().tolist() if isinstance(value, str)]
+            if not "".join(values).isprintable() or any(value != value.strip() for value in values):
+                frame[name] = frame[name].map({value: one_line(value) for value in values})
     return frame
 
 

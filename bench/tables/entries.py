@@ -86,7 +86,7 @@ def worst_status(runs: Iterable[dict[str, Any]]) -> str:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool) and not math.isnan(float(value))
+    return type(value) in {int, float} and not math.isnan(value)  # a bool is no number
 
 
 def _summary(values: tuple[float, ...], seeds: int, expected: int, paths: tuple[str, ...], options: Options) -> Entry:

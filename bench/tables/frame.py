@@ -1,14 +1,17 @@
 """Records → tidy data frames: `cells`, a row per cell, and `tidy`, a row per cell and metric."""
 
+import itertools
 import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from bench.errors import UserError
-from bench.records.columns import COLUMNS, LONG_AND_REPEATED, find_records, read_columns
+from bench.records.columns import find_records, read_columns
 from bench.records.fields import CURVE
 from bench.records.schema import Status
 from bench.tables.grid import ExpectedCell, expected_cells
@@ -45,6 +48,12 @@ class Records:
     expected: list[ExpectedCell]
     notes: list[str] = field(default_factory=list)
 
+    @cached_property
+    def there(self) -> set[tuple[str, str, str, int]]:
+        """(model, task, method, seed) of all cells that have a record."""
+        columns = (self.cells[name].tolist() for name in ("model", "task", "method", "seed"))
+        return set(zip(*columns, strict=True))
+
 
 def load_records(results_dir: str | Path, experiment: str, row_keys: tuple[str, ...] = ()) -> Records:
     """Read an experiment's records and keep those that count.
@@ -58,9 +67,7 @@ def load_records(results_dir: str | Path, experiment: str, row_keys: tuple[str, 
         UserError: there are none; the message says which command makes some.
         RecordError: a record is damaged or of a newer schema.
     """
-    frame = pd.DataFrame(read_columns(find_records(results_dir, experiment)), columns=[*COLUMNS])
-    for name in LONG_AND_REPEATED:  # as categories they are compared once
-        frame[name] = frame[name].astype("category")
+    frame = frame_of(read_columns(find_records(results_dir, experiment)))
     foreign = int((frame["experiment"] != experiment).sum())
     frame = frame[frame["experiment"] == experiment]
     if frame.empty:
@@ -75,6 +82,17 @@ def load_records(results_dir: str | Path, experiment: str, row_keys: tuple[str, 
     newest = frame.sort_values("end")["grid"].iloc[-1]
     expected = expected_cells(json.loads(newest))
     return Records(experiment, miniature, frame.reset_index(drop=True), expected, notes + _origin_notes(frame))
+
+
+def frame_of(table: pa.Table) -> pd.DataFrame:
+    """The columns of records as pandas has them: `metrics` as a dict per row, long texts as categories."""
+    metrics = table["metrics"].combine_chunks()
+    pairs = [*zip(metrics.keys.to_pylist(), metrics.items.to_pylist(), strict=True)]
+    ends = metrics.offsets.to_pylist()
+    curve = pd.Series(table["curve"], dtype=pd.ArrowDtype(table["curve"].type))  # only one figure looks at these
+    frame = table.drop(["metrics", "curve"]).to_pandas().assign(curve=curve)
+    frame["metrics"] = [dict(pairs[start:end]) for start, end in itertools.pairwise(ends)]
+    return frame
 
 
 def nothing_to_show(results_dir: str | Path, experiment: str) -> str:
@@ -107,16 +125,16 @@ def _newest_finished(frame: pd.DataFrame, row_keys: tuple[str, ...]) -> tuple[pd
 def _origin_notes(frame: pd.DataFrame) -> list[str]:
     """Say where runs come from several machines, saw different data, or were cut short."""
     notes = []
-    hosts = sorted({str(host) for host in frame["host"] if host})
+    hosts = sorted({str(host) for host in frame["host"].dropna().unique() if host})
     if len(hosts) > 1:
-        devices = sorted({str(device) for device in frame["accelerator"] if device})
+        devices = sorted({str(device) for device in frame["accelerator"].dropna().unique() if device})
         notes.append(f"records from {len(hosts)} machines ({', '.join(devices)})")
     for task, revisions in frame[frame["data"] != "{}"].groupby("task", sort=False, observed=True)["data"]:
         if revisions.nunique() > 1:
             notes.append(f"{task} was run on {revisions.nunique()} different versions of its data")
     trials = frame[frame["trial"] != ""]
     if len(trials):
-        kinds = sorted(set(trials["trial"]))
+        kinds = sorted(trials["trial"].unique())
         what = "; ".join(kinds[:3]) + ("; …" if len(kinds) > 3 else "")
         notes.append(f"TRIAL RUNS: {len(trials)} of {len(frame)} cells were cut short ({what})")
     return notes
@@ -136,7 +154,7 @@ def tidy(records: Records) -> pd.DataFrame:
     rows = cells.loc[cells.index.repeat(lengths), [*CELL_COLUMNS]].reset_index(drop=True)
     pairs: list[tuple[str | None, float | None]] = []
     main: list[bool] = []
-    for metrics, name in zip(cells["metrics"], cells["main"], strict=True):
+    for metrics, name in zip(cells["metrics"], cells["main"].tolist(), strict=True):
         found = list(metrics.items()) or [(None, None)]
         pairs += found
         main += [metric is not None and metric == name for metric, _ in found]
@@ -148,12 +166,10 @@ def tidy(records: Records) -> pd.DataFrame:
 
 
 def _missing_rows(records: Records) -> pd.DataFrame:
-    cells = records.cells
-    there = set(zip(cells["model"], cells["task"], cells["method"], cells["seed"], strict=True))
     rows: list[dict[str, Any]] = [
         {"experiment": records.experiment, "model": cell.model, "task": cell.task, "method": cell.method}
         | {"seed": cell.seed, "status": "missing", "variant": "", "main": False, "miniature": records.miniature}
         for cell in records.expected
-        if (cell.model, cell.task, cell.method, cell.seed) not in there
+        if (cell.model, cell.task, cell.method, cell.seed) not in records.there
     ]
     return pd.DataFrame(rows, columns=[*CELL_COLUMNS, *SCORE])

@@ -44,13 +44,13 @@ class Titles:
 
 def runs_by_row(records: Records, definition: TableDefinition) -> dict[RowId, Runs]:
     """The cells behind each row that has any, by task."""
-    split = "task" in definition.blocks
+    split, row_keys = "task" in definition.blocks, definition.row_keys
     fields = {name for item in definition.columns for name in (item.field, item.share_of) if name is not None}
-    needed = [*dict.fromkeys([*RUN, *definition.row_keys, *sorted(fields)])]
+    needed = [*dict.fromkeys([*RUN, *row_keys, *sorted(fields)])]
     rows: dict[RowId, Runs] = {}
     for values in zip(*(records.cells[name].tolist() for name in needed), strict=True):
         cell = dict(zip(needed, values, strict=True))
-        keys = tuple(cell[key] for key in definition.row_keys)
+        keys = tuple(cell[key] for key in row_keys)
         row_id = (cell["model"], cell["task"] if split else "", cell["method"], *keys, cell["variant"])
         rows.setdefault(row_id, {}).setdefault(cell["task"], []).append(cell)
     return rows

@@ -12,6 +12,7 @@ from rich.console import Console
 from bench.records.columns import find_records, read_columns
 from bench.tables import Table, make_table, render_text, to_csv, to_latex, to_markdown
 from bench.tables.csv_files import wide_frame
+from bench.tables.frame import frame_of
 from bench.tables.html import to_html
 from tests.tables.golden_records import EXPERIMENT, write_golden_records
 
@@ -69,7 +70,7 @@ def test_csv(table, results, tmp_path):
 
 
 def test_all_formats_agree_with_pandas_on_the_records(table, results, tmp_path):
-    frame = pd.DataFrame(read_columns(find_records(results, EXPERIMENT)))
+    frame = frame_of(read_columns(find_records(results, EXPERIMENT)))
     done = frame[frame["status"] == "done"].assign(
         score=lambda f: [m.get("matthews_correlation") for m in f["metrics"]]
     )
@@ -91,7 +92,7 @@ def test_all_formats_agree_with_pandas_on_the_records(table, results, tmp_path):
 
 def test_the_long_file_has_every_score_as_recorded(table, results, tmp_path):
     long = pd.read_csv(to_csv(table, tmp_path)[0])
-    frame = pd.DataFrame(read_columns(find_records(results, EXPERIMENT)))
+    frame = frame_of(read_columns(find_records(results, EXPERIMENT)))
     recorded = sum(sum(metrics.values()) for metrics in frame["metrics"])
     assert long["value"].sum() == pytest.approx(recorded, rel=1e-14)
     assert (long["status"] == "missing").sum() == 7

@@ -1,9 +1,13 @@
 """Many records go through worker processes and come back the same."""
 
 import json
+from pathlib import Path
+
+import pytest
 
 from bench.records import columns
 from bench.records.columns import find_records, read_columns
+from bench.records.schema import RecordError
 from tests.tables.made_records import make_record, save
 
 
@@ -13,9 +17,36 @@ def test_workers_read_what_one_process_reads(tmp_path, monkeypatch):
     alone = read_columns(paths)
     monkeypatch.setattr(columns, "PARALLEL_FROM", 1)
     monkeypatch.setattr(columns, "CHUNK", 6)
-    assert read_columns(paths) == alone
-    assert alone["curve_fluctuation"][0] == 0.30000000000000004
-    assert alone["curve_best_step"][0] == 2
+    assert read_columns(paths).to_pylist() == alone.to_pylist()
+    monkeypatch.setattr(columns, "SLOW", 0)  # as on a file server: by threads
+    monkeypatch.setattr(columns, "SAMPLE", 2)
+    assert find_records(tmp_path, "miniature/glue") == paths
+    assert read_columns(paths).to_pylist() == alone.to_pylist()
+    assert alone["curve_fluctuation"][0].as_py() == 0.30000000000000004
+    assert alone["curve_best_step"][0].as_py() == 2
+
+
+def test_what_is_missing_in_all_of_a_chunk_and_whole_in_another_goes_together(tmp_path, monkeypatch):
+    save(tmp_path, make_record(seed=0, train_peak=None), make_record(seed=1, train_peak=7), make_record(seed=2))
+    monkeypatch.setattr(columns, "PARALLEL_FROM", 1)
+    monkeypatch.setattr(columns, "CHUNK", 1)
+    paths = find_records(tmp_path, "miniature/glue")
+    assert read_columns(paths)["train_peak"].to_pylist() == [None, 7, 2_000_000_000]
+
+
+def test_a_record_that_is_unlike_the_others_is_refused(tmp_path):
+    strange = make_record(seed=1)
+    strange.cell.seed = "one"  # type: ignore[assignment]
+    save(tmp_path, make_record(seed=0), strange)
+    with pytest.raises(RecordError, match=r"-s0-.*/record\.json, or one of the 1 after it: 'seed' does not go with"):
+        read_columns(find_records(tmp_path, "miniature/glue"))
+
+
+def test_half_a_surrogate_pair_is_shown_as_a_question_mark(tmp_path):
+    save(tmp_path, make_record(titles={"method": "LoRA"}))
+    path = find_records(tmp_path, "miniature/glue")[0]
+    Path(path).write_text(Path(path).read_text().replace("LoRA", "\\ud800"))
+    assert read_columns([path])["method_title"].to_pylist() == ["?"]
 
 
 def test_losses_are_skipped_and_nothing_else(tmp_path):
