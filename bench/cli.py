@@ -152,25 +152,22 @@ def table(arguments: Sequence[str]) -> int:
     """Tables from records: printed, and written in the formats asked for."""
     from rich.console import Console
 
-    from bench.tables import Options, make_table, render_text, write
+    from bench.tables import FORMATS, Options, make_table, render_text, write
 
     config_dir, rest = _config_dir(arguments)
     known = ("experiment", "format", "out", "results_dir", "definition", "statistic", "interval", "level", "compare")
     given = _settings("table", rest, known)
     if "experiment" not in given:
         raise UserError("name the experiment: bench table experiment=miniature/glue")
-    options = Options(
-        statistic=given.get("statistic", "mean"),
-        interval=given.get("interval", "false") == "true",
-        level=float(given.get("level", "0.95")),
-        compare=given.get("compare"),
-    )
+    options, formats = Options.of(given), given["format"].split(",") if "format" in given else []
+    for name in set(formats) - set(FORMATS):
+        raise unknown_name("format", name, FORMATS)
     results_dir, console = given.get("results_dir", "results"), Console()
     out = given.get("out", f"{results_dir}/tables")
     for experiment in given["experiment"].split(","):
         made = make_table(results_dir, experiment, given.get("definition"), options, config_dir)
         render_text(made, console)
-        for name in given["format"].split(",") if "format" in given else []:
+        for name in formats:
             for path in write(made, name, f"{out}/{experiment}"):
                 console.print(f"written: {path}", highlight=False, soft_wrap=True)
     return 0

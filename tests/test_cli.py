@@ -38,6 +38,12 @@ MISTAKES = {
     "a table without an experiment": (["table"], "name the experiment"),
     "a format that is not known": (["findings", "format=pdf"], "unknown format 'pdf'"),
     "a setting that a table lacks": (["table", "experiment=miniature/glue", "fromat=csv"], "did you mean format"),
+    "a table's format that is not known": (
+        ["table", "experiment=miniature/glue", "format=csv,pdf"],
+        "unknown format 'pdf'",
+    ),
+    "a level that is no number": (["table", "experiment=miniature/glue", "level=high"], "level=high must be between"),
+    "neither true nor false": (["table", "experiment=miniature/glue", "interval=yes"], "must be true or false"),
     "a figure without its place": (["reference", "set", "table=III"], "bench: "),
     "a config folder that is not there": (["run", "--config-dir", "nowhere"], "no such folder"),
 }

@@ -1,5 +1,6 @@
 """What a user may ask of a table beyond its definition."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.errors import UserError, unknown_name
@@ -27,3 +28,19 @@ class Options:
             raise unknown_name("statistic", self.statistic, STATISTICS)
         if not 0 < self.level < 1:
             raise UserError(f"level={self.level} must be between 0 and 1")
+
+    @classmethod
+    def of(cls, words: Mapping[str, str]) -> "Options":
+        """Read the options among a command line's settings.
+
+        Raises:
+            UserError: a value that is none.
+        """
+        interval, level = words.get("interval", "false"), words.get("level", "0.95")
+        if interval not in ("true", "false"):
+            raise UserError(f"interval={interval} must be true or false")
+        try:
+            number = float(level)
+        except ValueError:
+            raise UserError(f"level={level} must be between 0 and 1") from None
+        return cls(words.get("statistic", "mean"), interval == "true", number, words.get("compare"))

@@ -1,5 +1,6 @@
 """The survey's own values, as far as a reader of the paper has filled them in."""
 
+import math
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -76,9 +77,11 @@ def _checked(value: Any, where: str) -> dict[str, Any]:
     if missing:
         raise UserError(f"{where} lacks {', '.join(missing)}")
     try:
-        float(value["value"])
+        is_number = math.isfinite(float(value["value"]))
     except (TypeError, ValueError):
-        raise UserError(f"{where}: value={value['value']} is no number") from None
+        is_number = False
+    if not is_number:
+        raise UserError(f"{where}: value={value['value']} is no number")
     return {key: value[key] for key in KEYS}
 
 

@@ -44,6 +44,7 @@ def test_a_value_is_set_replaced_and_leaves_the_rest_of_the_file_alone(survey):
     ("change", "message"),
     [
         ({"value": "high"}, "value=high is no number"),
+        ({"value": "nan"}, "value=nan is no number"),
         ({"source": ""}, "lacks source"),
         ({"row": ""}, "lacks row"),
         ({"cell": "x"}, "unknown key cell"),
