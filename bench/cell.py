@@ -12,7 +12,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from bench.errors import UserError
+from bench.errors import UserError, unknown_name
 
 
 class Family(StrEnum):
@@ -198,6 +198,12 @@ class CellConfig:
 # What decides a cell's result. The rest says where and how it is run, and does not belong to its identity.
 IDENTITY = ("model", "task", "method", "training", "data", "seed")
 
+SECTIONS: dict[str, type[ModelConfig | TrainingConfig | DataConfig]] = {
+    "model": ModelConfig,
+    "training": TrainingConfig,
+    "data": DataConfig,
+}
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -215,8 +221,12 @@ class Cell:
         """Name the cell that a composed and resolved configuration describes.
 
         Raises:
-            UserError: a value is out of its range.
+            UserError: a setting that does not exist, or a value out of its range.
         """
+        for section, schema in SECTIONS.items():
+            for key in config[section]:  # a plus sign before it gets it past Hydra
+                if key not in schema.__dataclass_fields__:
+                    raise unknown_name(f"setting of {section}", key, schema.__dataclass_fields__)
         cell = cls(
             experiment=config["experiment"]["name"],
             model=config["model"]["name"],

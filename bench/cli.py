@@ -126,8 +126,9 @@ def plan(arguments: Sequence[str]) -> int:
     from bench.compose import Configurations
     from bench.planning.plan import bytes_of, to_json
     from bench.planning.plan import plan as plan_cells
+    from bench.planning.progress import PlanProgress
     from bench.planning.show import show
-    from bench.sweeper import selected
+    from bench.sweeper import select_cells
 
     config_dir, rest = _config_dir(arguments)
     own = {key: value for key, _, value in (item.partition("=") for item in rest) if key in ("format", "device_memory")}
@@ -137,8 +138,10 @@ def plan(arguments: Sequence[str]) -> int:
         raise unknown_name("format", form, ("table", "json"))
     memory = bytes_of(own["device_memory"]) if "device_memory" in own else None
     with Configurations(config_dir) as configurations:
-        cells = [configurations.cell(cell) for cell in selected(overrides, configurations.compose)]
-    planned = list(plan_cells(cells, memory))
+        selected = select_cells(overrides, configurations.compose, configurations.folders)
+    with PlanProgress(len(selected)) as progress:
+        cells = [cell for _, cell in selected.values()]
+        planned = [progress.finish(cell) for cell in plan_cells(cells, memory, progress.predicting)]
     if all(cell.prediction is None for cell in planned):
         raise UserError(planned[0].reason or "nothing can be predicted")
     if form == "json":
@@ -219,12 +222,14 @@ def reference(arguments: Sequence[str]) -> int:
 def fetch(arguments: Sequence[str]) -> int:
     """Models and data, into the hub's cache."""
     from bench.compose import Configurations
+    from bench.expansion import Expansion
     from bench.fetch import differing, fetch_all
     from bench.sweeper import selected
 
     config_dir, overrides = _config_dir(arguments)
     with Configurations(config_dir) as configurations:
-        cells = [configurations.cell(cell) for cell in differing(selected(overrides, configurations.compose))]
+        wanted = differing(selected(overrides, configurations.compose))
+        cells = list(Expansion(configurations.compose, configurations.folders).cells(wanted))
     fetch_all(cells, print)
     return 0
 

@@ -8,6 +8,7 @@ from typing import Any
 FIRST = ("model", "task", "method", "seed")
 # What `bench sweep` takes as a filter on an experiment's grid; every other key is an override of all its cells.
 FILTERS = ("model", "task", "method")
+PREFIXES = ("+", "~")  # Hydra's, of keys that are added, also in place of others, or deleted
 
 Choices = Mapping[str, Sequence[str]]  # configuration key → its values on the command line
 
@@ -28,6 +29,8 @@ def grid_overrides(grid: Sequence[Mapping[str, Any]], given: Choices) -> Iterato
     for part in grid or [{}]:
         choices = {key: [_word(value) for value in _as_list(values)] for key, values in part.items()}
         for key, values in given.items():
+            if key.startswith(PREFIXES):
+                choices.pop(key.lstrip("".join(PREFIXES)), None)
             kept = [value for value in choices[key] if value in values] if key in FILTERS and key in choices else values
             choices[key] = list(kept)
         keys = sorted(choices, key=lambda key: FIRST.index(key) if key in FIRST else len(FIRST))

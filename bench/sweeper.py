@@ -173,5 +173,5 @@ def _experiments(overrides: list[Override]) -> list[tuple[str, dict[str, list[st
             raise UserError(f"{override.input_line}: a sweep takes a list of values, key=a,b,c")
         is_list = override.is_sweep_override()
         values = override.sweep_string_iterator() if is_list else [override.get_value_element_as_str()]
-        given[override.key_or_group] = [str(value) for value in values]
+        given[override.get_key_element()] = [str(value) for value in values]  # with a plus sign, if it has one
     return [(name, given) for name in given.pop("experiment", ["runs"])]

@@ -16,6 +16,7 @@ MISTAKES = {
     "no such method in a filter": (["sweep", "experiment=miniature/glue", "method=lora,lroa"], "did you mean lora"),
     "no experiment": (["sweep"], "name the experiment"),
     "no such setting": (["run", "training.lr=1"], "unknown setting of training 'lr'"),
+    "no such setting, insisted on": (["run", "+training.lr=1"], "unknown setting of training 'lr'"),
     "no such method setting": (["run", "method.rank=4"], "unknown setting of method 'rank'"),
     "a word for a number": (["run", "training.batch_size=many"], "could not be converted to Integer"),
     "no such schedule": (["run", "training.schedule=steep"], "expected one of [linear, constant, cosine]"),

@@ -33,6 +33,12 @@ def test_any_other_key_overrides_all_cells_and_several_values_multiply_them():
     assert all("data.limit_train=5" in cell for cell in expand(GRID, **{"data.limit_train": ["5"]}))
 
 
+def test_a_key_with_a_plus_sign_goes_before_the_grid_s():
+    cells = expand(GRID, **{"++training.learning_rate": ["1"], "+x.y": ["2", "3"]})
+    assert all("++training.learning_rate=1" in cell and " training.learning_rate" not in cell for cell in cells)
+    assert sum(" +x.y=2" in cell for cell in cells) == sum(" +x.y=3" in cell for cell in cells) == len(cells) / 2
+
+
 def test_no_grid_is_one_cell():
     assert expand([]) == [""]
     assert expand([], method=["lora", "ia3"]) == ["method=lora", "method=ia3"]

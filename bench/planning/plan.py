@@ -60,18 +60,22 @@ class PlannedCell:
         return out
 
 
-def plan(cells: Iterable[Cell], device_memory: int | None = None) -> Iterator[PlannedCell]:
+def plan(
+    cells: Iterable[Cell], device_memory: int | None = None, predicting: Callable[[Cell], None] = lambda _: None
+) -> Iterator[PlannedCell]:
     """Plan cells one by one; of cells with the same model, method and shape the first is predicted.
 
     Args:
         cells: what would be run.
         device_memory: bytes of the device to fit.
+        predicting: called before each prediction, which takes seconds, with its cell.
     """
     known: dict[str, Prediction | str] = {}
 
     def foretell(cell: Cell) -> Prediction | str:
         key = _shape(cell)
         if key not in known:
+            predicting(cell)
             known[key] = _predicted(cell)
         return known[key]
 

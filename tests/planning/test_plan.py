@@ -1,13 +1,16 @@
 """`bench plan`, as a user sees it."""
 
 import json
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
 from bench.cli import run_command
 from bench.errors import UserError
 from bench.planning import plan as planning
 from bench.planning.plan import bytes_of, plan
+from bench.planning.progress import PlanProgress
 
 SMALL = ("model=miniature/roberta", "task=miniature/sst2")
 
@@ -31,6 +34,28 @@ def test_a_cell_that_does_not_fit_is_marked_with_what_helps(bench):
     assert "no" in result.stdout.splitlines()[2].split()
     assert "training.micro_batch_size=" in result.stdout
     assert "training.gradient_checkpointing=true" in result.stdout
+
+
+@pytest.mark.parametrize("asked", ["experiment=survey/memory", "task=glue/cola"])
+def test_settings_with_a_plus_sign_are_taken_as_a_run_takes_them(capsys, asked):
+    added = ("+model.architecture.hidden_dropout_prob=0.0,0.1", "++model.architecture.num_hidden_layers=1")
+    named = ("model=roberta_base", "method=lora", "++training.batch_size=4", "format=json")
+    assert run_command(["plan", asked, *named, *added]) == 0
+    without, with_dropout = (cell["memory"]["parts"] for cell in json.loads(capsys.readouterr().out)["cells"])
+    assert without["activations"] < with_dropout["activations"]
+
+
+def test_where_nobody_watches_each_prediction_has_a_line_on_stderr(capsys):
+    asked = ["experiment=miniature/glue", "task=miniature/cola,miniature/sst2", "method=lora,ia3", "format=json"]
+    assert run_command(["plan", *asked]) == 0
+    out, told = capsys.readouterr()
+    assert len(json.loads(out)["cells"]) == 4
+    lines = told.splitlines()
+    assert [line.split("  ")[0] for line in lines] == [
+        "[1/4] miniature/roberta miniature/cola ia3",
+        "[2/4] miniature/roberta miniature/cola lora",
+    ], "the other task's are the same"
+    assert all(line.endswith(" GB") for line in lines)
 
 
 @pytest.mark.parametrize(
@@ -75,6 +100,17 @@ def test_equal_shapes_are_predicted_once(compose, monkeypatch):
     ]
     assert len(list(plan(cells))) == 12
     assert len(calls) == 4  # mnli has a larger head
+
+
+def test_a_watched_terminal_is_told_which_cell_is_being_predicted(compose):
+    out = StringIO()
+    cell = compose(*SMALL, "method=lora")
+    with PlanProgress(1, Console(file=out, force_terminal=True, width=120)) as progress:
+        planned = [progress.finish(one) for one in plan([cell], predicting=progress.predicting)]
+        progress.predicting(cell)
+    assert "miniature/roberta miniature/sst2 lora" in out.getvalue()
+    assert "1/1" in out.getvalue()
+    assert planned[0].prediction is not None
 
 
 def test_a_method_that_fake_tensors_cannot_follow_leaves_the_others_alone(compose, monkeypatch):
