@@ -42,7 +42,8 @@ bench plan [experiment=NAME[,NAME …]] [format=table|json] [device_memory=80GiB
 
 Says what each cell would need, without loading or downloading weights or data: parameters, and the peak memory of
 training with its parts, predicted for a GPU (device=cpu: for this machine's processor) from the configuration alone.
-device_memory marks cells that do not fit and says what would help. docs/memory.md tells how, and how well.
+device_memory marks cells that do not fit and says what would help. Standard error shows how far it is. docs/memory.md
+tells how, and how well.
 
   bench plan experiment=survey/memory device_memory=80GiB
 """,
