@@ -5,9 +5,8 @@ what PyTorch's operations return, not what a kernel takes and gives back while i
 """
 
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,22 +15,13 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from bench.metering.account import Account, Block, Moment
 from bench.metering.operations import OperationCount
+from bench.metering.unseen import converted_bytes, may_reuse_first
 from bench.records.schema import MemorySplit
 
 CUDA_BLOCK = 512  # CUDA's caching allocator hands out multiples of this; torch's notes on CUDA memory management
 OUTSIDE = -1  # of autograd's graph task: no backward pass is running
-
-
-@dataclass
-class _Block:
-    """One living storage. `watch` is the weak reference that tells of its end."""
-
-    size: int
-    part: str
-    born: int
-    in_forward: bool
-    watch: Any
 
 
 class StorageTracker(TorchDispatchMode):
@@ -41,9 +31,6 @@ class StorageTracker(TorchDispatchMode):
     pass begins is an activation kept for it (and so is what checkpointing computes again); what is a parameter's `grad`
     when the optimizer steps is a gradient; what is in the optimizer's state afterwards is state. The account of the
     peak is corrected when this turns out later.
-
-    Attributes:
-        peak: bytes at the largest moment so far.
     """
 
     def __init__(self, device: torch.device, lives_on: torch.device | None = None) -> None:
@@ -55,14 +42,13 @@ class StorageTracker(TorchDispatchMode):
         """
         super().__init__()  # type: ignore[no-untyped-call]
         self._type = (lives_on or device).type
-        self._multiple = CUDA_BLOCK if device.type == "cuda" else 1
-        self._blocks: dict[int, _Block] = {}
-        self._bytes = dict.fromkeys(MemorySplit.__dataclass_fields__, 0)
-        self._at_peak = dict(self._bytes)
-        self._total = self._tick = self._peak_tick = 0
+        self._on_cuda = device.type == "cuda"
+        self._multiple = CUDA_BLOCK if self._on_cuda else 1
+        self._blocks: dict[int, Block] = {}
+        self._account = Account()
+        self._uncertain: tuple[Block, Moment] | None = None
         self._in_forward = self._in_backward = self._paused = False
         self._operations = OperationCount()
-        self.peak = 0
 
     @property
     def flops(self) -> int:
@@ -70,19 +56,24 @@ class StorageTracker(TorchDispatchMode):
         return self._operations.total
 
     @property
+    def peak(self) -> int:
+        """Bytes at the largest moment so far."""
+        return self._account.peak.total
+
+    @property
     def split(self) -> MemorySplit:
         """The parts at the peak so far; they add up to it."""
-        return MemorySplit(**self._at_peak)
+        return MemorySplit(**self._account.peak.parts)
 
     @property
     def living(self) -> MemorySplit:
         """The parts now."""
-        return MemorySplit(**self._bytes)
+        return MemorySplit(**self._account.parts)
 
     @property
     def total(self) -> int:
         """Bytes that live now."""
-        return self._total
+        return self._account.total
 
     @contextmanager
     def watching(self, model: nn.Module, optimiser: torch.optim.Optimizer) -> Iterator["StorageTracker"]:
@@ -113,6 +104,7 @@ class StorageTracker(TorchDispatchMode):
 
     def hold(self, model: nn.Module) -> None:
         """Take note of a model's parameters, buffers and gradients."""
+        self._settle()
         for parameter in model.parameters():
             part = "trainable_weights" if parameter.requires_grad else "frozen_weights"
             for tensor in (parameter, *quantisation_tensors(parameter)):
@@ -121,9 +113,11 @@ class StorageTracker(TorchDispatchMode):
                 self._note(parameter.grad, "gradients")
         for buffer in model.buffers():
             self._note(buffer, "frozen_weights")
+        self._account.reach()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        self._settle()
         result = func(*args, **kwargs)
         self._operations.add(func, args, kwargs, result)
         in_backward = torch._C._current_graph_task_id() != OUTSIDE
@@ -135,7 +129,21 @@ class StorageTracker(TorchDispatchMode):
         for tensor in (result,) if isinstance(result, Tensor) else tree_leaves(result):
             if isinstance(tensor, Tensor):
                 self._note(tensor, part, new=True)
+        extra = 0 if self._on_cuda else converted_bytes(func, args, result)
+        first = None
+        if in_backward and not torch.is_grad_enabled() and may_reuse_first(func, args, result):
+            first = self._blocks.get(args[0].untyped_storage()._cdata)
+        if first is None:
+            self._account.reach(extra)
+        else:
+            self._uncertain = first, self._account.moment(extra)
         return result
+
+    def _settle(self) -> None:
+        """After two gradients were added up: the sum took the place of the first, unless that one lives on."""
+        if self._uncertain is not None and not self._uncertain[0].has_ended:
+            self._account.reach_earlier(self._uncertain[1])
+        self._uncertain = None
 
     def _note(self, tensor: Tensor, part: str, new: bool = False) -> None:
         """Count the tensor's storage as `part`; one that is known already changes its part unless it is only `new`."""
@@ -145,44 +153,21 @@ class StorageTracker(TorchDispatchMode):
         key = storage._cdata
         block = self._blocks.get(key)
         if block is None:
-            if self._paused:
-                part = ""
             size = 0 if self._paused else -(-storage.nbytes() // self._multiple) * self._multiple
-            watch = weakref.ref(storage, self._end_of(key))
-            self._tick += 1
-            self._blocks[key] = _Block(size, part, self._tick, self._in_forward and part == "rest", watch)
-            if size:
-                self._count(part, size)
+            block = Block(size, part, in_forward=self._in_forward and part == "rest")
+            block.watch = weakref.ref(storage, partial(self._end, key))
+            self._blocks[key] = block
+            self._account.enter(block)
         elif not new and block.part != part and block.size:
-            self._move(block, part)
+            self._account.move(block, part)
 
-    def _count(self, part: str, size: int) -> None:
-        self._bytes[part] += size
-        self._total += size
-        if self._total > self.peak:
-            self.peak, self._peak_tick, self._at_peak = self._total, self._tick, dict(self._bytes)
-
-    def _move(self, block: _Block, part: str) -> None:
-        """A living block turns out to be of another part; it was one at the peak already if it lived then."""
-        accounts = [self._bytes, self._at_peak] if block.born <= self._peak_tick else [self._bytes]
-        for account in accounts:
-            account[block.part] -= block.size
-            account[part] += block.size
-        block.part = part
-
-    def _end_of(self, key: int) -> Callable[[Any], None]:
-        def end(_: Any) -> None:
-            block = self._blocks.pop(key)
-            if block.size:
-                self._bytes[block.part] -= block.size
-                self._total -= block.size
-
-        return end
+    def _end(self, key: int, _: Any) -> None:
+        self._account.end(self._blocks.pop(key))
 
     def _keep_activations(self) -> None:
         for block in list(self._blocks.values()):
             if block.in_forward and block.part == "rest":
-                self._move(block, "activations")
+                self._account.move(block, "activations")
 
     def _set_forward(self, value: bool, *_: Any) -> None:
         self._in_forward = value

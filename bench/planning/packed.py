@@ -1,8 +1,9 @@
 """Four-bit linear layers without values: bitsandbytes' own layer, with the storages of its kernels spelled out.
 
 Two weights lie in a byte; a block of 64 has a scale in one byte; 256 scales share one in fp32 (Dettmers et al. 2023,
-https://arxiv.org/abs/2305.14314, section 3). The forward and the backward pass each need the weight once in the
-compute dtype, as `MatMul4Bit` does for any but the smallest batches. Approximate: kernels for small batches do without.
+https://arxiv.org/abs/2305.14314, section 3). `MatMul4Bit` of bitsandbytes makes scales in fp32 and the weight in each
+pass: forwards in the input's dtype (but a GPU's kernels for small batches do without), backwards in the dtype that was
+packed and from that in the gradient's.
 """
 
 from collections.abc import Iterable
@@ -19,17 +20,22 @@ BLOCK, NESTED_BLOCK, CODES, NESTED_CODES = 64, 256, 16, 256
 
 class _PackedProduct(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, inputs: Tensor, packed: Tensor, bias: Tensor | None, shape: torch.Size) -> Tensor:
-        ctx.shape, ctx.has_bias = shape, bias is not None and bias.requires_grad
+    def forward(ctx: Any, inputs: Tensor, packed: Tensor, bias: Tensor | None, state: Any) -> Tensor:
+        ctx.state, ctx.has_bias = state, bias is not None and bias.requires_grad
         ctx.save_for_backward(packed)
-        return functional.linear(inputs, packed.new_empty(shape, dtype=inputs.dtype), bias)
+        scales = torch.empty_like(state.absmax, dtype=torch.float32)  # noqa: F841  # lives until the product is there
+        return functional.linear(inputs, packed.new_empty(state.shape, dtype=inputs.dtype), bias)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (gradient,), (packed,) = gradients, ctx.saved_tensors
         of_bias = gradient.sum(dim=tuple(range(gradient.dim() - 1))) if ctx.has_bias else None
-        weight = packed.new_empty(ctx.shape, dtype=gradient.dtype)
-        return gradient @ weight, None, of_bias, None
+        return gradient @ _unpacked(packed, ctx.state).to(gradient.dtype), None, of_bias, None
+
+
+def _unpacked(packed: Tensor, state: Any) -> Tensor:
+    scales = torch.empty_like(state.absmax, dtype=torch.float32)  # noqa: F841  # given back with this function's end
+    return packed.new_empty(state.shape, dtype=state.dtype)
 
 
 class PackedLinear(Linear4bit):
@@ -45,8 +51,8 @@ class PackedLinear(Linear4bit):
         nested = SimpleNamespace(absmax=torch.empty(-(-scales // NESTED_BLOCK)), code=torch.empty(NESTED_CODES))
         packed: Any = nn.Parameter(torch.empty((count + 1) // 2, 1, dtype=torch.uint8), requires_grad=False)
         packed.quant_state = SimpleNamespace(
-            shape=linear.weight.shape, absmax=torch.empty(scales, dtype=torch.uint8), code=torch.empty(CODES),
-            offset=torch.empty(()), state2=nested,
+            shape=linear.weight.shape, dtype=linear.weight.dtype, absmax=torch.empty(scales, dtype=torch.uint8),
+            code=torch.empty(CODES), offset=torch.empty(()), state2=nested,
         )  # fmt: skip
         packed.quant_type, packed.compress_statistics = "nf4", True
         packed.quant_storage, packed.bnb_quantized = torch.uint8, True
@@ -59,7 +65,7 @@ class PackedLinear(Linear4bit):
         """As `Linear4bit.forward`: in bf16, the result in the input's dtype."""
         packed: Any = self.weight
         result: Tensor = _PackedProduct.apply(  # type: ignore[no-untyped-call]
-            x.to(torch.bfloat16), packed, self.bias, packed.quant_state.shape
+            x.to(torch.bfloat16), packed, self.bias, packed.quant_state
         )
         return result.to(x.dtype)
 

@@ -4,7 +4,6 @@ from contextlib import nullcontext
 from typing import Any
 
 import torch
-from torch.profiler import ProfilerActivity, profile
 
 from bench.cell import Cell
 from bench.compose import build
@@ -19,6 +18,7 @@ from bench.tasks.base import Task
 from bench.training.loop import batches_of, gradients_of, train
 from bench.training.losses import Losses
 from bench.training.optimiser import make_optimiser, make_schedule
+from tests.metering.allocator import allocator_peak
 
 CPU = torch.device("cpu")
 
@@ -56,14 +56,7 @@ class RealTraining:
         return optimiser
 
     def allocator_peak(self) -> int:
-        """Bytes at the largest moment, by the profiler's record of every allocation; independent of our tracker."""
+        """Bytes at the largest moment, of all that `run` and what the model holds before it take."""
         held = StorageTracker(CPU)
         held.hold(self.model)
-        with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
-            self.run()
-        events = [event for event in profiled.profiler.kineto_results.events() if event.name() == "[memory]"]
-        now = peak = held.total
-        for event in sorted(events, key=lambda event: event.start_ns()):
-            now += event.nbytes()
-            peak = max(peak, now)
-        return peak
+        return allocator_peak(self.run, held.total)

@@ -1,5 +1,7 @@
 """What the plan foretells, against real steps and against what is known."""
 
+from itertools import product
+
 import pytest
 import torch
 
@@ -13,20 +15,39 @@ from tests.planning.real_step import CPU, RealTraining
 from tests.tiny import all_methods
 
 TASKS = {"encoder": "miniature/cola", "encoder_decoder": "miniature/wmt16", "decoder": "miniature/mmlu"}
+METHODS = [name for name in all_methods() if name != "peft/any"]
 USUAL = ["full", "lora", "qlora", "prompt_tuning"]
-OTHERS = [name for name in all_methods() if name not in USUAL and name != "peft/any"]
+ONE_LONG, FOUR_SHORT = (1, 64), (4, 16)  # batch, length
+# Of these the peak lies where gradients are added up, where a mask is applied, or where a weight is unpacked.
+PECULIAR = [("mam", ONE_LONG), ("child_tuning_d", ONE_LONG), ("qlora", ONE_LONG), ("full", FOUR_SHORT)]
 
 
 def cell_of(compose, family, method, *more):
-    synthetic = ("data.synthetic=true", "data.limit_train=64", "training.max_steps=20", "device=cpu")
+    synthetic = ("data.synthetic=true", "data.limit_train=128", "training.max_steps=20", "device=cpu")
     return compose(f"model={MODELS[family]}", f"task={TASKS[family]}", f"method={method}", *synthetic, *more)
 
 
+def always(chosen, everything):
+    """Everything, with what is not chosen marked as slow."""
+    return [pytest.param(*case, marks=[] if case in chosen else pytest.mark.slow) for case in everything]
+
+
 @pytest.mark.parametrize("family", MODELS)
-@pytest.mark.parametrize("method", [*USUAL, *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)])
+@pytest.mark.parametrize("method", always([(name,) for name in USUAL], [(name,) for name in METHODS]))
 def test_a_prediction_is_within_one_percent_of_what_the_allocator_gave_out(compose, family, method):
     cell = cell_of(compose, family, method)
     assert predict(cell, "cpu").peak == pytest.approx(RealTraining(cell).allocator_peak(), rel=0.01)
+
+
+@pytest.mark.parametrize("family", MODELS)
+@pytest.mark.parametrize(("method", "shape"), always(PECULIAR, list(product(METHODS, [ONE_LONG, FOUR_SHORT]))))
+def test_it_is_with_small_batches_and_so_is_what_is_measured(compose, family, method, shape):
+    batch, length = shape
+    cell = cell_of(compose, family, method, f"training.batch_size={batch}", f"training.max_length={length}")
+    allocated, tracker = RealTraining(cell).allocator_peak(), StorageTracker(CPU)
+    RealTraining(cell).run(tracker)
+    assert tracker.peak == pytest.approx(allocated, rel=0.001)
+    assert predict(cell, "cpu").peak == pytest.approx(allocated, rel=0.01)
 
 
 @pytest.mark.parametrize(
