@@ -131,15 +131,10 @@ def replayed(allocator: Allocator) -> type[StorageTracker]:
                 if self._blocks[key].size:
                     allocator.take(key, self._blocks[key].size)
 
-        def _end_of(self, key: int) -> Callable[[Any], None]:
-            end = super()._end_of(key)
-
-            def both(watch: Any) -> None:
-                end(watch)
-                if allocator.serves(key):
-                    allocator.give_back(key)
-
-            return both
+        def _end(self, key: int, watch: Any) -> None:
+            super()._end(key, watch)
+            if allocator.serves(key):
+                allocator.give_back(key)
 
     return Replayed
 
