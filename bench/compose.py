@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hydra import compose
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path
 from hydra.core.config_store import ConfigStore
@@ -23,6 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from bench.cell import Cell, CellConfig
+from bench.config_files import FilesReadOnce
 from bench.errors import UserError, unknown_name
 
 T = TypeVar("T")
@@ -66,6 +68,9 @@ class Configurations:
             # Hydra wants its schemas last.
             search_path.prepend("user", f"file://{folder}", "schema")
         self._hydra = Hydra.create_main_hydra2("bench", search_path)
+        loader = self._hydra.config_loader
+        assert isinstance(loader, ConfigLoaderImpl)
+        loader.repository = FilesReadOnce(search_path)
         return self
 
     def __exit__(self, *exception: Any) -> None:
@@ -163,9 +168,8 @@ def cell_of(config: DictConfig) -> Cell:
     Raises:
         UserError: a value is missing, cannot be resolved or is out of range.
     """
-    own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     try:
-        plain = OmegaConf.to_container(own, resolve=True, throw_on_missing=True, enum_to_str=True)
+        plain = OmegaConf.to_container(without_hydra(config), resolve=True, throw_on_missing=True, enum_to_str=True)
     except OmegaConfBaseException as error:
         raise UserError(str(error).splitlines()[0]) from error
     assert isinstance(plain, dict)
@@ -174,6 +178,13 @@ def cell_of(config: DictConfig) -> Cell:
             f"peft.{next(iter(plain['peft']))} belongs to method=peft/any, not to '{plain['method']['name']}'"
         )
     return Cell.from_config({str(key): value for key, value in plain.items()})
+
+
+def without_hydra(config: DictConfig) -> DictConfig:
+    """A composed configuration without Hydra's own section; itself where it has none."""
+    if "hydra" not in config:
+        return config
+    return OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
 
 
 def build(config: dict[str, Any], kind: type[T]) -> T:

@@ -25,7 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from bench.cache import cache_folder, write_once
 from bench.cell import Cell
-from bench.compose import SCHEMA, cell_of
+from bench.compose import SCHEMA, cell_of, without_hydra
 from bench.errors import UserError
 
 Compose = Callable[[list[str]], DictConfig]
@@ -188,9 +188,8 @@ def _parsed(override: str) -> Any:
 
 def _references(composed: DictConfig) -> frozenset[str] | None:
     """The keys that a configuration's interpolations refer to; None where that cannot be read off them."""
-    own = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
     found: set[str] = set()
-    for text in _strings(OmegaConf.to_container(own)):
+    for text in _strings(OmegaConf.to_container(without_hydra(composed))):
         if "${" not in text:
             continue
         names = REFERENCE.findall(text)

@@ -12,7 +12,7 @@ from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, RunMode, TaskFunction
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from bench.cell import Cell
 from bench.cost import Costs
@@ -98,7 +98,10 @@ class ExperimentSweeper(Sweeper):
 
     def _compose(self, overrides: list[str]) -> DictConfig:
         assert self._context is not None
-        return self._context.config_loader.load_configuration("config", overrides, run_mode=RunMode.RUN)
+        composed = self._context.config_loader.load_configuration("config", overrides, run_mode=RunMode.RUN)
+        with open_dict(composed):
+            del composed["hydra"]  # the longest section, and none of a cell's
+        return composed
 
 
 def select_cells(arguments: list[str], compose: Compose, folders: Sequence[Path]) -> dict[Path, tuple[list[str], Cell]]:
