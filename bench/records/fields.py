@@ -10,6 +10,8 @@ from bench.records.schema import Record
 
 # What decides a score beside the seed; `settings` carries it as JSON, equal for equal settings.
 SETTINGS = ("model", "task", "method", "training", "data")
+# What shortens a cell.
+SHORTENING = (("training", "max_steps"), ("data", "limit_train"), ("data", "limit_evaluation"))
 
 
 def _part(record: Record, part: str, key: str, default: Any = None) -> Any:
@@ -38,10 +40,33 @@ def _grid(record: Record) -> str:
 
 
 def _trial(record: Record) -> str:
-    """What makes this a trial run, such as "training.max_steps=3"; empty for a full one."""
-    keys = (("training", "max_steps"), ("data", "limit_train"), ("data", "limit_evaluation"))
-    found = [(f"{part}.{key}", _part(record, part, key)) for part, key in keys]
-    return ", ".join(f"{name}={value}" for name, value in found if value is not None)
+    """What makes this a trial run, such as "training.max_steps=3"; empty for a full one.
+
+    What the experiment's own grid sets cuts nothing short: the experiment is meant like that. Less than that does.
+    """
+    found = []
+    for section, name in SHORTENING:
+        value, key = _part(record, section, name), f"{section}.{name}"
+        if value is not None and not any(value >= least for least in _grid_values(record, key)):
+            found.append(f"{key}={value}")
+    return ", ".join(found)
+
+
+def _grid_values(record: Record, key: str) -> list[float]:
+    """The numbers that the experiment's grid gives `key` for cells of this record's model, task and method."""
+    names = {"model": record.cell.model, "task": record.cell.task, "method": record.cell.method}
+    values: list[float] = []
+    for subgrid in _part(record, "experiment", "grid", []):
+        choices = {name.lstrip("+"): value if isinstance(value, list) else [value] for name, value in subgrid.items()}
+        if all(name in choices.get(group, [name]) for group, name in names.items()):
+            values += [value for value in choices.get(key, []) if isinstance(value, int | float)]
+    return values
+
+
+def _shrunk(record: Record) -> int | None:
+    """Examples of a micro-batch after `on_oom=shrink` made it smaller; None where it did not."""
+    sizes = record.environment.get("shrunk")
+    return sizes[-1]["micro_batch_size"] if sizes else None
 
 
 def _phase_peak(record: Record, phase: str) -> int | None:
@@ -149,6 +174,8 @@ FIELDS: dict[str, Callable[[Record], Any]] = {
     "adapter_bytes": lambda r: r.storage.adapter_bytes,
     "accelerator": lambda r: r.environment.get("accelerator") or r.environment.get("cpu"),
     "host": lambda r: r.environment.get("host"),
+    "sharing": lambda r: r.environment.get("sharing"),
+    "shrunk": _shrunk,
     "data": lambda r: _json(r.environment.get("data") or {}, orjson.OPT_SORT_KEYS),
     "end": lambda r: r.environment.get("end") or "",
 }

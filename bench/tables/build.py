@@ -9,6 +9,7 @@ from bench.tables.definition import CONFIGS, TableDefinition, load_definition
 from bench.tables.entries import average_entry, field_entry, score_entry
 from bench.tables.frame import Records, load_records
 from bench.tables.marks import compared, ranked
+from bench.tables.measures import alike
 from bench.tables.options import Options
 from bench.tables.reference import with_reference
 from bench.tables.rows import RowId, Runs, Titles, all_rows, expected_seeds, order, runs_by_row
@@ -56,7 +57,7 @@ def _definition_of(experiment: str, config_dir: str | None) -> str:
 def _assemble(records: Records, definition: TableDefinition, options: Options) -> Table:
     tasks = _tasks_by_model(records)
     shown = shown_columns(definition, records, tasks)
-    runs = runs_by_row(records, definition)
+    runs = runs_by_row(alike(records), definition)
     seeds = expected_seeds(records.expected, definition)
     titles = Titles(records.cells)
     blocks: dict[tuple[str, str], list[Row]] = {}
@@ -128,5 +129,7 @@ def _entries(
             needed = [block_task] if block_task else [task for task in tasks[model] if task in of_task]
             entries[item.column.key] = average_entry([of_task[task] for task in needed], options)
         elif item.task is None:
-            entries[item.column.key] = field_entry(of_row, item)
+            needed = [block_task] if block_task else tasks[model]
+            expected_of = {task: len(seeds.get((row_id[:-1], task), set())) for task in needed}
+            entries[item.column.key] = field_entry(of_row, item, expected_of, options)
     return {item.column.key: entries[item.column.key] for item in shown}

@@ -5,6 +5,7 @@ from collections import Counter
 from bench.tables.columns import Shown
 from bench.tables.definition import TableDefinition
 from bench.tables.frame import Records
+from bench.tables.measures import condition_notes
 from bench.tables.options import Options
 from bench.tables.settings import settings_note
 from bench.tables.table import Block, Column, one_line
@@ -17,10 +18,11 @@ TROUBLE = {
 
 
 def usual_seeds(blocks: list[Block], columns: list[Column]) -> int:
-    """How many seeds most of the scores are of, or should be; 0 for a table without scores."""
-    keys = [column.key for column in columns if column.score]
+    """How many seeds most of the scores are of, or should be; without scores, most of the measurements; 0 for none."""
+    scores = [column.key for column in columns if column.score]
+    keys = scores or [column.key for column in columns]
     entries = [row.entries[key] for block in blocks for row in block.rows for key in keys]
-    counts = Counter(entry.expected or entry.seeds for entry in entries if entry.value is not None)
+    counts = Counter(entry.expected for entry in entries if entry.value is not None and entry.expected)
     return max(counts, key=lambda count: (counts[count], count)) if counts else 0
 
 
@@ -47,7 +49,7 @@ def notes_of(
     if records.miniature:
         notes.append("miniature: artificial data and small models; not comparable with the survey's figures")
     if usual:
-        notes.append(_statistic(options, usual, blocks))
+        notes.append(_statistic(options, usual, blocks, any(item.column.score for item in shown)))
     if any(item.definition.average for item in shown):
         notes.append("averages: mean over tasks of the mean over each task's metrics, only where all tasks are there")
     visible = {item.task for item in shown if item.task}
@@ -60,6 +62,8 @@ def notes_of(
     counts = Counter(records.cells["status"])
     notes += [f"{counts[status]} cell(s) {words}" for status, words in TROUBLE.items() if counts[status]]
     notes.append(settings_note(records.cells["settings"]))
+    fields = {name for item in shown for name in (item.definition.field, item.definition.share_of) if name is not None}
+    notes += condition_notes(records, fields)
     if definition.note:
         notes.append(definition.note)
     return [one_line(note) for note in [*notes, *records.notes]]
@@ -71,11 +75,11 @@ def count_missing(records: Records) -> int:
     return len(expected - records.there)
 
 
-def _statistic(options: Options, usual: int, blocks: list[Block]) -> str:
-    """What the scores are: `mean of 3 seeds, ± standard deviation`."""
+def _statistic(options: Options, usual: int, blocks: list[Block], scores: bool) -> str:
+    """What the figures are: `mean of 3 seeds, ± standard deviation`."""
     entries = [entry for block in blocks for row in block.rows for entry in row.entries.values()]
-    scores = [entry for entry in entries if entry.values]
-    odd = any(entry.seeds < entry.expected or entry.seeds != usual for entry in scores)
+    over_seeds = [entry for entry in entries if entry.expected and entry.value is not None]
+    odd = any(entry.seeds < entry.expected or entry.seeds != usual for entry in over_seeds)
     spread = f"{100 * options.level:g} % bootstrap interval over seeds" if options.interval else "± standard deviation"
-    what = f"{options.statistic} of {usual} seeds, {spread}" if usual > 1 else "1 seed"
+    what = f"{options.statistic} of {usual} seeds{f', {spread}' if scores else ''}" if usual > 1 else "1 seed"
     return what + ("; where it is another number, it is given in parentheses" if odd else "")

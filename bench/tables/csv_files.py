@@ -40,9 +40,11 @@ def wide_frame(table: Table) -> pd.DataFrame:
 
     Returns:
         Columns: block, category, method, title, settings; then for each column of the table its value under the
-        column's key, and for scores `<key>.std`, `<key>.seeds` and `<key>.status`, for fields `<key>.status`.
+        column's key and `<key>.status`, and for scores and measurements `<key>.std` and `<key>.seeds`.
         Where known, the survey's value as `<key>.survey`; where asked for, `<key>.low`, `<key>.high`, `<key>.p`.
     """
+    every_row = [row for block in table.blocks for row in block.rows]
+    measured = {key for row in every_row for key, entry in row.entries.items() if entry.expected}
     rows = []
     for block in table.blocks:
         for row in block.rows:
@@ -56,7 +58,7 @@ def wide_frame(table: Table) -> pd.DataFrame:
             for column in table.columns:
                 entry, key = row.entries[column.key], column.key
                 cells[key] = entry.value
-                if column.score:
+                if column.score or column.key in measured:
                     cells[f"{key}.std"], cells[f"{key}.seeds"] = entry.deviation, entry.seeds
                 if entry.interval is not None:
                     cells[f"{key}.low"], cells[f"{key}.high"] = entry.interval

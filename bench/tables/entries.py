@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from bench.tables.columns import Shown
+from bench.tables.measures import COUNTS, FORETOLD
 from bench.tables.options import Options
 from bench.tables.statistics import bootstrap_interval, centre, deviation
 from bench.tables.table import Entry
@@ -56,33 +57,84 @@ def average_entry(tasks: list[list[Entry]], options: Options) -> Entry:
     return Entry("done", value=math.fsum(means) / len(means), seeds=seeds, expected=expected, records=paths)
 
 
-def field_entry(runs: dict[str, list[dict[str, Any]]], shown: Shown) -> Entry:
-    """A measured or counted field of the row's runs, all tasks together.
+def field_entry(
+    runs: dict[str, list[dict[str, Any]]], shown: Shown, expected: dict[str, int], options: Options
+) -> Entry:
+    """A counted or measured field of a row.
 
-    Counts and shares: the median (the lower one of two), as heads differ between tasks by a few parameters.
-    Measurements: the mean.
+    Counts of parameters, and shares of them, are told by any record: the median of all (the lower one of two), as heads
+    differ between tasks by a few parameters. Measurements are those of finished cells: over seeds as scores are, over
+    several tasks the mean, "incomplete" unless all of them are there.
+
+    Args:
+        runs: the row's cells, by task.
+        shown: the column.
+        expected: for each task that the row should have, how many seeds the grid asks for; 0 if it does not say.
+        options: the statistic.
     """
-    cells = [cell for of_task in runs.values() for cell in of_task]
+    if {shown.definition.field, shown.definition.share_of} <= COUNTS | {None}:
+        return _count([cell for of_task in runs.values() for cell in of_task], shown)
+    entries = [_measurement(runs.get(task, []), shown, seeds, options) for task, seeds in expected.items()]
+    if len(entries) == 1:
+        return entries[0]
+    if any(entry.value is not None for entry in entries):
+        return average_entry([[entry] for entry in entries], options)
+    paths = tuple(path for entry in entries for path in entry.records)
+    return Entry(_worst({entry.status for entry in entries}), expected=1, records=paths)
+
+
+def _count(cells: list[dict[str, Any]], shown: Shown) -> Entry:
     paths = tuple(cell["path"] for cell in cells)
-    name, whole = str(shown.definition.field), shown.definition.share_of
-    values = [cell[name] for cell in cells if _is_number(cell[name])]
-    if whole is not None:
-        both = [(cell[name], cell[whole]) for cell in cells if _is_number(cell[name]) and _is_number(cell[whole])]
-        values = [100 * part / total for part, total in both if total]
+    by_seed: dict[int, list[float]] = {}
+    for cell in cells:
+        if (value := _value(cell, shown)) is not None:
+            by_seed.setdefault(cell["seed"], []).append(value)
+    if not by_seed:
+        return Entry(_worst({cell["status"] for cell in cells}), records=paths)
+    value = _lower_median([value for values in by_seed.values() for value in values])
+    each = tuple(_lower_median(by_seed[seed]) for seed in sorted(by_seed))
+    return Entry("done", value=value, values=each, seeds=len(each), records=paths)
+
+
+def _measurement(cells: list[dict[str, Any]], shown: Shown, expected: int, options: Options) -> Entry:
+    """One task's measurement, over seeds."""
+    paths = tuple(cell["path"] for cell in cells)
+    expected = max(expected, len({cell["seed"] for cell in cells}), 1)
+    foretold = shown.definition.field in FORETOLD
+    usable = [cell for cell in sorted(cells, key=lambda cell: cell["seed"]) if foretold or cell["status"] == "done"]
+    values = tuple(value for cell in usable if (value := _value(cell, shown)) is not None)
     if not values:
-        status = "not_measured" if any(cell["status"] == "done" for cell in cells) else worst_status(cells)
-        return Entry(status, records=paths)
-    counted = shown.definition.unit == "count" or whole is not None
-    value = float(sorted(values)[(len(values) - 1) // 2]) if counted else float(np.mean(values))
-    if shown.definition.below is None:
-        value *= {"GB": 1e-9, "score": shown.definition.scale}.get(shown.definition.unit, 1.0)
-    return Entry("done", value=value, seeds=len(cells), expected=len(cells), records=paths)
+        return Entry(_worst({cell["status"] for cell in cells}), expected=expected, records=paths)
+    return _summary(values, len(values), expected, paths, options)
+
+
+def _value(cell: dict[str, Any], shown: Shown) -> float | None:
+    """The field in the column's unit; None where there is no number."""
+    definition = shown.definition
+    value = cell[str(definition.field)]
+    if not _is_number(value):
+        return None
+    if definition.share_of is not None:
+        whole = cell[definition.share_of]
+        return 100 * value / whole if _is_number(whole) and whole else None
+    if definition.below is not None:
+        return float(value)
+    return float(value) * {"GB": 1e-9, "score": definition.scale}.get(definition.unit, 1.0)
+
+
+def _lower_median(values: list[float]) -> float:
+    return sorted(values)[(len(values) - 1) // 2]
+
+
+def _worst(found: set[str]) -> str:
+    """The worst of the statuses of runs without a value; finished ones have not been measured."""
+    finished = found & {"done", "not_measured"}
+    return next((status for status in WORST if status in found), "not_measured" if finished else "missing")
 
 
 def worst_status(runs: Iterable[dict[str, Any]]) -> str:
     """The worst status among runs none of which finished; "missing" if there are none."""
-    found = {run["status"] for run in runs}
-    return next((status for status in WORST if status in found), "missing")
+    return _worst({run["status"] for run in runs})
 
 
 def _is_number(value: Any) -> bool:

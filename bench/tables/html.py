@@ -148,9 +148,9 @@ def tip_lines(entry: Entry, column: Column) -> list[str]:
     lines = [f"{column.group} {column.title}: {entry.status.replace('_', ' ')}".strip()]
     if entry.value is not None:
         lines.append(f"value {entry.value!r}")
-    if entry.values:
+    if entry.values and entry.expected:
         lines.append("by seed: " + ", ".join(f"{value:.6g}" for value in entry.values[:RECORDS_IN_TIP]))
-    if column.score:
+    if entry.expected:
         lines.append(f"{entry.seeds} of {entry.expected} seeds finished")
     if entry.p_value is not None:
         lines.append(f"p = {entry.p_value:.3g}")

@@ -23,8 +23,8 @@ def _reduction(entry: Entry, base: float | None) -> Entry:
     if entry.value is None:
         return entry
     if base is None:
-        return replace(entry, status="incomplete", value=None, values=())
-    return replace(entry, value=100 * (1 - entry.value / base), values=())
+        return replace(entry, status="incomplete", value=None, deviation=None, values=(), interval=None)
+    return replace(entry, value=100 * (1 - entry.value / base), deviation=None, values=(), interval=None)
 
 
 def ranked(block: Block, shown: list[Shown]) -> Block:

@@ -52,9 +52,11 @@ def entry_text(entry: Entry, column: Column, seeds: int) -> str:
     if entry.value is None:
         return STATUS_TEXT[entry.status]
     text = number_text(entry.value, column.unit, column.digits)
+    if not entry.expected:
+        return text  # a count, which no seed changes
     if not column.score:
-        return text
-    if entry.interval is not None:
+        pass  # measurements hardly differ between seeds
+    elif entry.interval is not None:
         low, high = (number_text(bound, column.unit, column.digits) for bound in entry.interval)
         text += f" [{low}, {high}]"
     elif entry.deviation is not None:

@@ -55,8 +55,8 @@ class Entry:
         value: mean or median over seeds in the column's unit; None unless done.
         deviation: standard deviation over seeds (n − 1 in the denominator); None for fewer than two.
         values: one per finished seed.
-        seeds: how many finished.
-        expected: how many there should be.
+        seeds: how many finished; of a measurement, how many were measured.
+        expected: how many there should be; 0 for a count, which any record tells and no seed changes.
         interval: bootstrap confidence interval of `value`.
         p_value: of the paired comparison with another method.
         rank: 1 for the best of its block, 2 for the second best.
