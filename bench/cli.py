@@ -198,9 +198,10 @@ def report(arguments: Sequence[str]) -> int:
     """Everything that has been run, in one folder."""
     from bench.tables import report as write_report
 
-    given = _settings("report", arguments, ("results_dir", "out"))
+    config_dir, rest = _config_dir(arguments)
+    given = _settings("report", rest, ("results_dir", "out"))
     results_dir = given.get("results_dir", "results")
-    for path in write_report(results_dir, given.get("out", f"{results_dir}/report")):
+    for path in write_report(results_dir, given.get("out", f"{results_dir}/report"), config_dir):
         print(path)
     return 0
 

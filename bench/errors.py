@@ -16,6 +16,10 @@ class UnsupportedError(UserError):
     """A method and a model that do not go together; in a sweep this is a result, not a mistake."""
 
 
+class NothingToShowError(UserError):
+    """A table of records that are not there, or not of its tasks."""
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UserError:
     """Return the error for a `kind` (model, task, method, …) called `name`, naming the nearest of the `known` ones."""
     choices = sorted(known)

@@ -59,6 +59,7 @@ any machine that sees the results folder.
     "table": """\
 bench table experiment=NAME[,NAME …] [format=csv,latex,markdown,html|all] [out=FOLDER] [results_dir=results]
             [statistic=mean|median] [interval=true] [level=0.95] [compare=full] [definition=NAME]
+            [--config-dir FOLDER]
 
 Prints the tables of the experiments from their records, and writes them in the formats asked for. interval=true
 shows bootstrap intervals over seeds, compare=METHOD marks entries that differ from that method's.
@@ -73,9 +74,10 @@ Holds every claim of the survey against the records: confirmed, refuted, or unde
   bench findings format=markdown
 """,
     "report": """\
-bench report [results_dir=results] [out=FOLDER]
+bench report [results_dir=results] [out=FOLDER] [--config-dir FOLDER]
 
-Writes all tables, figures and findings of what has been run, and one HTML page with all of them.
+Writes all tables, figures and findings of what has been run, and one HTML page with all of them. The tables in the
+table/ of --config-dir are made of every experiment that they fit.
 
   bench report out=results/report
 """,

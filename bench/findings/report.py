@@ -2,28 +2,26 @@
 
 from pathlib import Path
 
-from bench.errors import UserError
+from bench.errors import NothingToShowError, UserError
 from bench.findings.evaluate import evaluate
 from bench.findings.html import findings_to_html
 from bench.findings.render import findings_to_json, findings_to_markdown
 from bench.records.columns import find_records
-from bench.records.schema import RecordError
 from bench.tables.build import make_table
+from bench.tables.definition import CONFIGS, load_definition
 from bench.tables.figures import write_figures
 from bench.tables.html import to_html
 from bench.tables.table import Table
 from bench.tables.write import write
 
-EXTRA = {"mmlu": ("curve",)}  # tables beside the experiment's own
-MEMORY = "memory"  # every experiment's memory, where a GPU measured it
 
-
-def report(results_dir: str, out: str) -> list[Path]:
+def report(results_dir: str, out: str, config_dir: str | None = None) -> list[Path]:
     """Write all tables (CSV, LaTeX, Markdown), figures (PDF, PNG) and findings, and `index.html` with all of them.
 
     Args:
         results_dir: where records lie; every experiment in it is reported.
         out: the folder to write to.
+        config_dir: a folder of the user's own; every table in its `table/` is made of every experiment that it fits.
 
     Returns:
         The files' paths, the page first.
@@ -31,7 +29,10 @@ def report(results_dir: str, out: str) -> list[Path]:
     Raises:
         UserError: there is nothing to report, a record that cannot be read, or a folder that cannot be written to.
     """
-    tables = [table for experiment in experiments(results_dir) for table in _tables(results_dir, experiment)]
+    own = _definitions(config_dir)
+    tables = [
+        table for experiment in experiments(results_dir) for table in _tables(results_dir, experiment, own, config_dir)
+    ]
     if not tables:
         raise UserError(f"no records in {results_dir}; make some with: bench sweep experiment=miniature/glue")
     folder = Path(out)
@@ -61,22 +62,41 @@ def experiments(results_dir: str) -> list[str]:
     return sorted(found)
 
 
-def _tables(results_dir: str, experiment: str) -> list[Table]:
-    """The experiment's own table and those that its records fill beside it."""
+def _definitions(config_dir: str | None) -> list[str]:
+    """The names of the user's own tables; one called like one of the project's stands in its place, not beside it."""
+    if config_dir is None:
+        return []
+    if not Path(config_dir).is_dir():
+        raise UserError(f"--config-dir {config_dir}: no such folder")
+    names = sorted(path.stem for path in (Path(config_dir) / "table").glob("*.yaml"))
+    for name in names:
+        load_definition(name, config_dir)  # a wrong one is said at once, whatever has been run
+    return [name for name in names if not (CONFIGS / "table" / f"{name}.yaml").is_file()]
+
+
+def _tables(results_dir: str, experiment: str, own: list[str], config_dir: str | None) -> list[Table]:
+    """The experiment's own table, those that its records fill beside it, and the user's."""
     try:
-        first = make_table(results_dir, experiment)
-    except RecordError:
-        raise
-    except UserError:  # a folder deeper than an experiment's, holding another experiment's records
+        first = make_table(results_dir, experiment, config_dir=config_dir)
+    except NothingToShowError:  # a folder deeper than an experiment's, holding another experiment's records
         return []
     found = [first]
-    names = EXTRA.get(first.definition, ())
-    if first.definition != MEMORY and (first.records.cells["measure"] == "cuda").any():
-        names = (*names, MEMORY)
-    for name in names:
-        found.append(make_table(results_dir, experiment, name))
-    return [table for table in found if table.definition != "curve" or _has_curve(table)]
+    for name in dict.fromkeys([*_beside(first), *own]):
+        try:
+            found += (
+                [] if name == first.definition else [make_table(results_dir, experiment, name, config_dir=config_dir)]
+            )
+        except NothingToShowError:
+            continue  # a table of other tasks
+    return found
 
 
-def _has_curve(table: Table) -> bool:
-    return any((row.entries["curve_points"].value or 0) > 1 for block in table.blocks for row in block.rows)
+def _beside(table: Table) -> list[str]:
+    """The project's tables that have something to show of the same records."""
+    cells = table.records.cells
+    filled = {
+        "curve": table.definition == "mmlu" and (cells["curve_points"] > 1).any(),
+        "memory": (cells["measure"] == "cuda").any(),
+        "inference": cells["inference_adapted_seconds"].notna().any(),
+    }
+    return [name for name, has_any in filled.items() if has_any]

@@ -19,9 +19,9 @@ __all__ = [
 ]  # fmt: skip
 
 
-def report(results_dir: str, out: str) -> list[Path]:
+def report(results_dir: str, out: str, config_dir: str | None = None) -> list[Path]:
     """Write everything that has been run into a folder; see `bench.findings.report`."""
     # Findings are made from tables; only here, on request, does the way lead on to them.
     from bench.findings.report import report as write_report
 
-    return write_report(results_dir, out)
+    return write_report(results_dir, out, config_dir)

@@ -83,6 +83,7 @@ def _assemble(records: Records, definition: TableDefinition, options: Options) -
         blocks=finished,
         notes=notes_of(records, definition, options, usual=usual, blocks=finished, shown=shown, tasks=tasks),
         records=records,
+        row_keys=definition.row_keys,
     )
 
 
@@ -97,12 +98,12 @@ def _tasks_by_model(records: Records) -> dict[str, list[str]]:
 
 
 def _row(row_id: RowId, entries: dict[str, Entry], titles: Titles, definition: TableDefinition) -> Row:
-    model, _, method, *keys, variant = row_id
+    model, task, method, *keys, variant = row_id
     category = titles.category(method)
     parts = [f"{key.rpartition('.')[2]}={value}" for key, value in zip(definition.row_keys, keys, strict=True)]
     settings = ", ".join(part for part in [*parts, variant] if part)
     words = one_line(CATEGORIES.get(category, category))
-    return Row(model, method, titles.method(method), words, one_line(settings), entries, tuple(keys))
+    return Row(model, method, titles.method(method), words, one_line(settings), entries, tuple(keys), task)
 
 
 def _entries(

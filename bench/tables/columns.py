@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bench.errors import UserError
+from bench.errors import NothingToShowError, UserError
 from bench.records.columns import COLUMNS
 from bench.tables.definition import ColumnDefinition, TableDefinition, title_of
 from bench.tables.frame import Records
@@ -31,7 +31,8 @@ def shown_columns(definition: TableDefinition, records: Records, tasks: dict[str
         tasks: the experiment's tasks for each model.
 
     Raises:
-        UserError: the definition asks for an unknown field, or for none of the experiment's tasks.
+        UserError: the definition asks for an unknown field.
+        NothingToShowError: it asks for none of the experiment's tasks.
     """
     everything = list(dict.fromkeys(task for names in tasks.values() for task in names))
     named = {
@@ -49,7 +50,7 @@ def shown_columns(definition: TableDefinition, records: Records, tasks: dict[str
             for task in _matching(item, everything):
                 shown += _task(item, task, records)
     if any(item.task for item in definition.columns) and not any(item.task for item in shown):
-        raise UserError(
+        raise NothingToShowError(
             f"the table '{definition.name}' shows none of the tasks of '{records.experiment}': {', '.join(everything)}"
         )
     averages = [

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from bench.errors import UserError
+from bench.errors import NothingToShowError
 from bench.records.columns import find_records, read_columns
 from bench.records.fields import CURVE
 from bench.records.schema import Status
@@ -64,14 +64,14 @@ def load_records(results_dir: str | Path, experiment: str, row_keys: tuple[str, 
         row_keys: settings, such as `training.learning_rate`, that are rows of the table and so need no telling apart.
 
     Raises:
-        UserError: there are none; the message says which command makes some.
+        NothingToShowError: there are none; the message says which command makes some.
         RecordError: a record is damaged or of a newer schema.
     """
     frame = frame_of(read_columns(find_records(results_dir, experiment)))
     foreign = int((frame["experiment"] != experiment).sum())
     frame = frame[frame["experiment"] == experiment]
     if frame.empty:
-        raise UserError(nothing_to_show(results_dir, experiment))
+        raise NothingToShowError(nothing_to_show(results_dir, experiment))
     notes = [f"{foreign} record(s) of other experiments in the same folder are left out"] if foreign else []
     frame, miniature, note = _one_kind(frame, experiment)
     notes += [note] if note else []
@@ -108,7 +108,9 @@ def _one_kind(frame: pd.DataFrame, experiment: str) -> tuple[pd.DataFrame, bool,
     kept = frame[frame["miniature"] == miniature]
     left = len(frame) - len(kept)
     if kept.empty:
-        raise UserError(f"all {left} record(s) of '{experiment}' are real ones, none is miniature; move them elsewhere")
+        raise NothingToShowError(
+            f"all {left} record(s) of '{experiment}' are real ones, none is miniature; move them elsewhere"
+        )
     kind = "real" if miniature else "miniature"
     return kept, miniature, f"{left} {kind} record(s) in the same folder are left out" if left else None
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from html import escape as escape_markup
 from pathlib import Path
 
-from bench.tables.figures import as_svg, figures_of
+from bench.tables.figures import Drawing, as_svg, figures_of
 from bench.tables.numbers import entry_text, reference_text
 from bench.tables.table import Block, Column, Entry, Row, Table, one_line
 from bench.tables.text import row_label
@@ -58,7 +58,10 @@ def to_html(tables: list[Table], sections: Iterable[str] = (), title: str | None
 
 def _filters(tables: list[Table]) -> str:
     models = dict.fromkeys(row.model for table in tables for block in table.blocks for row in block.rows)
-    tasks = dict.fromkeys(_task(column) for table in tables for column in table.columns if _task(column))
+    shown = [column.task for table in tables for column in table.columns]
+    # A block's task has its full name, glue/cola; a column's the last part, as a reader says it.
+    shown += [row.task.rpartition("/")[2] for table in tables for block in table.blocks for row in block.rows]
+    tasks = dict.fromkeys(filter(None, shown))
     options = {
         "model": "".join(f'<option value="{escape(model)}">{escape(model)}</option>' for model in models),
         "task": "".join(f'<option value="{escape(task)}">{escape(task)}</option>' for task in tasks),
@@ -70,13 +73,9 @@ def _filters(tables: list[Table]) -> str:
     return f'<div class="filters">{selects}<label>method<input id="filter-method" type="search"></label></div>'
 
 
-def _task(column: Column) -> str:
-    return column.key.partition(".")[0] if column.score and "." in column.key else ""
-
-
 def _section(table: Table, figures: bool) -> str:
     bodies = "".join(_body(table, block) for block in table.blocks)
-    drawn = [f"<figure>{as_svg(figure)}</figure>" for figure in figures_of(table).values()] if figures else []
+    drawn = [_figure(drawing) for drawing in figures_of(table)] if figures else []
     shown = f'<div class="figures">{"".join(drawn)}</div>\n' if drawn else ""
     notes = "".join(f"<li>{escape(note)}</li>" for note in table.notes)
     return (
@@ -86,16 +85,21 @@ def _section(table: Table, figures: bool) -> str:
     )
 
 
+def _figure(drawing: Drawing) -> str:
+    of = f'data-of-model="{escape(drawing.model)}" data-of-task="{escape(drawing.task)}"'
+    return f"<figure {of}>{as_svg(drawing.figure)}</figure>"
+
+
 def _head(columns: list[Column]) -> str:
     titles = "".join(_header(index, text, "text") for index, text in enumerate(("Method", "Category")))
     for index, column in enumerate(columns, 2):
-        titles += _header(index, column.title, "number", _task(column))
+        titles += _header(index, column.title, "number", column.task)
     groups, at = '<th colspan="2"></th>', 0
     while at < len(columns):
         span = 1
         while columns[at].group and at + span < len(columns) and columns[at + span].group == columns[at].group:
             span += 1
-        task = _task(columns[at])
+        task = columns[at].task
         groups += f'<th class="group" colspan="{span}" data-task="{escape(task)}">{escape(columns[at].group)}</th>'
         at += span
     first = f"<tr>{groups}</tr>" if any(column.group for column in columns) else ""
@@ -119,8 +123,8 @@ def _row(table: Table, row: Row) -> str:
     cells += "".join(_cell(row.entries[column.key], column, table.seeds) for column in table.columns)
     words = f"{label} {row.method} {row.category}"
     return (
-        f'<tr data-model="{escape(row.model)}" data-method="{escape(row.method)}" data-words="{escape(words)}">'
-        f"{cells}</tr>\n"
+        f'<tr data-of-model="{escape(row.model)}" data-of-task="{escape(row.task)}" '
+        f'data-method="{escape(row.method)}" data-words="{escape(words)}">{cells}</tr>\n'
     )
 
 
@@ -128,7 +132,7 @@ def _cell(entry: Entry, column: Column, seeds: int) -> str:
     sortable = entry.value is not None and math.isfinite(entry.value)
     attributes = [
         f'data-value="{entry.value!r}"' if sortable else 'data-value=""',
-        f'data-task="{escape(_task(column))}"',
+        f'data-task="{escape(column.task)}"',
     ]
     if entry.rank is not None:
         attributes.append(f'data-rank="{entry.rank}"')

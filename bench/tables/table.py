@@ -45,6 +45,11 @@ class Column:
     better: str
     score: bool
 
+    @property
+    def task(self) -> str:
+        """The task of a score, as in the key; empty for anything else and for the average."""
+        return self.key.partition(".")[0] if self.score and "." in self.key else ""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -79,7 +84,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class Row:
-    """One method (with one variant of settings) on one model."""
+    """One method (with one variant of settings) on one model.
+
+    Attributes:
+        keys: the values of the table's row keys.
+        task: the block's, where blocks are of one task.
+    """
 
     model: str
     method: str
@@ -88,6 +98,7 @@ class Row:
     variant: str
     entries: dict[str, Entry]
     keys: tuple[str, ...] = ()
+    task: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,6 +122,7 @@ class Table:
         title: the caption; says "miniature" where it is one.
         seeds: how many seeds most entries have.
         columns, blocks: the table itself.
+        row_keys: the settings that make rows of their own, such as `training.learning_rate`.
         notes: one sentence each.
         records: behind it; for files of all values and for figures.
     """
@@ -126,6 +138,7 @@ class Table:
     blocks: list[Block]
     records: Records
     notes: list[str] = field(default_factory=list)
+    row_keys: tuple[str, ...] = ()
 
     @property
     def header_groups(self) -> list[tuple[str, int]]:

@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+from bench.cli import run_command
 from bench.errors import UserError
+from bench.records.schema import InferenceCost
 from bench.tables import report
 from tests.tables.golden_records import write_golden_records
 from tests.tables.made_records import make_record, save
@@ -33,6 +35,45 @@ def test_the_report_has_every_table_figure_and_finding(tmp_path):
     assert "The survey&#x27;s claims" in page or "The survey's claims" in page
     assert len(json.loads((out / "findings.json").read_text())["findings"]) == 21
     assert report(str(results), str(out))[0] == paths[0]  # its own output is no experiment
+
+
+def test_the_report_has_the_cost_of_inference_where_it_was_measured(tmp_path):
+    record = make_record("roberta_base", "glue/rte", experiment="survey/memory", measure="rss")
+    record.inference = {"adapted": InferenceCost(0.02, 10**9, 10**9), "bare": InferenceCost(0.01, 10**9, 10**9)}
+    save(tmp_path, record, make_record("roberta_base", "glue/rte", experiment="survey/glue", measure="rss"))
+    names = {path.name for path in report(str(tmp_path), str(tmp_path / "report"))}
+    assert {"survey-memory.md", "survey-memory-inference.md", "survey-memory-inference.tex", "survey-glue.md"} <= names
+    assert "survey-glue-inference.md" not in names
+    assert "Cost of a forward pass" in (tmp_path / "report" / "index.html").read_text()
+
+
+def test_the_report_has_the_users_own_tables_of_the_experiments_that_they_fit(tmp_path):
+    folder = tmp_path / "mine" / "table"
+    folder.mkdir(parents=True)
+    (folder / "minutes.yaml").write_text(
+        "title: Minutes\ncolumns:\n- {field: train_seconds, unit: s}\n- {task: sst2}\n"
+    )
+    (folder / "glue.yaml").write_text("title: In place of the project's\ncolumns:\n- {task: '*'}\n")
+    save(
+        tmp_path,
+        make_record(measure="rss"),
+        make_record("miniature/t5", "miniature/wmt16", experiment="miniature/wmt16", measure="rss"),
+    )
+    paths = report(str(tmp_path), str(tmp_path / "report"), str(tmp_path / "mine"))
+    names = {path.name for path in paths if path.suffix == ".md"}
+    assert names == {"miniature-glue.md", "miniature-glue-minutes.md", "miniature-wmt16.md", "findings.md"}
+    assert "In place of the project" in (tmp_path / "report" / "miniature-glue.md").read_text()
+
+
+def test_a_wrong_table_of_the_users_is_said_in_one_line(tmp_path, capsys):
+    save(tmp_path, make_record())
+    (tmp_path / "mine" / "table").mkdir(parents=True)
+    (tmp_path / "mine" / "table" / "wrong.yaml").write_text("title: x\ncolumns: [{taks: sst2}]\n")
+    command = ["report", f"results_dir={tmp_path}", "--config-dir"]
+    assert run_command([*command, str(tmp_path / "mine")]) == 2
+    assert "did you mean task" in capsys.readouterr().err
+    assert run_command([*command, str(tmp_path / "nowhere")]) == 2
+    assert capsys.readouterr().err == f"bench: --config-dir {tmp_path / 'nowhere'}: no such folder\n"
 
 
 def test_an_empty_folder_is_one_clear_line(tmp_path):

@@ -65,8 +65,8 @@ ELEMENTS = {
 }  # fmt: skip
 ATTRIBUTES = {
     "lang", "charset", "name", "content", "http-equiv", "class", "id", "value", "type", "colspan", "scope", "role",
-    "hidden", "data-task", "data-index", "data-kind", "data-model", "data-method", "data-words", "data-value",
-    "data-rank", "data-tip", "tabindex",
+    "hidden", "data-task", "data-index", "data-kind", "data-of-model", "data-of-task", "data-method", "data-words",
+    "data-value", "data-rank", "data-tip", "tabindex",
 }  # fmt: skip
 
 

@@ -34,7 +34,10 @@ method.value = ""; method.dispatchEvent(new Event("input"));
 const task = document.getElementById("filter-task");
 task.value = "cola"; task.dispatchEvent(new Event("input"));
 found.tasks = [...new Set(all("td[data-task]", table).filter((cell) => !cell.hidden).map((cell) => cell.dataset.task))];
+found.blocks = all("tbody").filter((body) => !body.hidden).map((body) => body.querySelector("tr.block").textContent);
+found.figures = all("figure").filter((figure) => figure.offsetParent !== null).map((figure) => figure.dataset.ofTask);
 task.value = ""; task.dispatchEvent(new Event("input"));
+found.everything = all("tbody").filter((body) => !body.hidden).length;
 const cell = table.querySelector("tr[data-method=lora] td[data-task=cola]");
 cell.focus();
 cell.dispatchEvent(new PointerEvent("pointerover", {bubbles: true, clientX: 10, clientY: 10}));
@@ -81,6 +84,9 @@ def test_sorting_filters_and_the_record_behind_a_figure(page, tmp_path):
     assert found["reversed"] == ["full", "ia3", "bitfit", "lora", "mam"]
     assert found["filtered"] == ["lora"]
     assert found["tasks"] == ["", "cola"]
+    assert found["blocks"] == ["miniature RoBERTa", "miniature RoBERTa on miniature/cola"]
+    assert found["figures"] == ["", "miniature/cola"]  # the average's, and memory's of the one task
+    assert found["everything"] == 4
     assert "2 of 2 seeds finished" in found["tip"]
     assert "record.json" in found["tip"]
     assert found["requests"] == []

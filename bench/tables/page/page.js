@@ -26,15 +26,18 @@ function filter() {
   const chosen = (name) => document.getElementById(`filter-${name}`).value;
   const [model, task, method] = ["model", "task", "method"].map(chosen);
   const words = method.toLowerCase();
+  // Columns say cola, blocks and figures of one task glue/cola; what is of no single task stays.
+  const sameTask = (name) => !task || !name || name === task || name.endsWith(`/${task}`);
+  const fits = ({ ofModel, ofTask }) => (!model || ofModel === model) && sameTask(ofTask);
   for (const row of all("tr[data-method]")) {
-    const fits = (!model || row.dataset.model === model) && (!words || row.dataset.words.toLowerCase().includes(words));
-    row.hidden = !fits;
+    row.hidden = !fits(row.dataset) || Boolean(words && !row.dataset.words.toLowerCase().includes(words));
   }
+  for (const figure of all("figure")) figure.hidden = !fits(figure.dataset);
   for (const body of all("tbody")) {
     body.hidden = all("tr[data-method]", body).every((row) => row.hidden);
   }
   for (const cell of all("[data-task]")) {
-    cell.hidden = Boolean(task && cell.dataset.task && cell.dataset.task !== task);
+    cell.hidden = !sameTask(cell.dataset.task);
   }
 }
 
