@@ -77,6 +77,12 @@ def _phase_peak(record: Record, phase: str) -> int | None:
     return peaks.peak_rss if record.memory.measure == "rss" else peaks.peak_allocated
 
 
+def _reserved(record: Record) -> int | None:
+    """What CUDA's allocator held of the device at most while training, in bytes: the peak and what lay idle."""
+    peaks = record.memory.phases.get("train") if record.memory else None
+    return peaks.peak_reserved if peaks else None
+
+
 def _split(part: str) -> Callable[[Record], Any]:
     return lambda r: getattr(r.memory.train_peak_split, part) if r.memory and r.memory.train_peak_split else None
 
@@ -151,6 +157,7 @@ FIELDS: dict[str, Callable[[Record], Any]] = {
     "measure": lambda r: r.memory.measure if r.memory else None,
     "load_peak": lambda r: _phase_peak(r, "load"),
     "train_peak": lambda r: _phase_peak(r, "train"),
+    "train_peak_reserved": _reserved,
     "evaluate_peak": lambda r: _phase_peak(r, "evaluate"),
     "frozen_weights": _split("frozen_weights"),
     "trainable_weights": _split("trainable_weights"),
@@ -166,7 +173,12 @@ FIELDS: dict[str, Callable[[Record], Any]] = {
     },
     "inference_slowdown": _slowdown,
     "utilisation": lambda r: None if r.time.utilisation is None else 100 * r.time.utilisation,
+    "flops_per_second": lambda r: r.time.flops_per_second,
     "step_seconds": lambda r: r.time.step_p50,
+    "step_p95": lambda r: r.time.step_p95,
+    "load_seconds": lambda r: r.time.load,
+    "prepare_seconds": lambda r: r.time.prepare_data,
+    "evaluate_seconds": lambda r: r.time.evaluate,
     "train_seconds": lambda r: r.time.train,
     "total_seconds": lambda r: r.time.total,
     "steps": lambda r: r.time.steps,

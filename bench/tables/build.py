@@ -1,15 +1,14 @@
 """Records and a definition → a table."""
 
-from pathlib import Path
-
 from bench.records.columns import without_collecting
 from bench.tables.caption import notes_of, title, usual_seeds
 from bench.tables.columns import Shown, shown_columns
-from bench.tables.definition import CONFIGS, TableDefinition, load_definition
+from bench.tables.definition import TableDefinition, definition_files, load_definition
 from bench.tables.entries import average_entry, field_entry, score_entry
 from bench.tables.frame import Records, load_records
 from bench.tables.marks import compared, ranked
 from bench.tables.measures import alike
+from bench.tables.names import check_names
 from bench.tables.options import Options
 from bench.tables.reference import with_reference
 from bench.tables.rows import RowId, Runs, Titles, all_rows, expected_seeds, order, runs_by_row
@@ -39,6 +38,7 @@ def make_table(
     options = options or Options()
     defined = load_definition(definition or _definition_of(experiment, config_dir), config_dir)
     records = load_records(results_dir, experiment, defined.row_keys)
+    check_names(defined, records, config_dir)
     table = with_reference(_assemble(records, defined, options))
     if options.compare is not None:
         # Not at the top: scipy takes longer to import than the rest of the table to make.
@@ -50,8 +50,7 @@ def make_table(
 
 def _definition_of(experiment: str, config_dir: str | None) -> str:
     name = experiment.rpartition("/")[2]
-    folders = [Path(folder) / "table" for folder in (config_dir, CONFIGS) if folder is not None]
-    return name if any((folder / f"{name}.yaml").is_file() for folder in folders) else "scores"
+    return name if name in definition_files(config_dir) else "scores"
 
 
 def _assemble(records: Records, definition: TableDefinition, options: Options) -> Table:

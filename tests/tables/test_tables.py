@@ -150,6 +150,21 @@ def test_miniature_and_real_records_never_mix(tmp_path):
     assert table.title.startswith("Table III in miniature")
 
 
+def test_two_tasks_that_end_in_the_same_word_have_columns_of_their_own(tmp_path):
+    scores = {"glue/rte": 0.6, "mine/rte": 0.9}
+    save(
+        tmp_path,
+        *(make_record("roberta_base", task, scores={"accuracy": v}, experiment="runs") for task, v in scores.items()),
+    )
+    for definition in ("glue", "scores"):
+        table = make_table(str(tmp_path), "runs", definition)
+        values = {key: found.value for key, found in table.blocks[0].rows[0].entries.items()}
+        assert values["glue/rte.accuracy"] == 60.0
+        assert values["mine/rte.accuracy"] == 90.0
+        assert values["average"] == 75.0
+        assert len({(column.group, column.title) for column in table.columns}) == len(table.columns)
+
+
 def test_different_settings_are_shown_apart_never_averaged(tmp_path):
     save(
         tmp_path,
