@@ -8,23 +8,26 @@ import pandas as pd
 
 from bench.cell import ModelConfig, Weights
 from bench.tables.frame import Records
+from bench.tables.quantities import PARAMETERS
 from bench.tables.settings import flat_settings
 
 # Counted on the adapted model before anything is trained, so that any record tells them.
-COUNTS = frozenset({"trainable", "method_parameters", "head", "training_only", "stored", "base_total"})
+COUNTS = frozenset(PARAMETERS)
 # Foretold, so that a cell that ran out of memory tells them as well.
 FORETOLD = frozenset({"predicted_peak"})
 # By CUDA's allocator, or the process's resident set.
 PROCESS_MEMORY = frozenset(
-    {"load_peak", "train_peak", "evaluate_peak", "frozen_weights", "trainable_weights", "gradients", "optimiser_state"}
-    | {"activations", "rest"}
+    {"load_peak", "train_peak", "train_peak_reserved", "evaluate_peak", "frozen_weights", "trainable_weights"}
+    | {"gradients", "optimiser_state", "activations", "rest"}
 )
 # What a device of another kind makes different altogether.
 OF_DEVICE = (
     PROCESS_MEMORY
     | FORETOLD
     | {f"inference_{form}_{name}" for form in ("adapted", "merged", "bare") for name in ("seconds", "peak")}
-    | {"inference_slowdown", "utilisation", "step_seconds", "train_seconds", "total_seconds", "tokens_per_second"}
+    | {"inference_slowdown", "utilisation", "tokens_per_second", "flops_per_second"}
+    | {"load_seconds", "prepare_seconds", "train_seconds", "evaluate_seconds", "total_seconds"}
+    | {"step_seconds", "step_p95"}
 )
 SHOWN = 3  # cells named in a note
 

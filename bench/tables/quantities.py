@@ -3,7 +3,7 @@
 `bench.records.fields` reads them off a record; `docs/tables.md` says for users what each one is.
 """
 
-COUNTS = ("trainable", "method_parameters", "head", "training_only", "stored", "base_total")
+PARAMETERS = ("trainable", "method_parameters", "head", "training_only", "stored", "base_total")
 PEAKS = ("load_peak", "train_peak", "train_peak_reserved", "evaluate_peak", "predicted_peak")
 PARTS = ("frozen_weights", "trainable_weights", "gradients", "optimiser_state", "activations", "rest")
 FORMS = ("adapted", "merged", "bare")
@@ -13,7 +13,7 @@ SECONDS = (
 
 # Field → unit, one of `definition.UNITS`. Memory is bytes in a record, everything else is as its unit says.
 QUANTITIES: dict[str, str] = {
-    **dict.fromkeys(COUNTS, "count"),
+    **dict.fromkeys(PARAMETERS, "count"),
     **dict.fromkeys([*PEAKS, *PARTS, *(f"inference_{form}_peak" for form in FORMS)], "GB"),
     **dict.fromkeys([*SECONDS, *(f"inference_{form}_seconds" for form in FORMS)], "s"),
     **dict.fromkeys(["utilisation", "inference_slowdown"], "percent"),
