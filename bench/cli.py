@@ -180,17 +180,24 @@ def findings(arguments: Sequence[str]) -> int:
     """The survey's claims against the records."""
     from rich.console import Console
 
-    from bench.findings import evaluate, findings_to_json, findings_to_markdown, render_findings
+    from bench.findings import (
+        check_there_are_records,
+        evaluate,
+        findings_to_json,
+        findings_to_markdown,
+        render_findings,
+    )
 
     given = _settings("findings", arguments, ("format", "results_dir"))
-    found = evaluate(given.get("results_dir", "results"))
-    form = given.get("format", "text")
+    results_dir, form = given.get("results_dir", "results"), given.get("format", "text")
+    if form not in ("text", "markdown", "json"):
+        raise unknown_name("format", form, ("text", "markdown", "json"))
+    check_there_are_records(results_dir)
+    found = evaluate(results_dir)
     if form == "text":
         render_findings(found, Console())
-    elif form in ("markdown", "json"):
-        print(findings_to_markdown(found) if form == "markdown" else findings_to_json(found))
     else:
-        raise unknown_name("format", form, ("text", "markdown", "json"))
+        print(findings_to_markdown(found) if form == "markdown" else findings_to_json(found))
     return 0
 
 

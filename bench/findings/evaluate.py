@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from bench.findings.claims import Check, Claim, load_claims
+from bench.findings.commands import Wanted, commands
 from bench.findings.evidence import Evidence, Figure
 
 CONFIRMED, REFUTED, UNDECIDED = "confirmed", "refuted", "undecided"
 RESAMPLES = 4000
+LEAST_SEEDS = 5  # to ask for, where those that there are do not decide
 
 
 @dataclass(frozen=True)
@@ -52,28 +54,36 @@ def evaluate_claim(claim: Claim, evidence: Evidence) -> Finding:
     """Decide one claim."""
     figures: list[dict[str, Any]] = []
     missing: dict[str, None] = {}
-    commands: dict[str, None] = {}
+    wanted: dict[Wanted, None] = {}
     for check in claim.checks:
         for model, method in product(check.models, check.methods):
             for than in _opponents(check, claim.table, model, method, evidence):
                 sides = _sides(check, claim.table, model, [name for name in (method, than) if name], evidence)
                 absent = [side for side in sides if not side.values]
                 missing |= {side.missing: None for side in absent}
-                commands |= {side.command: None for side in absent if side.command}
-                if not absent:
-                    figures.append(_figure(check, model, method, than, sides))
+                wanted |= {side.wanted(): None for side in absent if side.helps}
+                if absent:
+                    continue
+                figure = _figure(check, model, method, than, sides)
+                figures.append(figure)
+                if figure["verdict"] == UNDECIDED:
+                    why, seeds = _why_undecided(figure)
+                    missing[f"{method} on {model}: {why}"] = None
+                    wanted |= {side.wanted(seeds): None for side in sides if seeds}
     verdicts = [figure["verdict"] for figure in figures]
-    for figure in figures:
-        if figure["verdict"] == UNDECIDED:
-            missing[f"{figure['method']} on {figure['model']}: more seeds; the interval holds a bound of the claim"] = (
-                None
-            )
-            commands["bench sweep … seed=0,1,2,3,4"] = None
     if REFUTED in verdicts:
         verdict = REFUTED
     else:
         verdict = CONFIRMED if figures and not missing and set(verdicts) == {CONFIRMED} else UNDECIDED
-    return Finding(claim, verdict, figures, list(missing), list(commands) if verdict == UNDECIDED else [])
+    lines = commands(wanted, evidence.results_dir) if verdict == UNDECIDED else []
+    return Finding(claim, verdict, figures, list(missing), lines)
+
+
+def _why_undecided(figure: dict[str, Any]) -> tuple[str, int]:
+    """Why a figure decides nothing, and how many seeds may change that."""
+    if not math.isfinite(figure["value"]):
+        return f"{figure['quantity']} is no number", 0
+    return "more seeds; the interval holds a bound of the claim", max(LEAST_SEEDS, 2 * figure["seeds"])
 
 
 def _opponents(check: Check, table: str, model: str, method: str, evidence: Evidence) -> list[str]:
@@ -88,7 +98,7 @@ def _opponents(check: Check, table: str, model: str, method: str, evidence: Evid
 def _sides(check: Check, table: str, model: str, names: list[str], evidence: Evidence) -> list[Figure]:
     """The figures that a comparison needs: of each of `names` on `model`, then on the other model if there is one."""
     models = [model, check.than_model] if check.than_model else [model]
-    return [evidence.figure(check, table, on, name) for on in models for name in names]
+    return evidence.figures(check, table, [(on, name) for on in models for name in names])
 
 
 def _figure(check: Check, model: str, method: str, than: str, sides: list[Figure]) -> dict[str, Any]:

@@ -1,9 +1,12 @@
 """What the records say of one quantity of one model and method, or why they say nothing."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from bench.errors import UserError
 from bench.findings.claims import Check
+from bench.findings.commands import Wanted, folder
+from bench.records.columns import find_records
 from bench.records.schema import RecordError
 from bench.tables.build import make_table
 from bench.tables.table import Entry, Row, Table
@@ -13,22 +16,57 @@ SCORES = {"III": ("survey/glue", "glue"), "IV": ("survey/wmt16", "wmt16"), "VI":
 SPREAD = ("survey/learning_rate", "learning_rate")
 CURVE = ("survey/mmlu", "curve")
 MEMORY = (("survey/memory", "memory"), ("survey/glue", "memory"), ("survey/wmt16", "memory"), ("survey/mmlu", "memory"))
+EXPERIMENTS = tuple(dict.fromkeys(place[0] for place in (*SCORES.values(), SPREAD, CURVE, *MEMORY)))
 SHARE = "trainable_of_base_total"
 LEAST_RATES = 3  # learning rates, for a spread
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A measured quantity. `values`: one per seed, or one for all; empty where nothing was measured: see `missing`."""
+    """A measured quantity.
 
+    Attributes:
+        experiment: whose records were asked.
+        model, method: whose quantity it is.
+        values: one per seed; empty where nothing was measured.
+        missing: why not.
+        helps: whether running the experiment's cells would fill it in.
+    """
+
+    experiment: str
+    model: str
+    method: str
     values: tuple[float, ...] = ()
     missing: str = ""
-    command: str = ""
+    helps: bool = True
 
-    @property
-    def mean(self) -> float:
-        """The mean over seeds."""
-        return sum(self.values) / len(self.values)
+    def wanted(self, seeds: int = 0) -> Wanted:
+        """The cells that this figure is made of."""
+        return Wanted(self.experiment, self.model, self.method, seeds)
+
+
+@dataclass(frozen=True)
+class Source:
+    """An experiment's table."""
+
+    table: Table
+
+    @cached_property
+    def trials(self) -> set[str]:
+        """The paths of records that were cut short."""
+        cells = self.table.records.cells
+        return set(cells.loc[cells["trial"] != "", "path"])
+
+    def rows(self, model: str, method: str) -> list[Row]:
+        """The method's rows; those of trial runs only if there are no others."""
+        every = [row for block in self.table.blocks for row in block.rows if (row.model, row.method) == (model, method)]
+        return [row for row in every if not self.trials & _paths(row)] or every
+
+    def only_on_cpu(self, model: str, method: str) -> bool:
+        """Whether finished cells were measured, but none of them on a GPU."""
+        cells = self.table.records.cells
+        here = (cells["model"] == model) & (cells["method"] == method) & (cells["status"] == "done")
+        return set(cells.loc[here, "measure"].dropna()) == {"rss"}
 
 
 @dataclass
@@ -36,12 +74,21 @@ class Evidence:
     """The survey's experiments in `results_dir`, read when they are needed."""
 
     results_dir: str
-    _tables: dict[tuple[str, str], Table | None] = field(default_factory=dict)
+    _sources: dict[tuple[str, str], Source | None] = field(default_factory=dict)
 
-    def figure(self, check: Check, table: str, model: str, method: str) -> Figure:
-        """The quantity of `check` (a claim of the survey's table `table`) for one model and method."""
-        if check.quantity == "memory":
-            return self._memory(model, method)
+    def figures(self, check: Check, table: str, sides: list[tuple[str, str]]) -> list[Figure]:
+        """The quantity of `check` (a claim of the survey's table `table`) for each model and method of `sides`.
+
+        Memory depends on lengths, attention and more, so it is compared within one experiment: the first that has it
+        for all sides.
+        """
+        if check.quantity != "memory":
+            return [self._figure(check, table, *side) for side in sides]
+        every = ([self._memory(place, *side) for side in sides] for place in MEMORY)
+        first = next(every)
+        return next((found for found in (first, *every) if all(figure.values for figure in found)), first)
+
+    def _figure(self, check: Check, table: str, model: str, method: str) -> Figure:
         if check.quantity == "spread":
             return self._spread(check.of, model, method)
         if check.quantity == "fluctuation":
@@ -54,85 +101,93 @@ class Evidence:
         places = MEMORY if check.quantity == "memory" else (SCORES.get(table, CURVE),)
         found: dict[str, None] = {}
         for place in places:
-            made = self._table(place)
-            if made is not None:
+            source = self._source(place)
+            if source is not None:
+                made = source.table
                 found |= {row.method: None for block in made.blocks for row in block.rows if row.model == model}
                 found |= {cell.method: None for cell in made.records.expected if cell.model == model}
         return list(found)
 
-    def _table(self, place: tuple[str, str]) -> Table | None:
-        if place not in self._tables:
+    def _source(self, place: tuple[str, str]) -> Source | None:
+        if place not in self._sources:
             try:
-                self._tables[place] = make_table(self.results_dir, *place)
+                self._sources[place] = Source(make_table(self.results_dir, *place))
             except RecordError:
                 raise
             except UserError:  # nothing of this experiment was run; each figure says so
-                self._tables[place] = None
-        return self._tables[place]
+                self._sources[place] = None
+        return self._sources[place]
 
     def _from(self, place: tuple[str, str], key: str, model: str, method: str) -> Figure:
-        table = self._table(place)
-        command = f"bench sweep experiment={place[0]}"
-        what = f"{method} on {model}"
-        rows = [] if table is None else _rows(table, model, method)
-        if table is None or not rows:
-            return Figure(missing=f"{what}: not run ({place[0]})", command=command)
-        if len({row.variant for row in rows}) > 1:
-            return Figure(
-                missing=f"{what}: several settings, {'; '.join(row.variant for row in rows)}", command=command
-            )
+        source = self._source(place)
+        found, what = Figure(place[0], model, method), f"{method} on {model}"
+        rows = [] if source is None else source.rows(model, method)
+        if source is None or not rows:
+            return _without(found, f"{what}: not run ({place[0]})")
+        if len(variants := list(dict.fromkeys(row.variant for row in rows))) > 1:
+            why = f"{what}: several settings, {'; '.join(variants)}; keep the records of one of them"
+            return _without(found, why, helps=False)
+        # Of several tasks, each in a row of its own, the largest value counts; so all of them must be there.
         entries = [row.entries[key] for row in rows if key in row.entries]
-        entry = max(entries, key=lambda entry: entry.value if entry.value is not None else -1.0, default=None)
-        return self._figure(table, entry, what, command)
+        lacking = [entry for entry in entries if entry.value is None]
+        entry = lacking[0] if lacking else max(entries, key=lambda entry: entry.value or 0.0, default=None)
+        return _read(found, source, entry, what)
 
-    def _figure(self, table: Table, entry: Entry | None, what: str, command: str) -> Figure:
-        if entry is None or entry.value is None:
-            why = "not in the experiment" if entry is None else entry.status.replace("_", " ")
-            return Figure(missing=f"{what}: {why}", command=command)
-        if self._trials(table) & set(entry.records):
-            return Figure(missing=f"{what}: trial runs only", command=command)
-        if entry.expected and entry.seeds < entry.expected:
-            return Figure(missing=f"{what}: {entry.seeds} of {entry.expected} seeds", command=command)
-        return Figure(entry.values or (entry.value,))
-
-    @staticmethod
-    def _trials(table: Table) -> set[str]:
-        cells = table.records.cells
-        return set(cells.loc[cells["trial"] != "", "path"])
-
-    def _memory(self, model: str, method: str) -> Figure:
-        """The largest peak of any task, in GB, of the first experiment that has it; only what was measured on a GPU."""
-        first = Figure()
-        for place in MEMORY:
-            found = self._from(place, "train_peak", model, method)
-            table = self._table(place)
-            if found.values and table is not None:
-                cells = table.records.cells
-                here = (cells["model"] == model) & (cells["method"] == method) & (cells["measure"] == "cuda")
-                if here.any():
-                    return found
-                found = Figure(
-                    missing=f"{method} on {model}: measured without a GPU", command=f"bench sweep experiment={place[0]}"
-                )
-            first = first if first.missing else found
-        return first
+    def _memory(self, place: tuple[str, str], model: str, method: str) -> Figure:
+        """The largest peak of any task, in GB; only what was measured on a GPU."""
+        found, source = self._from(place, "train_peak", model, method), self._source(place)
+        if source is not None and source.only_on_cpu(model, method):
+            return _without(found, f"{method} on {model}: measured without a GPU")
+        return found
 
     def _spread(self, key: str, model: str, method: str) -> Figure:
-        """Best minus worst score over learning rates."""
-        table = self._table(SPREAD)
-        command = f"bench sweep experiment={SPREAD[0]}"
-        rows = [] if table is None else _rows(table, model, method)
-        figures = [] if table is None else [
-            self._figure(table, row.entries.get(key), f"{method} on {model}, {row.variant}", command) for row in rows
+        """Best minus worst score over learning rates, by their means over seeds."""
+        source, what = self._source(SPREAD), f"{method} on {model}"
+        found = Figure(SPREAD[0], model, method)
+        rows = [] if source is None else source.rows(model, method)
+        figures = [] if source is None else [
+            _read(found, source, row.entries.get(key), f"{what}, {row.variant}") for row in rows
         ]  # fmt: skip
-        means = [figure.mean for figure in figures if figure.values]
+        measured = sorted((figure.values for figure in figures if figure.values), key=_mean)
         missing = next((figure.missing for figure in figures if figure.missing), "")
-        if len(means) < LEAST_RATES:
-            return Figure(
-                missing=missing or f"{method} on {model}: fewer than {LEAST_RATES} learning rates", command=command
-            )
-        return Figure((max(means) - min(means),))
+        if len(measured) < LEAST_RATES:
+            return _without(found, missing or f"{what}: fewer than {LEAST_RATES} learning rates")
+        worst, best = measured[0], measured[-1]
+        if len(worst) != len(best):
+            return Figure(SPREAD[0], model, method, (_mean(best) - _mean(worst),))
+        return Figure(SPREAD[0], model, method, tuple(high - low for low, high in zip(worst, best, strict=True)))
 
 
-def _rows(table: Table, model: str, method: str) -> list[Row]:
-    return [row for block in table.blocks for row in block.rows if row.model == model and row.method == method]
+def check_there_are_records(results_dir: str) -> None:
+    """Refuse a folder without any record of the survey's experiments.
+
+    Raises:
+        UserError: there is none; the message says which command makes some.
+    """
+    if not any(find_records(results_dir, experiment) for experiment in EXPERIMENTS):
+        command = " ".join(["bench sweep experiment=survey/memory", *folder(results_dir)])
+        raise UserError(f"no records of the survey's experiments in {results_dir}; make some with: {command}")
+
+
+def _read(found: Figure, source: Source, entry: Entry | None, what: str) -> Figure:
+    """The entry's values, or why they do not count."""
+    if entry is None or entry.value is None:
+        why = "not in the experiment" if entry is None else entry.status.replace("_", " ")
+        return _without(found, f"{what}: {why}", helps=entry is not None)
+    if source.trials & set(entry.records):
+        return _without(found, f"{what}: trial runs only")
+    if entry.expected and entry.seeds < entry.expected:
+        return _without(found, f"{what}: {entry.seeds} of {entry.expected} seeds")
+    return Figure(found.experiment, found.model, found.method, entry.values or (entry.value,))
+
+
+def _without(found: Figure, missing: str, helps: bool = True) -> Figure:
+    return Figure(found.experiment, found.model, found.method, missing=missing, helps=helps)
+
+
+def _mean(values: tuple[float, ...]) -> float:
+    return sum(values) / len(values)
+
+
+def _paths(row: Row) -> set[str]:
+    return {path for entry in row.entries.values() for path in entry.records}

@@ -1,7 +1,10 @@
 """Each claim on made-up records that confirm it, refute it, and leave it undecided."""
 
+import copy
 import io
 import json
+import shlex
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from bench.cell import Cell
+from bench.compose import Configurations
 from bench.findings import Finding, evaluate, findings_to_json, findings_to_markdown, render_findings
 from bench.findings.claims import load_claims
 from bench.findings.evaluate import bootstrap, combine, decide
-from bench.records.schema import Record
+from bench.findings.evidence import Evidence
+from bench.records.schema import Record, Status
+from bench.sweeper import select_cells, selected
+from bench.tables import make_table
 from tests.tables.made_records import make_record, save
 
 GLUE = {
@@ -78,22 +86,33 @@ def records(change: dict[str, Any] | None = None, seeds: int = 1) -> list[Record
     return made + memory_records(value)
 
 
-def memory_records(value: Any) -> list[Record]:
+@cache
+def memory_cells() -> dict[tuple[str, str], Cell]:
+    """The cells of survey/memory as a sweep composes them, by model and method."""
+    with Configurations() as configurations:
+        cells = select_cells(["experiment=survey/memory"], configurations.compose, configurations.folders)
+    return {(cell.model, cell.method): cell for _, cell in cells.values()}
+
+
+def memory_records(value: Any, seed: int = 0) -> list[Record]:
     less = {"full": 1.0, "ia3": 0.7592, "lora": 0.737, "qlora": 0.3334}
     less_13b = {"full": 1.0, "ia3": 0.6645, "lora": 0.6054, "qlora": 0.2314}
     savers = {"prompt_tuning", "prefix_tuning", "ia3", "lora", "adalora", "bitfit"}
-    peaks = {("roberta_base", "glue/rte", method): MEMORY[method] for method in METHODS}
+    peaks = {("roberta_base", method): MEMORY[method] for method in METHODS}
     # The savers save more on the larger model.
-    peaks |= {("roberta_large", "glue/rte", m): MEMORY[m] * (2.5 if m in savers else 3) for m in METHODS}
-    peaks |= {("t5_base", "wmt16", m): 10 * factor for m, factor in (("full", 1), ("ia3", 0.8), ("lora", 0.75))}
-    peaks |= {("t5_large", "wmt16", m): 30 * factor for m, factor in (("full", 1), ("ia3", 0.7), ("lora", 0.65))}
-    peaks |= {("llama_7b", "mmlu", m): 160 * factor for m, factor in less.items()}
-    peaks |= {("llama_13b", "mmlu", m): 290 * factor for m, factor in less_13b.items()}
-    return [
-        make_record(model, task, method, 0, {"score": 0.5}, experiment="survey/memory",
-                    train_peak=int(1e9 * value(f"memory.{model}.{method}", peak)))
-        for (model, task, method), peak in peaks.items()
-    ]  # fmt: skip
+    peaks |= {("roberta_large", m): MEMORY[m] * (2.5 if m in savers else 3) for m in METHODS}
+    peaks |= {("t5_base", m): 10 * factor for m, factor in (("full", 1), ("ia3", 0.8), ("lora", 0.75))}
+    peaks |= {("t5_large", m): 30 * factor for m, factor in (("full", 1), ("ia3", 0.7), ("lora", 0.65))}
+    peaks |= {("llama_7b", m): 160 * factor for m, factor in less.items()}
+    peaks |= {("llama_13b", m): 290 * factor for m, factor in less_13b.items()}
+    made = []
+    for (model, method), peak in peaks.items():
+        cell = memory_cells()[model, method]
+        record = make_record(model, cell.task, method, seed, {"score": 0.5}, experiment="survey/memory",
+                             train_peak=int(1e9 * value(f"memory.{model}.{method}", peak)))  # fmt: skip
+        record.cell.config = copy.deepcopy(cell.config) | {"seed": seed}
+        made.append(record)
+    return made
 
 
 # For each claim a change that makes the records refute it.
@@ -176,21 +195,49 @@ def test_one_missing_method_leaves_it_undecided(tmp_path):
     found = {finding.claim.id: finding for finding in evaluate(str(tmp_path))}
     assert found["glue-base-above"].verdict == "undecided"
     assert found["glue-base-above"].missing == ["lora on roberta_base: not run (survey/glue)"]
-    assert found["glue-base-above"].commands == ["bench sweep experiment=survey/glue"]
+    command = f"bench sweep experiment=survey/glue model=roberta_base method=lora results_dir={tmp_path}"
+    assert found["glue-base-above"].commands == [command]
     assert found["glue-base-below"].verdict == "confirmed"
 
 
-def test_trial_runs_and_cpu_memory_decide_nothing(tmp_path):
+def test_trial_runs_decide_nothing(tmp_path):
+    """Steps that a user cut short, also of an experiment whose own grid has few."""
     made = [record for record in records() if record.cell.experiment in {"survey/glue", "survey/memory"}]
     for record in made:
         record.cell.config["training"]["max_steps"] = 3
+    save(tmp_path, *made)
+    found = {finding.claim.id: finding for finding in evaluate(str(tmp_path))}
+    for claim in ("mam-over-prefix", "mem-roberta-base"):
+        assert found[claim].verdict == "undecided"
+        assert "trial runs only" in found[claim].missing[0]
+
+
+def test_memory_measured_without_a_gpu_decides_nothing(tmp_path):
+    made = [record for record in records() if record.cell.experiment in {"survey/glue", "survey/memory"}]
+    for record in made:
         assert record.memory is not None
         record.memory.measure = "rss"
     save(tmp_path, *made)
-    found = {finding.claim.id: finding for finding in evaluate(str(tmp_path))}
-    assert found["mam-over-prefix"].verdict == "undecided"
-    assert "trial runs only" in found["mam-over-prefix"].missing[0]
-    assert found["mem-roberta-base"].verdict == "undecided"
+    found = {finding.claim.id: finding for finding in evaluate(str(tmp_path))}["mem-roberta-base"]
+    assert found.missing == ["full on roberta_base: measured without a GPU"]
+
+
+def test_one_seed_on_a_cpu_beside_one_on_a_gpu_decides_nothing(tmp_path):
+    made = [*memory_records(lambda key, peak: peak), *memory_records(lambda key, peak: peak, 1)]
+    for record in made[: len(made) // 2]:
+        assert record.memory is not None
+        record.memory.measure = "rss"
+    save(tmp_path, *made)
+    found = {finding.claim.id: finding for finding in evaluate(str(tmp_path))}["mem-roberta-base"]
+    assert found.missing == ["full on roberta_base: 1 of 2 seeds"]
+
+
+def test_the_table_of_the_memory_experiment_says_what_it_is_and_calls_nothing_a_trial(tmp_path):
+    save(tmp_path, *memory_records(lambda key, peak: peak))
+    notes = make_table(str(tmp_path), "survey/memory").notes
+    assert not any("TRIAL" in note for note in notes)
+    assert "attention: eager, not the default sdpa" in notes
+    assert "random weights, synthetic data" in notes
 
 
 def test_seeds_that_disagree_leave_it_undecided(tmp_path):
@@ -208,6 +255,83 @@ def test_seeds_that_disagree_leave_it_undecided(tmp_path):
     assert found.figures[0]["seeds"] == 3
     assert found.figures[0]["interval"][0] < 0 < found.figures[0]["interval"][1]
     assert any("more seeds" in item for item in found.missing)
+    assert [shlex.split(command)[2:-1] for command in found.commands] == [
+        ["experiment=survey/glue", "model=roberta_base,roberta_large", "method=mam,prefix_tuning", "seed=0,1,2,3,4,5"]
+    ]
+
+
+def test_every_command_selects_cells_when_it_is_pasted(tmp_path):
+    results = tmp_path / "a folder"
+    commands = {command for finding in evaluate(str(results)) for command in finding.commands}
+    with Configurations() as configurations:
+        for command in sorted(commands):
+            program, name, *arguments = shlex.split(command)
+            assert (program, name, arguments[-1]) == ("bench", "sweep", f"results_dir={results}")
+            cells = selected(arguments, configurations.compose)
+            assert cells
+        assert configurations.cell(cells[0]).config["results_dir"] == str(results)
+
+
+def test_the_default_folder_is_not_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    commands = {finding.claim.id: finding.commands for finding in evaluate("results")}
+    assert commands["mem-t5"] == ["bench sweep experiment=survey/memory model=t5_base,t5_large method=full,ia3,lora"]
+    assert commands["mem-roberta-base"] == ["bench sweep experiment=survey/memory model=roberta_base method=full"]
+
+
+def test_memory_and_counts_have_as_many_seeds_as_were_run_and_an_interval(tmp_path):
+    made = [record for record in records(seeds=3) if record.cell.experiment != "survey/memory"]
+    for seed in range(3):
+        made += memory_records(lambda key, peak, seed=seed: peak + (0.3 * seed if key.endswith("full") else 0), seed)
+    save(tmp_path, *made)
+    found = {finding.claim.id: finding for finding in evaluate(str(tmp_path))}
+    for claim in ("mem-roberta-less", "mam-over-prefix", "t5-ia3", "mmlu-lr-sensitive", "mmlu-curve-noisy"):
+        assert all(figure["seeds"] == 3 and figure["interval"] for figure in found[claim].figures), claim
+    low, high = found["mem-roberta-less"].figures[0]["interval"]
+    assert low < found["mem-roberta-less"].figures[0]["value"] < high
+
+
+def test_memory_is_compared_within_one_experiment(tmp_path):
+    """Lengths and attention differ between them, and memory with them."""
+    everything = records()
+    made = [r for r in everything if r.cell.experiment == "survey/memory" and r.cell.method != "lora"]
+    made += [r for r in everything if r.cell.experiment == "survey/wmt16"]  # 2 GB each
+    save(tmp_path, *made)
+    figures = {finding.claim.id: finding for finding in evaluate(str(tmp_path))}["mem-t5"].figures
+    found = {(figure["model"], figure["method"], figure["than"]): figure["value"] for figure in figures}
+    assert found["t5_base", "ia3", "full"] == pytest.approx(-2)
+    assert found["t5_base", "lora", "full"] == found["t5_base", "lora", "ia3"] == 0
+
+
+def test_full_runs_decide_beside_trial_runs(tmp_path):
+    made = [record for record in records() if record.cell.experiment == "survey/glue"]
+    trials = copy.deepcopy(made)
+    for record in trials:
+        record.cell.config["training"]["max_steps"] = 3
+    save(tmp_path, *made, *trials)
+    assert verdicts(tmp_path)["mam-over-prefix"] == "confirmed"
+
+
+def test_several_settings_are_named_and_no_command_would_help(tmp_path):
+    made = [record for record in records() if record.cell.experiment == "survey/glue"]
+    again = [copy.deepcopy(record) for record in made if record.cell.method == "mam"]
+    for record in again:
+        record.cell.config["training"]["epochs"] = 7.0
+    save(tmp_path, *made, *again)
+    found = {finding.claim.id: finding for finding in evaluate(str(tmp_path))}["mam-over-prefix"]
+    assert "mam on roberta_base: several settings, epochs=3; epochs=7" in found.missing[0]
+    assert not found.commands
+
+
+def test_a_task_that_ran_out_of_memory_leaves_the_largest_peak_unknown(tmp_path):
+    made = [record for record in records() if record.cell.experiment == "survey/glue"]
+    worst = next(r for r in made if (r.cell.model, r.cell.task, r.cell.method) == ("roberta_base", "glue/qqp", "full"))
+    worst.status = Status.out_of_memory
+    save(tmp_path, *made)
+    evidence = Evidence(str(tmp_path))
+    check = next(claim for claim in load_claims() if claim.id == "mem-roberta-base").checks[0]
+    assert evidence._memory(("survey/glue", "memory"), "roberta_base", "full").missing.endswith("out of memory")
+    assert evidence.figures(check, "VII", [("roberta_large", "full")])[0].values == (2.0,)
 
 
 def test_all_formats_say_the_same(confirming):
