@@ -32,8 +32,8 @@ def commands(wanted: Iterable[Wanted], results_dir: str) -> list[str]:
     for (experiment, model, seeds), names in methods.items():
         models.setdefault((experiment, tuple(sorted(names)), seeds), []).append(model)
     lines = []
-    for (experiment, names, seeds), of in models.items():
-        words = [f"experiment={experiment}", f"model={','.join(of)}", f"method={','.join(names)}"]
+    for (experiment, together, seeds), of in models.items():
+        words = [f"experiment={experiment}", f"model={','.join(of)}", f"method={','.join(together)}"]
         if seeds:
             words.append(f"seed={','.join(map(str, range(seeds)))}")
         lines.append(f"bench sweep {shlex.join([*words, *folder(results_dir)])}")
