@@ -70,7 +70,7 @@ class ModelConfig:
     revision: str | None = None  # commit or tag on the hub
     path: str | None = None  # local folder with config.json, safetensors and tokenizer
     shipped: str | None = None  # backbone inside the package
-    architecture: dict[str, Any] | None = None  # transformers' configuration, for random weights and for counting
+    architecture: dict[str, Any] = field(default_factory=dict)  # transformers', to count and for random weights
     weights: Weights = Weights.pretrained
     quantisation: Quantisation = Quantisation.none
     attention: AttentionKind = AttentionKind.sdpa

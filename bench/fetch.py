@@ -52,7 +52,7 @@ def _models(cells: list[Cell]) -> Iterator[ModelConfig]:
     seen = set()
     for model in (cell.base for cell in cells):
         is_local = model.path is not None or model.shipped is not None or model.hub is None
-        needs_none = model.weights == Weights.random and model.architecture is not None
+        needs_none = model.weights == Weights.random and bool(model.architecture)
         if not is_local and not needs_none and (model.hub, model.revision) not in seen:
             seen.add((model.hub, model.revision))
             yield model

@@ -33,6 +33,10 @@ MISTAKES = {
     "a status that is not known": (["sweep", "experiment=miniature/glue", "only=faild"], "did you mean failed"),
     "a timeout of nothing": (["sweep", "experiment=miniature/glue", "timeout=0"], "timeout=0 must be greater than 0"),
     "a device that is not there": (["run", "device=tpu"], "device=tpu must be auto, cpu or cuda"),
+    "an architecture without a type": (
+        ["run", "+model.architecture.x=1"],
+        "missing 1 required positional argument: 'model_type'",
+    ),
     "broken grammar": (["run", "method.r=["], "bench: "),
     "a bare word": (["run", "lora"], "settings are key=value"),
     "a table of nothing": (["table", "experiment=miniature/glue"], "bench sweep experiment=miniature/glue"),

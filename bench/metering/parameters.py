@@ -33,7 +33,7 @@ def plan_parameters(base: ModelConfig, method: Method, head: Head | None, total_
     Raises:
         UserError: the method's settings do not fit the model.
     """
-    if base.architecture is not None:
+    if base.architecture:
         base = replace(base, weights=Weights.random)
     model = build_empty(base, load_architecture(base, head))
     structure = structure_of(model, base.family)

@@ -66,7 +66,7 @@ def load_architecture(config: ModelConfig, head: Head | None) -> PretrainedConfi
     if head is not None:
         kind = "regression" if head.regression else "single_label_classification"
         labels = {"num_labels": head.labels, "problem_type": kind}
-    if config.weights == Weights.random and config.architecture is not None:
+    if config.weights == Weights.random and config.architecture:
         return published_architecture(config, labels)
     read: PretrainedConfig = _from_hub(config, AutoConfig, **labels)
     return read
@@ -78,7 +78,7 @@ def published_architecture(config: ModelConfig, labels: dict[str, Any]) -> Pretr
     Raises:
         UserError: there is none, or transformers does not know it.
     """
-    if config.architecture is None:
+    if not config.architecture:
         raise UserError(f"model '{config.name}' spells out no architecture; add model.path=FOLDER or a network")
     if "attn_implementation" in config.architecture:
         raise UserError("model.architecture.attn_implementation is no part of an architecture; say model.attention=…")
