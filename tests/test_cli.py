@@ -34,7 +34,7 @@ MISTAKES = {
     "a timeout of nothing": (["sweep", "experiment=miniature/glue", "timeout=0"], "timeout=0 must be greater than 0"),
     "a device that is not there": (["run", "device=tpu"], "device=tpu must be auto, cpu or cuda"),
     "an architecture without a type": (
-        ["run", "+model.architecture.x=1"],
+        ["plan", "+model.architecture.x=1"],
         "missing 1 required positional argument: 'model_type'",
     ),
     "broken grammar": (["run", "method.r=["], "bench: "),
