@@ -56,9 +56,8 @@ def notes_of(
     hidden = {task for names in tasks.values() for task in names} - visible
     if hidden and visible:
         notes.append(f"not shown, nor in the average: {', '.join(sorted(hidden))}")
-    missing = count_missing(records)
-    if missing:
-        notes.append(f"{missing} cell(s) of the grid have not been run (—)")
+    if records.missing:
+        notes.append(f"{len(records.missing)} cell(s) of the grid have not been run (—)")
     counts = Counter(records.cells["status"])
     notes += [f"{counts[status]} cell(s) {words}" for status, words in TROUBLE.items() if counts[status]]
     notes.append(settings_note(records.cells["settings"]))
@@ -67,12 +66,6 @@ def notes_of(
     if definition.note:
         notes.append(definition.note)
     return [one_line(note) for note in [*notes, *records.notes]]
-
-
-def count_missing(records: Records) -> int:
-    """How many cells of the grid have no record."""
-    expected = {(cell.model, cell.task, cell.method, cell.seed) for cell in records.expected}
-    return len(expected - records.there)
 
 
 def _statistic(options: Options, usual: int, blocks: list[Block], scores: bool) -> str:

@@ -6,8 +6,8 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import csv  # four times as fast as pandas'
 
-from bench.tables.frame import tidy
 from bench.tables.table import Table, one_line
+from bench.tables.tidy import tidy
 
 
 def to_csv(table: Table, folder: Path) -> list[Path]:
@@ -25,8 +25,8 @@ def to_csv(table: Table, folder: Path) -> list[Path]:
 
 
 def long_frame(table: Table) -> pd.DataFrame:
-    """The tidy frame (see `frame.tidy`), its text free of control characters."""
-    frame = tidy(table.records)
+    """The tidy frame (see `bench.tables.tidy`), its text free of control characters."""
+    frame = tidy(table.records, table.row_keys)
     for name in frame.columns:
         if not pd.api.types.is_numeric_dtype(frame[name]):
             values = [value for value in frame[name].unique().tolist() if isinstance(value, str)]

@@ -1,32 +1,20 @@
-"""Records → tidy data frames: `cells`, a row per cell, and `tidy`, a row per cell and metric."""
+"""Records → a data frame, a row per cell, and what else there is to know of an experiment."""
 
 import itertools
 import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
 from bench.errors import NothingToShowError
 from bench.records.columns import find_records, read_columns
-from bench.records.fields import CURVE
 from bench.records.schema import Status
 from bench.tables.grid import ExpectedCell, expected_cells
+from bench.tables.missing import missing_cells
 from bench.tables.settings import tell_apart
-
-# What a reader of the tidy file needs of each cell; `SCORE` follows.
-CELL_COLUMNS = (
-    "experiment", "model", "model_title", "task", "task_title", "method", "method_title", "category", "miniature",
-    "seed", "variant", "status", "error", "trial", "trainable", "method_parameters", "head", "training_only", "stored",
-    "base_total", "measure", "load_peak", "train_peak", "evaluate_peak", "frozen_weights", "trainable_weights",
-    "gradients", "optimiser_state", "activations", "rest", "train_seconds", "total_seconds", "steps",
-    "tokens_per_second", "adapter_bytes", *CURVE,
-    "accelerator", "host", "end", "id", "path",
-)  # fmt: skip
-SCORE = ("metric", "main", "value")
 
 
 @dataclass(frozen=True)
@@ -49,10 +37,9 @@ class Records:
     notes: list[str] = field(default_factory=list)
 
     @cached_property
-    def there(self) -> set[tuple[str, str, str, int]]:
-        """(model, task, method, seed) of all cells that have a record."""
-        columns = (self.cells[name].tolist() for name in ("model", "task", "method", "seed"))
-        return set(zip(*columns, strict=True))
+    def missing(self) -> list[ExpectedCell]:
+        """The expected cells that have no record."""
+        return missing_cells(self.expected, self.cells)
 
 
 def load_records(results_dir: str | Path, experiment: str, row_keys: tuple[str, ...] = ()) -> Records:
@@ -140,38 +127,3 @@ def _origin_notes(frame: pd.DataFrame) -> list[str]:
         what = "; ".join(kinds[:3]) + ("; …" if len(kinds) > 3 else "")
         notes.append(f"TRIAL RUNS: {len(trials)} of {len(frame)} cells were cut short ({what})")
     return notes
-
-
-def tidy(records: Records) -> pd.DataFrame:
-    """One row per cell and metric, full precision, scores as the metric defines them (not ×100).
-
-    Cells without scores have one row with an empty metric; cells of the grid that were never run have one with the
-    status "missing".
-
-    Returns:
-        Columns: `CELL_COLUMNS`, then `metric`, `main` (whether it is the task's main metric) and `value`.
-    """
-    cells = records.cells
-    lengths = [max(1, len(metrics)) for metrics in cells["metrics"]]
-    rows = cells.loc[cells.index.repeat(lengths), [*CELL_COLUMNS]].reset_index(drop=True)
-    pairs: list[tuple[str | None, float | None]] = []
-    main: list[bool] = []
-    for metrics, name in zip(cells["metrics"], cells["main"].tolist(), strict=True):
-        found = list(metrics.items()) or [(None, None)]
-        pairs += found
-        main += [metric is not None and metric == name for metric, _ in found]
-    rows["metric"] = pd.Series([metric for metric, _ in pairs], dtype=object)
-    rows["main"] = main
-    rows["value"] = pd.Series([float("nan") if value is None else value for _, value in pairs], dtype=float)
-    missing = _missing_rows(records)
-    return pd.concat([rows, missing], ignore_index=True) if len(missing) else rows
-
-
-def _missing_rows(records: Records) -> pd.DataFrame:
-    rows: list[dict[str, Any]] = [
-        {"experiment": records.experiment, "model": cell.model, "task": cell.task, "method": cell.method}
-        | {"seed": cell.seed, "status": "missing", "variant": "", "main": False, "miniature": records.miniature}
-        for cell in records.expected
-        if (cell.model, cell.task, cell.method, cell.seed) not in records.there
-    ]
-    return pd.DataFrame(rows, columns=[*CELL_COLUMNS, *SCORE])

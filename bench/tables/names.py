@@ -5,7 +5,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from bench.cell import SECTIONS
-from bench.errors import UserError, unknown_name
+from bench.errors import NothingToShowError, unknown_name
 from bench.tables.definition import CONFIGS, TableDefinition, definition_files, load_definition
 from bench.tables.frame import Records
 from bench.tables.settings import WITHOUT_EFFECT, flat_settings
@@ -21,7 +21,7 @@ def check_names(definition: TableDefinition, records: Records, config_dir: str |
     """Refuse methods, settings and metrics that do not exist.
 
     Raises:
-        UserError: there is one, with the nearest known names.
+        NothingToShowError: there is one, with the nearest known names; other records may know it.
     """
     where = f"the table '{definition.name}'"
     methods = {*definition.methods, *(item.below for item in definition.columns if item.below)}
@@ -30,10 +30,10 @@ def check_names(definition: TableDefinition, records: Records, config_dir: str |
         known = configured("method", config_dir) | here
         for method in unknown:
             if method not in known:
-                raise UserError(f"{where}: {unknown_name('method', method, known)}")
+                raise NothingToShowError(f"{where}: {unknown_name('method', method, known)}")
     for key in definition.row_keys:
         if key not in _settings(()) and key not in (known := _settings(records.cells["settings"].unique())):
-            raise UserError(f"{where}, rows: {unknown_name('setting', key, known)}")
+            raise NothingToShowError(f"{where}, rows: {unknown_name('setting', key, known)}")
     for item in definition.columns:
         if item.task is not None and item.metrics:
             _check_metrics(item.task, item.metrics, records, where)
@@ -56,4 +56,4 @@ def _check_metrics(task: str, metrics: Iterable[str], records: Records, where: s
     for name in definition_files():
         known |= {metric for item in load_definition(name).columns for metric in item.metrics or {}}
     for metric in sorted({*unknown} - known):
-        raise UserError(f"{where}: {unknown_name(f'metric of {task}', metric, known)}")
+        raise NothingToShowError(f"{where}: {unknown_name(f'metric of {task}', metric, known)}")

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from bench.errors import UserError
 from bench.records.schema import Status
-from bench.tables import Options, Table, make_table, render_text
+from bench.tables import Options, Table, make_table, render_text, to_csv
 from tests.tables.made_records import glue_grid, make_record, save
 
 COLA, SST2, MRPC = "miniature/cola", "miniature/sst2", "miniature/mrpc"
@@ -201,6 +201,48 @@ def test_the_learning_rate_is_a_row_key_of_table_v(tmp_path):
     table = make_table(str(tmp_path), "survey/learning_rate", "learning_rate")
     assert [row.keys for row in table.blocks[0].rows] == [("1e-05",), ("3e-05",), ("0.0001",), ("0.001",)]
     assert [row.entries["mmlu.accuracy_macro"].status for row in table.blocks[0].rows][:2] == ["missing", "done"]
+
+
+def test_cells_that_only_a_setting_tells_apart_are_missed_and_told_apart_in_the_long_file(tmp_path):
+    grid = [{"model": "llama_7b", "task": "mmlu", "method": "full", "training.learning_rate": [1e-5, "1e-4", 1e-3]}]
+    for rate in (1e-5, 1.25e-3):
+        save(
+            tmp_path,
+            make_record("llama_7b", "mmlu", "full", scores={"accuracy_macro": 0.3}, experiment="survey/learning_rate",
+                        training={"learning_rate": rate}, grid=grid),
+        )  # fmt: skip
+    table = make_table(str(tmp_path), "survey/learning_rate", "learning_rate")
+    assert any("2 cell(s) of the grid have not been run" in note for note in table.notes)
+    long = pd.read_csv(to_csv(table, tmp_path)[0])
+    rates = dict(zip(long["training.learning_rate"], long["status"], strict=True))
+    assert rates == {1e-5: "done", 1.25e-3: "done", 1e-4: "missing", 1e-3: "missing"}
+    assert long["training.batch_size"].tolist()[:2] == [32, 32]
+
+
+def test_settings_on_the_command_line_make_no_cell_missing(tmp_path):
+    grid = [{"model": "miniature/roberta", "task": SST2, "method": "lora", "model.attention": "eager", "seed": 0}]
+    save(tmp_path, make_record(grid=grid))
+    assert make_table(str(tmp_path), "miniature/glue", "glue").records.missing == []
+
+
+def test_settings_of_a_peft_method_tell_cells_apart(tmp_path):
+    grid = [{"model": "miniature/roberta", "task": SST2, "method": "peft/any", "peft.type": ["LOHA", "IA3"]}]
+    record = make_record(method="peft/any", grid=grid)
+    record.cell.config["method"]["settings"] = {"type": "IA3"}
+    save(tmp_path, record)
+    missing = make_table(str(tmp_path), "miniature/glue", "glue").records.missing
+    assert [dict(cell.settings)["peft.type"] for cell in missing] == ["LOHA"]
+
+
+def test_a_setting_that_is_a_number_here_and_a_word_there_is_text_in_the_long_file(tmp_path):
+    (tmp_path / "table").mkdir()
+    (tmp_path / "table" / "mine.yaml").write_text("title: x\nrows: [method, method.rank]\ncolumns: [{task: sst2}]\n")
+    for rank in (8, "all"):
+        record = make_record()
+        record.cell.config["method"]["rank"] = rank
+        save(tmp_path, record)
+    table = make_table(str(tmp_path), "miniature/glue", "mine", config_dir=str(tmp_path))
+    assert sorted(pd.read_csv(to_csv(table, tmp_path)[0])["method.rank"]) == ["8", "all"]
 
 
 def test_trial_runs_are_marked(tmp_path):
