@@ -45,6 +45,9 @@ def _trial(record: Record) -> str:
     What the experiment's own grid sets cuts nothing short: the experiment is meant like that. Less than that does.
     """
     found = []
+    subjects = _part(record, "task", "subjects")
+    if subjects is not None and record.cell.task.rpartition("/")[2] == "mmlu":  # a task of one's own has its own name
+        found.append(f"task.subjects={','.join(map(str, subjects))}"[:60])
     for section, name in SHORTENING:
         value, key = _part(record, section, name), f"{section}.{name}"
         if value is not None and not any(value >= least for least in _grid_values(record, key)):

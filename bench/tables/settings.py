@@ -79,6 +79,8 @@ def _label(flat: dict[str, str], keys: list[str]) -> str:
 CAPTION = {
     "training.batch_size": "batch size",
     "training.epochs": "epochs",
+    "training.max_steps": "steps at most",
+    "data.limit_train": "training examples at most",
     "training.learning_rate": "learning rate",
     "training.schedule": "schedule",
     "training.max_length": "maximum length",

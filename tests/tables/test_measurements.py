@@ -8,8 +8,11 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from bench.records.fields import CURVE
 from bench.records.schema import MemorySplit, Record, Status
 from bench.tables import Options, Table, make_table, render_text, to_csv
+from bench.tables.measures import COUNTS, OF_DEVICE
+from bench.tables.quantities import QUANTITIES
 from bench.tables.table import Entry
 from tests.tables.made_records import make_record, save
 
@@ -180,6 +183,22 @@ def test_what_an_experiments_grid_sets_is_no_trial_and_less_of_it_is(tmp_path):
     assert not trial("as the grid says", training={"max_steps": 13})
     assert not trial("one of several", "t5_base", "wmt16", data={"limit_train": 64})
     assert not trial("longer", training={"max_steps": 100})
+    assert "steps at most 13," in notes(tmp_path / "as the grid says")  # which is said all the same
     assert trial("shorter", training={"max_steps": 3})
     assert trial("another model's", "t5_base", "wmt16", training={"max_steps": 13})
     assert trial("shortened otherwise", training={"max_steps": 13}, data={"limit_evaluation": 8})
+
+
+def test_some_of_mmlus_subjects_are_a_trial_and_a_task_of_ones_own_is_none(tmp_path):
+    for task, is_trial in (("mmlu", True), ("mine/anatomy", False)):
+        record = make_record("llama_7b", task, "full", scores={"accuracy_macro": 0.3}, experiment="runs")
+        record.cell.config["task"]["subjects"] = ["anatomy"]
+        save(tmp_path / task, record)
+        found = "\n".join(make_table(str(tmp_path / task), "runs").notes)
+        assert ("TRIAL RUNS: 1 of 1 cells were cut short (task.subjects=anatomy)" in found) == is_trial
+
+
+def test_every_field_is_known_to_be_counted_measured_on_a_device_or_neither():
+    of_neither = {"steps", "adapter_bytes", *CURVE}
+    assert set(QUANTITIES) | set(CURVE) == COUNTS | OF_DEVICE | of_neither
+    assert not COUNTS & OF_DEVICE
