@@ -6,7 +6,7 @@ import numpy as np
 
 from bench.tables.columns import Shown
 from bench.tables.statistics import ranks
-from bench.tables.table import Block, Entry
+from bench.tables.table import Block, Entry, Row
 
 
 def compared(block: Block, shown: list[Shown]) -> Block:
@@ -14,9 +14,20 @@ def compared(block: Block, shown: list[Shown]) -> Block:
     below = [(item.column.key, item.definition.below) for item in shown if item.definition.below is not None]
     rows = block.rows
     for key, method in below:
-        base = next((row.entries[key].value for row in rows if row.method == method and row.entries[key].value), None)
-        rows = [replace(row, entries={**row.entries, key: _reduction(row.entries[key], base)}) for row in rows]
+        bases = [row for row in rows if row.method == method]
+        rows = [
+            replace(row, entries={**row.entries, key: _reduction(row.entries[key], _base(row, bases, key))})
+            for row in rows
+        ]
     return Block(block.title, rows)
+
+
+def _base(row: Row, bases: list[Row], key: str) -> float | None:
+    """The value to compare with: the only row's, or that of the row with the same settings; else none is right."""
+    same = (
+        bases if len(bases) == 1 else [base for base in bases if (base.keys, base.variant) == (row.keys, row.variant)]
+    )
+    return same[0].entries[key].value or None if len(same) == 1 else None
 
 
 def _reduction(entry: Entry, base: float | None) -> Entry:

@@ -107,6 +107,17 @@ def test_a_gpu_and_a_cpu_are_never_averaged(tmp_path):
     assert entry(on_cpu).value == 20
 
 
+def test_a_saving_is_against_the_row_with_the_same_settings(tmp_path):
+    made = [measured("full", peak=4, seeds=1), measured("full", peak=8, seeds=1, training={"batch_size": 64})]
+    made += [measured("lora", peak=2, seeds=1, training={"batch_size": size}) for size in (32, 64)]
+    made += [measured("ia3", peak=2, seeds=1)]
+    rows = memory_table(tmp_path, *made).blocks[0].rows
+    saved = {(row.method, row.variant): row.entries["train_peak_below_full"].value for row in rows}
+    assert saved["lora", "batch_size=32"] == 50
+    assert saved["lora", "batch_size=64"] == 75
+    assert saved["ia3", ""] is None  # which of the two would be a guess
+
+
 def test_over_several_tasks_a_measurement_is_the_mean_of_all_or_incomplete(tmp_path):
     (tmp_path / "table").mkdir()
     (tmp_path / "table" / "times.yaml").write_text("title: Times\ncolumns: [{field: train_seconds, unit: s}]\n")
