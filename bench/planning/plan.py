@@ -46,6 +46,17 @@ class PlannedCell:
     fits: bool | None = None
     help: list[Remedy] = field(default_factory=list)
 
+    @property
+    def note(self) -> str | None:
+        """What the prediction is, where it is not what one may take it for."""
+        way, processes = self.cell.config["distributed"], self.cell.config["processes"]
+        if processes == 1 or self.prediction is None:
+            return None
+        return (
+            f"distributed={way} processes={processes}: predicted is the cell on one device with the whole batch; "
+            "how several processes share its memory is not predicted"
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """For JSON; the layout of the parameters and the parts is the record's."""
         known = self.prediction
@@ -55,6 +66,8 @@ class PlannedCell:
         out["flops_per_step"] = known.flops if known else None
         if self.reason is not None:
             out["reason"] = self.reason
+        if self.note is not None:
+            out["note"] = self.note
         if self.fits is not None:
             out["fits"], out["help"] = self.fits, [vars(remedy) for remedy in self.help]
         return out

@@ -52,7 +52,9 @@ class PlanProgress:
         known = planned.prediction
         # What was known from a cell before it, and what cannot be predicted, is told below the plan's table.
         if self._is_new and known is not None and self._cells > 1 and not self._console.is_terminal:
-            line = f"[{self._done}/{self._cells}] {_name(planned.cell)}  {number_text(known.peak / 1e9, 'GB', 2)} GB"
+            scale, unit = (1e9, "GB") if known.peak >= 1e9 else (1e6, "MB")
+            size = f"{number_text(known.peak / scale, unit, 2)} {unit}"
+            line = f"[{self._done}/{self._cells}] {_name(planned.cell)}  {size}"
             self._console.print(line, highlight=False, markup=False, soft_wrap=True)
         self._is_new = False
         return planned

@@ -1,9 +1,12 @@
 """Records and a definition → a table."""
 
+from dataclasses import replace
+
 from bench.records.columns import without_collecting
 from bench.tables.caption import notes_of, title, usual_seeds
 from bench.tables.columns import Shown, shown_columns
-from bench.tables.definition import TableDefinition, definition_files, load_definition
+from bench.tables.command import check_experiment, command_of
+from bench.tables.definition import TableDefinition, definition_files, in_megabytes, load_definition
 from bench.tables.entries import average_entry, field_entry, score_entry
 from bench.tables.frame import Records, load_records
 from bench.tables.marks import compared, ranked
@@ -36,10 +39,16 @@ def make_table(
         UserError: nothing to show, an unknown definition, or records that cannot be read.
     """
     options = options or Options()
-    defined = load_definition(definition or _definition_of(experiment, config_dir), config_dir)
+    usual = _definition_of(experiment, config_dir)
+    defined = load_definition(definition or usual, config_dir)
+    check_experiment(results_dir, experiment, config_dir)
     records = load_records(results_dir, experiment, defined.row_keys)
     check_names(defined, records, config_dir)
-    table = with_reference(_assemble(records, defined, options))
+    command = command_of(
+        {"experiment": experiment, "results_dir": results_dir, "definition": defined.name}, usual, options, config_dir
+    )
+    defined = in_megabytes(defined) if records.miniature else defined
+    table = replace(with_reference(_assemble(records, defined, options)), command=command)
     if options.compare is not None:
         # Not at the top: scipy takes longer to import than the rest of the table to make.
         from bench.tables.comparison import with_comparison

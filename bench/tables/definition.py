@@ -5,6 +5,7 @@ dataclasses are OmegaConf's structured configs: a value of another type than the
 can tell is checked in `bench.tables.names`.
 """
 
+import re
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
@@ -23,7 +24,8 @@ PACKAGE = Path(__file__).parents[1]
 # Beside the package in a checkout, inside it in an installed wheel; as in `bench.compose`, which is slow to import.
 CONFIGS = next(path for path in (PACKAGE.parent / "configs", PACKAGE / "configs") if path.is_dir())
 
-UNITS = ("score", "count", "percent", "GB", "s", "plain")
+GIGABYTES = re.compile(r"\bGB\b")
+UNITS = ("score", "count", "percent", "GB", "MB", "s", "plain")
 MOST_DIGITS = 15  # a number has no more
 # What a key's value has to be, by its type; OmegaConf's own words are those of a programmer.
 WORDS: dict[Any, str] = {
@@ -136,6 +138,15 @@ def _definition(data: dict[str, Any], path: Path) -> TableDefinition:
     if table.rows[:1] != ("method",):
         raise UserError(f"{path}: rows must be [method], or method and the settings that make rows")
     return replace(table, columns=tuple(_column(item, f"{path}: column {at}") for at, item in enumerate(columns, 1)))
+
+
+def in_megabytes(definition: TableDefinition) -> TableDefinition:
+    """The same table with MB in place of GB, for records of which everything would be `<0.01`."""
+    columns = tuple(
+        replace(column, unit="MB", title=GIGABYTES.sub("MB", column.title)) if column.unit == "GB" else column
+        for column in definition.columns
+    )
+    return replace(definition, columns=columns, note=definition.note.replace("1 GB = 10⁹ bytes", "1 MB = 10⁶ bytes"))
 
 
 def _column(item: Any, where: str) -> ColumnDefinition:

@@ -119,7 +119,7 @@ def _value(cell: dict[str, Any], shown: Shown) -> float | None:
         return 100 * value / whole if _is_number(whole) and whole else None
     if definition.below is not None:
         return float(value)
-    return float(value) * {"GB": 1e-9, "score": definition.scale}.get(definition.unit, 1.0)
+    return float(value) * {"GB": 1e-9, "MB": 1e-6, "score": definition.scale}.get(definition.unit, 1.0)
 
 
 def _lower_median(values: list[float]) -> float:

@@ -7,17 +7,23 @@ import re
 
 from bench.tables.latex_text import escape
 from bench.tables.numbers import entry_text, reference_text
-from bench.tables.table import Column, Entry, Table
+from bench.tables.table import Column, Entry, Table, one_line
 from bench.tables.text import row_label
+
+COLUMN = 75  # characters that the column of a two-column paper holds, scaled down by a quarter at most
 
 
 def to_latex(table: Table) -> str:
-    """A `table` environment: blocks by model, rows grouped by category; best in bold, second best underlined."""
+    """A `table` environment: blocks by model, rows grouped by category; best in bold, second best underlined.
+
+    A wide table is a `table*`: as wide as the page in a paper of two columns, in one of one column the same.
+    """
     width = len(table.columns) + 1
+    wide = _characters(table) > COLUMN
+    float_ = "table*" if wide else "table"
     lines = [
-        r"% needs \usepackage{booktabs,graphicx}; made by: "
-        + _comment(f"bench table experiment={table.experiment} format=latex"),
-        r"\begin{table}[tbp]",
+        r"% needs \usepackage{booktabs,graphicx}; made by: " + _comment(f"{table.command} format=latex"),
+        rf"\begin{{{float_}}}[{'tp' if wide else 'tbp'}]",
         r"\centering\footnotesize\setlength{\tabcolsep}{3pt}\setlength{\belowcaptionskip}{4pt}",
         rf"\caption{{{_caption(table)}}}",
         rf"\label{{tab:{_label(table.name)}}}",
@@ -41,9 +47,21 @@ def to_latex(table: Table) -> str:
         r"\bottomrule",
         r"\end{tabular}}%",
         r"\ifdim\wd0>\linewidth\resizebox{\linewidth}{!}{\usebox0}\else\usebox0\fi",
-        r"\end{table}",
+        rf"\end{{{float_}}}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _characters(table: Table) -> int:
+    """How wide the table is, about."""
+    rows = [row for block in table.blocks for row in block.rows]
+    width = max((len(row_label(row)) for row in rows), default=0) + 2
+    for column in table.columns:
+        texts = [entry_text(row.entries[column.key], column, table.seeds) for row in rows]
+        beside = [reference_text(row.entries[column.key], column) for row in rows]
+        longest = (len(text) + len(more) for text, more in zip(texts, beside, strict=True))
+        width += max(len(column.title), *longest) + 1
+    return width
 
 
 def _caption(table: Table) -> str:
@@ -56,7 +74,7 @@ def _label(name: str) -> str:
 
 
 def _comment(text: str) -> str:
-    return text.encode("ascii", "replace").decode()
+    return one_line(text).encode("ascii", "replace").decode()
 
 
 def _header(columns: list[Column]) -> list[str]:

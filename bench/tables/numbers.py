@@ -15,7 +15,10 @@ STATUS_TEXT = {
 
 
 def number_text(value: float, unit: str, digits: int) -> str:
-    """A number in its unit: `91.20`, `884.7k` for a count, `<0.01` for a positive share that would round to zero."""
+    """A number in its unit: `91.20`, `884.7k` for a count.
+
+    A share or size that would round to zero and is none is `<0.01`, or `>−0.01` below zero.
+    """
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
@@ -24,8 +27,8 @@ def number_text(value: float, unit: str, digits: int) -> str:
         return count_text(value)
     if abs(value) >= 1e7:
         return f"{value:.2e}".replace("-", "−")
-    if unit in {"percent", "GB"} and 0 < abs(value) < 0.5 * 10**-digits:
-        return f"<{10**-digits:.{digits}f}"
+    if unit in {"percent", "GB", "MB"} and 0 < abs(value) < 0.5 * 10**-digits:
+        return f"{'<' if value > 0 else '>−'}{10**-digits:.{digits}f}"
     text = f"{value:.{digits}f}"
     if float(text) == 0:
         text = text.lstrip("-")
@@ -34,11 +37,10 @@ def number_text(value: float, unit: str, digits: int) -> str:
 
 def count_text(value: float) -> str:
     """A count of parameters: exact below 10,000, then in thousands, millions, billions (US)."""
-    for limit, suffix in ((1e9, "B"), (1e6, "M"), (1e4, "k")):
-        if abs(value) >= limit:
-            scaled = value / 10 ** {"B": 9, "M": 6, "k": 3}[suffix]
-            return f"{scaled:.1f}{suffix}" if suffix == "k" else f"{scaled:.2f}{suffix}"
-    return f"{value:,.0f}"
+    for limit, unit, suffix, digits in ((1e4, 1, "", 0), (1e6, 1e3, "k", 1), (1e9, 1e6, "M", 2)):
+        if round(abs(value) / unit, digits) * unit < limit:  # as it is written: 999,960 is 1.00M, not 1000.0k
+            return f"{value / unit:,.{digits}f}{suffix}"
+    return f"{value / 1e9:.2f}B"
 
 
 def entry_text(entry: Entry, column: Column, seeds: int) -> str:
@@ -78,4 +80,4 @@ def reference_text(entry: Entry, column: Column) -> str:
     if entry.value is None or not math.isfinite(entry.value):
         return text
     difference = number_text(entry.value - entry.reference, column.unit, column.digits)
-    return f"{text} ({'' if difference.startswith('−') else '+'}{difference})"
+    return f"{text} ({'' if difference[0] in '−<>' else '+'}{difference})"

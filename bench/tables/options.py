@@ -29,6 +29,13 @@ class Options:
         if not 0 < self.level < 1:
             raise UserError(f"level={self.level} must be between 0 and 1")
 
+    def words(self) -> list[str]:
+        """The options as on a command line, those that are not the default."""
+        words = [] if self.statistic == "mean" else [f"statistic={self.statistic}"]
+        words += ["interval=true"] if self.interval else []
+        words += [f"level={self.level:g}"] if self.interval and self.level != 0.95 else []
+        return words + ([] if self.compare is None else [f"compare={self.compare}"])
+
     @classmethod
     def of(cls, words: Mapping[str, str]) -> "Options":
         """Read the options among a command line's settings.

@@ -124,6 +124,7 @@ class Table:
         columns, blocks: the table itself.
         row_keys: the settings that make rows of their own, such as `training.learning_rate`.
         notes: one sentence each.
+        command: that makes this table again; formats and where files go are left out.
         records: behind it; for files of all values and for figures.
     """
 
@@ -139,6 +140,7 @@ class Table:
     records: Records
     notes: list[str] = field(default_factory=list)
     row_keys: tuple[str, ...] = ()
+    command: str = ""
 
     @property
     def header_groups(self) -> list[tuple[str, int]]:

@@ -55,7 +55,29 @@ def test_where_nobody_watches_each_prediction_has_a_line_on_stderr(capsys):
         "[1/4] miniature/roberta miniature/cola ia3",
         "[2/4] miniature/roberta miniature/cola lora",
     ], "the other task's are the same"
-    assert all(line.endswith(" GB") for line in lines)
+    assert all(line.endswith(" MB") for line in lines)
+
+
+def test_a_small_plan_is_in_megabytes(capsys):
+    assert run_command(["plan", *SMALL, "method=bitfit"]) == 0
+    out = capsys.readouterr().out
+    head, _, row = out.splitlines()[:3]
+    assert "Peak MB" in head
+    assert "GFLOP/step" in head
+    assert "<0.01" not in row
+    assert "in MB (10⁶ bytes)" in out
+
+
+def test_a_plan_for_several_processes_says_what_its_figure_is(capsys):
+    asked = ["plan", *SMALL, "method=lora", "distributed=ddp", "processes=4"]
+    assert run_command(asked) == 0
+    assert "distributed=ddp processes=4: predicted is the cell on one device with the whole batch" in (
+        " ".join(capsys.readouterr().out.split())
+    )
+    assert run_command([*asked, "format=json"]) == 0
+    assert "on one device" in json.loads(capsys.readouterr().out)["cells"][0]["note"]
+    assert run_command(["plan", *SMALL, "method=lora", "format=json"]) == 0
+    assert "note" not in json.loads(capsys.readouterr().out)["cells"][0]
 
 
 @pytest.mark.parametrize(

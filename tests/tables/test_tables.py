@@ -1,6 +1,7 @@
 """What a user sees: a table from records, with everything that is missing shown as missing."""
 
 import io
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -9,9 +10,10 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from bench.cli import run_command
 from bench.errors import UserError
-from bench.records.schema import Status
-from bench.tables import Options, Table, make_table, render_text, to_csv
+from bench.records.schema import MemorySplit, Status
+from bench.tables import Options, Table, make_table, render_text, to_csv, to_latex
 from tests.tables.made_records import glue_grid, make_record, save
 
 COLA, SST2, MRPC = "miniature/cola", "miniature/sst2", "miniature/mrpc"
@@ -259,6 +261,57 @@ def test_nothing_to_show_names_the_command(tmp_path):
         make_table(str(tmp_path), "miniature/glue", "wmt16")
     with pytest.raises(UserError, match="did you mean glue"):
         make_table(str(tmp_path), "miniature/glue", "glu")
+
+
+def test_an_unknown_experiment_is_called_so_and_the_nearest_named(tmp_path):
+    with pytest.raises(UserError, match=r"unknown experiment 'miniature/glu'; did you mean miniature/glue"):
+        make_table(str(tmp_path), "miniature/glu")
+    (tmp_path / "mine" / "experiment").mkdir(parents=True)
+    (tmp_path / "mine" / "experiment" / "own.yaml").write_text("name: own\n")
+    with pytest.raises(UserError, match="no records of the experiment 'own'"):
+        make_table(str(tmp_path), "own", config_dir=str(tmp_path / "mine"))
+    (tmp_path / "miniature" / "glu").mkdir(parents=True)
+    with pytest.raises(UserError, match="no records of the experiment 'miniature/glu'"):
+        make_table(str(tmp_path), "miniature/glu")
+
+
+def test_memory_of_the_miniature_is_in_megabytes_and_real_memory_in_gigabytes(tmp_path):
+    split = MemorySplit(4_000_000, 40_000, 40_000, 80_000, 900_000, 0)
+    save(tmp_path, make_record(split=split, train_peak=5_060_000))
+    table = make_table(str(tmp_path), "miniature/glue", "memory")
+    assert entry(table, "lora", "train_peak").value == pytest.approx(5.06)
+    assert entry(table, "lora", "gradients").value == pytest.approx(0.04)
+    assert "Peak MB" in shown(table)
+    assert "1 MB = 10⁶ bytes" in shown(table)
+    save(tmp_path, make_record("roberta_base", "glue/rte", experiment="survey/memory", train_peak=5_380_000_000))
+    table = make_table(str(tmp_path), "survey/memory")
+    assert entry(table, "lora", "train_peak").value == pytest.approx(5.38)
+    assert "Peak GB" in shown(table)
+    assert "1 GB = 10⁹ bytes" in shown(table)
+
+
+def test_latex_names_the_command_that_makes_it_again(tmp_path):
+    save(tmp_path, *(make_record(seed=seed, scores={"accuracy": 0.5 + seed / 10}) for seed in range(3)))
+    options = Options(statistic="median", interval=True, level=0.9)
+    made = make_table(str(tmp_path), "miniature/glue", "memory", options)
+    command = to_latex(made).splitlines()[0].partition("made by: ")[2]
+    assert command == (
+        f"bench table experiment=miniature/glue results_dir={tmp_path} definition=memory "
+        "statistic=median interval=true level=0.9 format=latex"
+    )
+    assert run_command([*shlex.split(command)[1:], f"out={tmp_path / 'again'}"]) == 0
+    assert (tmp_path / "again" / "miniature" / "glue" / "miniature-glue-memory.tex").read_text() == to_latex(made)
+    plain = make_table(str(tmp_path), "miniature/glue", config_dir=str(tmp_path / "my own"))
+    assert f"--config-dir '{tmp_path / 'my own'}' format=latex" in to_latex(plain).splitlines()[0]
+
+
+def test_a_wide_table_spans_both_columns_of_a_paper_in_latex(tmp_path):
+    save(tmp_path, make_record("roberta_base", "glue/rte", experiment="survey/memory"))
+    assert r"\begin{table*}" in to_latex(make_table(str(tmp_path), "survey/memory"))
+    save(tmp_path, make_record("t5_base", "wmt16", scores={"bleu": 28.0}, experiment="survey/wmt16"))
+    narrow = to_latex(make_table(str(tmp_path), "survey/wmt16"))
+    assert r"\begin{table}" in narrow
+    assert r"\end{table}" in narrow
 
 
 def test_damaged_and_newer_records_are_refused_by_name(tmp_path):
