@@ -8,7 +8,7 @@ from bench.findings.html import findings_to_html
 from bench.findings.render import findings_to_json, findings_to_markdown
 from bench.records.columns import find_records
 from bench.tables.build import make_table
-from bench.tables.definition import CONFIGS, load_definition
+from bench.tables.definition import definition_files, load_definition
 from bench.tables.figures import write_figures
 from bench.tables.html import to_html
 from bench.tables.table import Table
@@ -64,14 +64,11 @@ def experiments(results_dir: str) -> list[str]:
 
 def _definitions(config_dir: str | None) -> list[str]:
     """The names of the user's own tables; one called like one of the project's stands in its place, not beside it."""
-    if config_dir is None:
-        return []
-    if not Path(config_dir).is_dir():
-        raise UserError(f"--config-dir {config_dir}: no such folder")
-    names = sorted(path.stem for path in (Path(config_dir) / "table").glob("*.yaml"))
-    for name in names:
+    projects = definition_files()
+    own = [name for name, path in definition_files(config_dir).items() if path != projects.get(name)]
+    for name in own:
         load_definition(name, config_dir)  # a wrong one is said at once, whatever has been run
-    return [name for name in names if not (CONFIGS / "table" / f"{name}.yaml").is_file()]
+    return [name for name in own if name not in projects]
 
 
 def _tables(results_dir: str, experiment: str, own: list[str], config_dir: str | None) -> list[Table]:

@@ -92,8 +92,8 @@ def test_a_field_is_written_in_its_own_unit(tmp_path):
     (tmp_path / "table" / "mine.yaml").write_text(text)
     save(tmp_path, make_record(train_peak=2_000_000_000))
     table = make_table(str(tmp_path), "miniature/glue", "mine", config_dir=str(tmp_path))
-    assert [column.unit for column in table.columns] == ["GB", "percent", "score"]
-    assert table.blocks[0].rows[0].entries["train_peak"].value == 2.0
+    assert [column.unit for column in table.columns] == ["MB", "percent", "score"]  # a miniature's memory
+    assert table.blocks[0].rows[0].entries["train_peak"].value == 2000.0
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):

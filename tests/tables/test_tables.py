@@ -301,6 +301,7 @@ def test_latex_names_the_command_that_makes_it_again(tmp_path):
     )
     assert run_command([*shlex.split(command)[1:], f"out={tmp_path / 'again'}"]) == 0
     assert (tmp_path / "again" / "miniature" / "glue" / "miniature-glue-memory.tex").read_text() == to_latex(made)
+    (tmp_path / "my own").mkdir()
     plain = make_table(str(tmp_path), "miniature/glue", config_dir=str(tmp_path / "my own"))
     assert f"--config-dir '{tmp_path / 'my own'}' format=latex" in to_latex(plain).splitlines()[0]
 
