@@ -215,14 +215,14 @@ def report(arguments: Sequence[str]) -> int:
 
 def reference(arguments: Sequence[str]) -> int:
     """Enter a figure of the paper, to be shown beside ours."""
-    from bench.tables.reference import set_reference
+    from bench.tables.reference import reference_keys, set_reference
 
     if not arguments or arguments[0] != "set":
         raise UserError(
             "say what to enter: bench reference set table=III row=lora model=roberta-base column=cola value=…"
         )
-    known = ("table", "row", "model", "column", "value", "source")
-    entered = set_reference(_settings("reference", arguments[1:], known))
+    config_dir, rest = _config_dir(arguments[1:])
+    entered = set_reference(_settings("reference", rest, reference_keys(config_dir)), config_dir=config_dir)
     print(" ".join(f"{key}={value}" for key, value in entered.items()))
     return 0
 

@@ -82,11 +82,12 @@ table/ of --config-dir are made of every experiment that they fit.
   bench report out=results/report
 """,
     "reference": """\
-bench reference set table=III row=METHOD model=MODEL column=TASK value=NUMBER [source=…]
+bench reference set table=III row=METHOD model=MODEL column=TASK value=NUMBER [source=…] [--config-dir FOLDER]
 
 Enters a figure that you read in the paper; tables show it beside ours. The project itself ships none.
 
   bench reference set table=III row=lora model=roberta-base column=cola value=… source="the paper, Table III"
+  bench reference set table=V row=full training.learning_rate=2e-5 model=llama-7b column=mmlu value=…
 """,
     "fetch": """\
 bench fetch [experiment=NAME[,NAME …]] [key=value …] [--config-dir FOLDER]

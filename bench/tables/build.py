@@ -48,7 +48,7 @@ def make_table(
         {"experiment": experiment, "results_dir": results_dir, "definition": defined.name}, usual, options, config_dir
     )
     defined = in_megabytes(defined) if records.miniature else defined
-    table = replace(with_reference(_assemble(records, defined, options)), command=command)
+    table = replace(with_reference(_assemble(records, defined, options), config_dir=config_dir), command=command)
     if options.compare is not None:
         # Not at the top: scipy takes longer to import than the rest of the table to make.
         from bench.tables.comparison import with_comparison
