@@ -1,11 +1,13 @@
 """What a user sees at the command line."""
 
+import importlib.metadata
 import json
 import time
+from types import SimpleNamespace
 
 import pytest
 
-from bench.cli import HELP
+from bench.cli import HELP, run_command
 
 MISTAKES = {
     "no such command": (["swep"], "unknown command 'swep'; did you mean sweep?"),
@@ -138,11 +140,29 @@ def test_missing_data_leave_nothing_behind(bench, tmp_path):
     assert not [path for path in (tmp_path / "results").rglob("*") if "rte" in path.name]
 
 
-def test_doctor_names_what_is_missing(bench):
-    result = bench("doctor")
-    assert result.returncode == 0
-    assert "torch" in result.stdout
-    assert "CUDA" in result.stdout or "GiB" in result.stdout
+def doctor(capsys, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")  # nothing is asked of the network
+    assert run_command(["doctor"]) == 0
+    return " ".join(capsys.readouterr().out.split())
+
+
+def test_doctor_says_plainly_what_is_not_measured_without_a_gpu(monkeypatch, capsys):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    said = doctor(capsys, monkeypatch)
+    assert f"torch {importlib.metadata.version('torch')}" in said
+    assert "missing GPU no CUDA device" in said
+    for consequence in ("CUDA fields are null", "missing not measured here GPU memory", "tests marked gpu are skipped"):
+        assert consequence in said
+
+
+def test_doctor_names_the_gpu(monkeypatch, capsys):
+    device = SimpleNamespace(name="Made-up A1", total_memory=80 * 2**30)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    monkeypatch.setattr("torch.cuda.get_device_properties", lambda index: device)
+    said = doctor(capsys, monkeypatch)
+    assert "ok GPU Made-up A1, 80 GiB" in said
+    assert "not measured here" not in said
 
 
 def test_a_method_of_the_users_own_needs_no_change_of_the_package(bench, tmp_path):
