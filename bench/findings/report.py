@@ -91,9 +91,11 @@ def _tables(results_dir: str, experiment: str, own: list[str], config_dir: str |
 def _beside(table: Table) -> list[str]:
     """The project's tables that have something to show of the same records."""
     cells = table.records.cells
+    cuda = (cells["measure"] == "cuda").any()
     filled = {
         "curve": table.definition == "mmlu" and (cells["curve_points"] > 1).any(),
-        "memory": (cells["measure"] == "cuda").any(),
+        "memory": cuda,
+        "speed": (cuda or table.definition == "memory") and cells["step_seconds"].notna().any(),
         "inference": cells["inference_adapted_seconds"].notna().any(),
     }
     return [name for name, has_any in filled.items() if has_any]

@@ -9,7 +9,7 @@ from bench.tables.command import check_experiment, command_of
 from bench.tables.definition import TableDefinition, definition_files, in_megabytes, load_definition
 from bench.tables.entries import average_entry, field_entry, score_entry
 from bench.tables.frame import Records, load_records
-from bench.tables.marks import compared, ranked
+from bench.tables.marks import baseline_notes, compared, ranked
 from bench.tables.measures import alike
 from bench.tables.names import check_names
 from bench.tables.options import Options
@@ -89,7 +89,10 @@ def _assemble(records: Records, definition: TableDefinition, options: Options) -
         seeds=usual,
         columns=columns,
         blocks=finished,
-        notes=notes_of(records, definition, options, usual=usual, blocks=finished, shown=shown, tasks=tasks),
+        notes=[
+            *notes_of(records, definition, options, usual=usual, blocks=finished, shown=shown, tasks=tasks),
+            *baseline_notes(finished, shown),
+        ],
         records=records,
         row_keys=definition.row_keys,
     )

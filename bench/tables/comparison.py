@@ -1,20 +1,26 @@
 """Paired comparison of a table's entries with one method, from the stored predictions."""
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 
 from bench.errors import unknown_name
+from bench.tables.marks import baseline
 from bench.tables.paired import METRICS, bleu_bootstrap, grouped_bootstrap, mcnemar, paired_bootstrap
 from bench.tables.predictions import Predictions, read_predictions
 from bench.tables.table import Block, Entry, Row, Table
+
+NO_PREDICTIONS = "predictions of the same seed are missing"
 
 
 def with_comparison(table: Table, method: str) -> Table:
     """Fill in the p-value of each score against the row of `method` in its block.
 
     Each seed's predictions are compared with those of the same seed; of several seeds the largest p-value counts, as
-    their examples are the same and cannot be pooled. MNLI's mismatched half and averages over tasks are not tested.
+    their examples are the same and cannot be pooled. Where `method` has several rows, each row is compared with the one
+    of the same settings. MNLI's mismatched half and averages over tasks are not tested. Notes say what was not
+    compared, and what only on some of its seeds.
 
     Raises:
         UserError: no row of that method.
@@ -24,68 +30,88 @@ def with_comparison(table: Table, method: str) -> Table:
         raise unknown_name("method", method, methods)
     seeds = dict(zip(table.records.cells["path"], table.records.cells["seed"], strict=True))
     done = set(table.records.cells.loc[table.records.cells["status"] == "done", "path"])
-    untested = 0
+    untested: Counter[str] = Counter()
+    in_part: Counter[str] = Counter()
     blocks = []
     for block in table.blocks:
-        base = next((row for row in block.rows if row.method == method), None)
+        bases = [row for row in block.rows if row.method == method]
         rows = []
         for row in block.rows:
-            entries = dict(row.entries)
-            for key in _testable(table, row, base):
-                assert base is not None
-                p_value = _p_value(
-                    _by_seed(row.entries[key], seeds, done), _by_seed(base.entries[key], seeds, done), key
-                )
-                untested += p_value is None
-                entries[key] = replace(entries[key], p_value=p_value)
+            entries, base = dict(row.entries), baseline(row, bases)
+            for key in [] if row is base else _testable(table, row):
+                if base is None:
+                    untested[
+                        f"{method} has several rows, none of the same settings"
+                        if bases
+                        else f"no row of {method} beside them"
+                    ] += 1
+                    continue
+                if base.entries[key].value is None:
+                    untested[f"{method} has no score"] += 1
+                    continue
+                ours, theirs = (_by_seed(one.entries[key], seeds, done) for one in (row, base))
+                found = _p_value(ours, theirs, key.rpartition(".")[2])
+                if isinstance(found, str):
+                    untested[found] += 1
+                    continue
+                entries[key] = replace(entries[key], p_value=found)
+                shared = len(ours.keys() & theirs.keys())
+                in_part[f"{shared} of {len(ours)}"] += shared < len(ours)
             rows.append(replace(row, entries=entries))
         blocks.append(Block(block.title, rows))
     note = f"* differs from {method} on the same examples (p < 0.05): McNemar's exact test for accuracies, bootstrap"
     notes = [
         *table.notes,
         f"{note} for other metrics; of several seeds the largest p counts; no correction for many tests",
+        *(f"{count} score(s) not compared: {reason}" for reason, count in untested.items()),
+        *(
+            f"{count} score(s) compared on {some} seeds only, those that both have"
+            for some, count in (+in_part).items()
+        ),
     ]
-    if untested:
-        notes.append(f"{untested} score(s) not compared: predictions of the same seed are missing")
     return replace(table, blocks=blocks, notes=notes)
 
 
-def _testable(table: Table, row: Row, base: Row | None) -> list[str]:
-    if base is None or row is base:
-        return []
+def _testable(table: Table, row: Row) -> list[str]:
     keys = [column.key for column in table.columns if column.score and "." in column.key]
-    keys = [key for key in keys if not key.endswith("_mismatched")]
-    return [key for key in keys if row.entries[key].value is not None and base.entries[key].value is not None]
+    return [key for key in keys if not key.endswith("_mismatched") and row.entries[key].value is not None]
 
 
 def _by_seed(entry: Entry, seeds: dict[str, int], done: set[str]) -> dict[int, str]:
     return {seeds[path]: path for path in entry.records if path in done}
 
 
-def _p_value(first: dict[int, str], second: dict[int, str], key: str) -> float | None:
-    metric = key.rpartition(".")[2]
+def _p_value(first: dict[int, str], second: dict[int, str], metric: str) -> float | str:
+    """The largest p-value of any seed, or why there is none."""
     values = []
     for seed in sorted(first.keys() & second.keys()):
         ours, theirs = read_predictions(first[seed]), read_predictions(second[seed])
         if ours is None or theirs is None or ours.references != theirs.references or not ours.references:
-            return None
+            return NO_PREDICTIONS
+        if not len(ours.references) == len(ours.predictions) == len(theirs.predictions):
+            return NO_PREDICTIONS
         p_value = compare(ours, theirs, metric)
         if p_value is None:
-            return None
+            return f"there is no test for {metric} here"
         values.append(p_value)
-    return max(values, default=None)
+    return max(values) if values else NO_PREDICTIONS
 
 
 def compare(first: Predictions, second: Predictions, metric: str) -> float | None:
     """The p-value that two systems score the same on the same examples; None for a metric that has no test here."""
     if metric in {"bleu", "chrf"}:
         return bleu_bootstrap(first.references, first.predictions, second.predictions, metric)
-    references = np.asarray(first.references, dtype=float)
-    ours, theirs = (np.asarray(system.predictions, dtype=float) for system in (first, second))
-    if metric == "accuracy_macro" and first.groups is not None:
-        _, groups = np.unique(first.groups, return_inverse=True)
-        right = [(system == references).astype(float) for system in (ours, theirs)]
-        return grouped_bootstrap(right[0], right[1], groups)
     if metric.startswith("accuracy"):
-        return mcnemar(ours == references, theirs == references)
-    return paired_bootstrap(references, ours, theirs, METRICS[metric]) if metric in METRICS else None
+        pairs = [zip(first.references, system.predictions, strict=True) for system in (first, second)]
+        right = [np.array([said == wanted for wanted, said in of_system]) for of_system in pairs]
+        if metric == "accuracy_macro" and first.groups is not None:
+            _, groups = np.unique(first.groups, return_inverse=True)
+            return grouped_bootstrap(right[0].astype(float), right[1].astype(float), groups)
+        return mcnemar(right[0], right[1])
+    if metric not in METRICS:
+        return None
+    try:
+        arrays = [np.asarray(one, dtype=float) for one in (first.references, first.predictions, second.predictions)]
+    except (TypeError, ValueError):  # texts, under the name of a metric of numbers
+        return None
+    return paired_bootstrap(arrays[0], arrays[1], arrays[2], METRICS[metric])

@@ -22,12 +22,36 @@ def compared(block: Block, shown: list[Shown]) -> Block:
     return Block(block.title, rows)
 
 
+def baseline_notes(blocks: list[Block], shown: list[Shown]) -> list[str]:
+    """Say where a column that compares has no one row to compare with."""
+    notes = []
+    for item in shown:
+        method = item.definition.below
+        several = [
+            block.title
+            for block in blocks
+            if len(bases := [row for row in block.rows if row.method == method]) > 1
+            and not all(baseline(row, bases) for row in block.rows)
+        ]
+        if several:
+            notes.append(
+                f"{item.column.title}: {method} has several rows for {' and '.join(several)}; only rows of the same "
+                "settings are compared"
+            )
+    return notes
+
+
+def baseline(row: Row, bases: list[Row]) -> Row | None:
+    """Which of `bases` to compare a row with: the only one, or the one of the same settings; else none is right."""
+    if len(bases) == 1:
+        return bases[0]
+    same = [base for base in bases if (base.keys, base.variant) == (row.keys, row.variant)]
+    return same[0] if len(same) == 1 else None
+
+
 def _base(row: Row, bases: list[Row], key: str) -> float | None:
-    """The value to compare with: the only row's, or that of the row with the same settings; else none is right."""
-    same = (
-        bases if len(bases) == 1 else [base for base in bases if (base.keys, base.variant) == (row.keys, row.variant)]
-    )
-    return same[0].entries[key].value or None if len(same) == 1 else None
+    base = baseline(row, bases)
+    return None if base is None else base.entries[key].value or None
 
 
 def _reduction(entry: Entry, base: float | None) -> Entry:

@@ -105,9 +105,9 @@ def test_nothing_beats_the_pareto_front(points):
     assert all(a[0] < b[0] and a[1] < b[1] for a, b in itertools.pairwise(front))
 
 
-def with_predictions(results, method, right, seed=0, total=200):
+def with_predictions(results, method, right, seed=0, *, total=200, training=None):
     """A cell that got the first `right` of `total` examples right."""
-    record = make_record(method=method, seed=seed, scores={"accuracy": right / total})
+    record = make_record(method=method, seed=seed, scores={"accuracy": right / total}, training=training)
     path = save(results, record)[0]
     said = [1] * right + [0] * (total - right)
     content = {"references": {"validation": [1] * total}, "predictions": {"validation": said}}
@@ -130,6 +130,52 @@ def test_entries_that_differ_from_full_fine_tuning_are_marked_only_on_request(tm
     assert p_values["ia3"] < 1e-10
     assert any("McNemar" in note for note in table.notes)
     assert any("1 score(s) not compared" in note for note in table.notes)
+
+
+def test_a_metric_of_texts_that_has_no_test_is_not_compared_and_one_that_has_is(tmp_path):
+    said = {"full": ["yes", "no", "so"], "lora": ["yes", "no", "no"]}
+    for method, words in said.items():
+        record = make_record("t5_base", "mine/words", method, scores={"ter": 0.5, "f1": 0.4, "accuracy": 0.3},
+                             experiment="runs")  # fmt: skip
+        content = {"references": {"test": ["yes", "no", "so"]}, "predictions": {"test": words}}
+        save(tmp_path, record)[0].with_name("predictions.json").write_text(json.dumps(content))
+    (tmp_path / "table").mkdir()
+    columns = "[{task: words, metrics: {ter: TER, f1: F1, accuracy: Acc}}]"
+    (tmp_path / "table" / "mine.yaml").write_text(f"title: x\ncolumns: {columns}\n")
+    table = make_table(str(tmp_path), "runs", "mine", Options(compare="full"), str(tmp_path))
+    lora = next(row for row in table.blocks[0].rows if row.method == "lora")
+    p_values = {key: entry.p_value for key, entry in lora.entries.items()}
+    assert p_values == {"words.ter": None, "words.f1": None, "words.accuracy": 1.0}
+    for metric in ("ter", "f1"):
+        assert f"1 score(s) not compared: there is no test for {metric} here" in table.notes
+
+
+def test_it_is_said_where_only_some_seeds_could_be_compared(tmp_path):
+    with_predictions(tmp_path, "full", 180)
+    for seed in range(3):
+        with_predictions(tmp_path, "lora", 100, seed)
+    table = make_table(str(tmp_path), "miniature/glue", "glue", Options(compare="full"))
+    assert table.blocks[0].rows[1].entries["sst2.accuracy"].p_value < 0.05
+    assert "1 score(s) compared on 1 of 3 seeds only, those that both have" in table.notes
+
+
+def test_a_row_is_compared_with_the_baseline_of_its_own_settings_or_with_none(tmp_path):
+    rates = {1e-3: 100, 1e-4: 190}
+    for rate, right in rates.items():
+        with_predictions(tmp_path, "full", right, training={"learning_rate": rate})
+        with_predictions(tmp_path, "lora", 189, training={"learning_rate": rate})
+    with_predictions(tmp_path, "ia3", 150)
+    table = make_table(str(tmp_path), "miniature/glue", "glue", Options(compare="full"))
+    p_values = {(row.method, row.variant): row.entries["sst2.accuracy"].p_value for row in table.blocks[0].rows}
+    assert p_values["lora", "learning_rate=0.001"] < 1e-10
+    assert p_values["lora", "learning_rate=0.0001"] == 1.0
+    assert p_values["ia3", ""] is None
+    assert "1 score(s) not compared: full has several rows, none of the same settings" in table.notes
+    memory = make_table(str(tmp_path), "miniature/glue", "memory")
+    saved = {(row.method, row.variant): row.entries["train_peak_below_full"].value for row in memory.blocks[0].rows}
+    assert saved["lora", "learning_rate=0.001"] == 0.0
+    assert saved["ia3", ""] is None
+    assert any(note.startswith("Saved %: full has several rows for miniature/roberta") for note in memory.notes)
 
 
 def test_damaged_predictions_and_unknown_methods_are_named(tmp_path):

@@ -247,6 +247,17 @@ def test_a_setting_that_is_a_number_here_and_a_word_there_is_text_in_the_long_fi
     assert sorted(pd.read_csv(to_csv(table, tmp_path)[0])["method.rank"]) == ["8", "all"]
 
 
+def test_the_speed_of_training_is_a_table(tmp_path):
+    full, lora = make_record(method="full"), make_record()
+    full.time.step_p50, lora.time.step_p50, lora.time.step_p95 = 0.04, 0.03, 0.05
+    lora.time.tokens_per_second, lora.time.flops_per_second, lora.time.utilisation = 2500.0, 3e12, 0.25
+    lora.time.load, lora.time.evaluate = 4.0, 5.0
+    save(tmp_path, full, lora)
+    table = make_table(str(tmp_path), "miniature/glue", "speed")
+    values = [entry(table, "lora", column.key).value for column in table.columns]
+    assert values == pytest.approx([30, 50, 25, 2500, 3000, 25, 100, 10, 5, 4])
+
+
 def test_trial_runs_are_marked(tmp_path):
     save(tmp_path, make_record(training={"max_steps": 3}))
     table = make_table(str(tmp_path), "miniature/glue", "glue")
