@@ -37,12 +37,14 @@ def test_the_report_has_every_table_figure_and_finding(tmp_path):
     assert report(str(results), str(out))[0] == paths[0]  # its own output is no experiment
 
 
-def test_the_report_has_the_cost_of_inference_where_it_was_measured(tmp_path):
+def test_the_report_has_speed_and_cost_of_inference_where_they_were_measured(tmp_path):
     record = make_record("roberta_base", "glue/rte", experiment="survey/memory", measure="rss")
+    record.time.step_p50 = 0.03
     record.inference = {"adapted": InferenceCost(0.02, 10**9, 10**9), "bare": InferenceCost(0.01, 10**9, 10**9)}
     save(tmp_path, record, make_record("roberta_base", "glue/rte", experiment="survey/glue", measure="rss"))
     names = {path.name for path in report(str(tmp_path), str(tmp_path / "report"))}
     assert {"survey-memory.md", "survey-memory-inference.md", "survey-memory-inference.tex", "survey-glue.md"} <= names
+    assert {"survey-memory-speed.md", "survey-memory-speed.long.csv"} <= names
     assert "survey-glue-inference.md" not in names
     assert "Cost of a forward pass" in (tmp_path / "report" / "index.html").read_text()
 
