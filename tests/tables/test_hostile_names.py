@@ -125,8 +125,11 @@ def test_latex_compiles_with_any_name(tmp_path):
     for number, word in enumerate(NASTY):
         folder = tmp_path / str(number)
         parts.append(to_latex(table_of(word, (float("nan"), float("inf"), 1e300, 0.5)[number % 4], folder)))
+    wide = to_latex(make_table(str(tmp_path / "0"), "miniature/glue", "memory"))
+    assert r"\begin{table*}" in wide
+    parts.append(wide)
     body = "\n\n".join(latex_escape(f"x{word}y {word}") for word in words)
-    source = r"\documentclass{article}\usepackage{booktabs,graphicx}\begin{document}" + "\n"
+    source = r"\documentclass[twocolumn]{article}\usepackage{booktabs,graphicx}\begin{document}" + "\n"
     (tmp_path / "all.tex").write_text(
         source + body + "\n\\clearpage\n".join(parts) + "\n\\end{document}\n", encoding="ascii"
     )
