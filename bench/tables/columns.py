@@ -86,7 +86,8 @@ def field_key(item: ColumnDefinition) -> str:
 
 
 def _field(item: ColumnDefinition) -> Shown:
-    title = one_line(item.title or item.field)
+    unit = {"percent": "%"}.get(item.unit, item.unit)
+    title = one_line(item.title or (f"{item.field} ({unit})" if unit in {"%", "GB", "MB", "s"} else item.field))
     return Shown(Column(field_key(item), "", title, item.unit, item.digits, item.better, score=False), item)
 
 
@@ -95,7 +96,7 @@ def _task(item: ColumnDefinition, task: str, name: str, records: Records) -> lis
     main = next((metric for metric in cells["main"] if isinstance(metric, str)), None)
     metrics = item.metrics or {main or "score": ""}
     title = item.title or (str(cells["task_title"].iloc[0]) if len(cells) else title_of("task", task)[0])
-    if "/" in name:  # another task ends in the same word
+    if "/" in name and title != name:  # another task ends in the same word
         title = f"{title} ({name.rpartition('/')[0]})"
     several = len(metrics) > 1
     shown = []

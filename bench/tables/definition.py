@@ -137,7 +137,12 @@ def _definition(data: dict[str, Any], path: Path) -> TableDefinition:
         raise UserError(f"{path}: blocks must be [model] or [model, task]")
     if table.rows[:1] != ("method",):
         raise UserError(f"{path}: rows must be [method], or method and the settings that make rows")
-    return replace(table, columns=tuple(_column(item, f"{path}: column {at}") for at, item in enumerate(columns, 1)))
+    if "seed" in table.rows:
+        raise UserError(f"{path}: rows: seeds are averaged over, they make no rows")
+    found = tuple(_column(item, f"{path}: column {at}") for at, item in enumerate(columns, 1))
+    if any(column.average for column in found) and all(column.task is None for column in found):
+        raise UserError(f"{path}: an average needs columns of tasks; {{task: '*'}} is all of them")
+    return replace(table, columns=found)
 
 
 def in_megabytes(definition: TableDefinition) -> TableDefinition:

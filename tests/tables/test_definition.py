@@ -60,7 +60,8 @@ def test_a_user_brings_a_table_of_their_own(tmp_path):
         ("title: x\nrows: method\ncolumns: [{task: sst2}]", "rows=method is no list"),
         ("title: x\nrows: [training.epochs]\ncolumns: [{task: sst2}]", "rows must be"),
         ("title: x\nrows: [method, training.nonsense]\ncolumns: [{task: sst2}]", "unknown setting 'training.nonsense'"),
-        ("title: x\nrows: [method, seed]\ncolumns: [{task: sst2}]", "rows: unknown setting 'seed'"),
+        ("title: x\nrows: [method, seed]\ncolumns: [{task: sst2}]", "rows: seeds are averaged over"),
+        ("title: x\ncolumns: [{field: steps}, {average: true}]", "an average needs columns of tasks"),
         ("title: x\nnote: [a]\ncolumns: [{task: sst2}]", r"note=\['a'\] is no plain text"),
         ("title: 'a ${b}'\ncolumns: [{task: sst2}]", "is no plain text"),
         ("title: x\ncolumns: [{task: sst2}, {task: sst2, scale: 1}]", "the column 'sst2.accuracy' twice"),
@@ -93,6 +94,7 @@ def test_a_field_is_written_in_its_own_unit(tmp_path):
     save(tmp_path, make_record(train_peak=2_000_000_000))
     table = make_table(str(tmp_path), "miniature/glue", "mine", config_dir=str(tmp_path))
     assert [column.unit for column in table.columns] == ["MB", "percent", "score"]  # a miniature's memory
+    assert [column.title for column in table.columns] == ["train_peak (MB)", "trainable (%)", "miniature/sst2"]
     assert table.blocks[0].rows[0].entries["train_peak"].value == 2000.0
 
 
