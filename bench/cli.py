@@ -6,16 +6,9 @@ Nothing heavy is imported here: `bench --help` has to answer at once.
 import sys
 from collections.abc import Callable, Sequence
 
+from bench.arguments import config_dir_and_rest, own_settings, sweep_option
 from bench.errors import UserError, unknown_name
 from bench.usage import HELP, USAGE
-
-# What `bench sweep` takes for itself, and where Hydra's configuration has it.
-SWEEP_OPTIONS = {
-    "dry_run": "hydra.sweeper.dry_run",
-    "only": "hydra.sweeper.only",
-    "workers": "hydra.launcher.workers",
-    "timeout": "hydra.launcher.timeout",
-}
 
 
 def main() -> None:
@@ -55,7 +48,7 @@ def run(arguments: Sequence[str]) -> int:
     from bench.compose import Configurations
     from bench.records.store import FILE, folder_of, is_done, read_record, stamp_of
 
-    config_dir, overrides = _config_dir(arguments)
+    config_dir, overrides = config_dir_and_rest(arguments)
     with Configurations(config_dir) as configurations:
         cell = configurations.cell(overrides)
     folder = folder_of(cell.config["results_dir"], cell)
@@ -87,9 +80,9 @@ def _multirun(arguments: Sequence[str]) -> int:
     """Hand several cells to Hydra's sweeper and launcher."""
     from bench.compose import Configurations
 
-    config_dir, overrides = _config_dir(arguments)
+    config_dir, overrides = config_dir_and_rest(arguments)
     with Configurations(config_dir) as configurations:
-        statuses = configurations.sweep([_sweep_option(override) for override in overrides])
+        statuses = configurations.sweep([sweep_option(override) for override in overrides])
     return 1 if "failed" in statuses else 0
 
 
@@ -101,7 +94,7 @@ def status(arguments: Sequence[str]) -> int:
     from bench.status import show, standings, to_json
     from bench.sweeper import select_cells
 
-    config_dir, rest = _config_dir(arguments)
+    config_dir, rest = config_dir_and_rest(arguments)
     if not any(argument.startswith("experiment=") for argument in rest):
         raise UserError("name the experiment: bench status experiment=miniature/glue")
     forms = [argument.removeprefix("format=") for argument in rest if argument.startswith("format=")]
@@ -130,7 +123,7 @@ def plan(arguments: Sequence[str]) -> int:
     from bench.planning.show import show
     from bench.sweeper import select_cells
 
-    config_dir, rest = _config_dir(arguments)
+    config_dir, rest = config_dir_and_rest(arguments)
     own = {key: value for key, _, value in (item.partition("=") for item in rest) if key in ("format", "device_memory")}
     overrides = [item for item in rest if item.partition("=")[0] not in own]
     form = own.get("format", "table")
@@ -157,9 +150,9 @@ def table(arguments: Sequence[str]) -> int:
 
     from bench.tables import FORMATS, Options, make_table, render_text, write
 
-    config_dir, rest = _config_dir(arguments)
+    config_dir, rest = config_dir_and_rest(arguments)
     known = ("experiment", "format", "out", "results_dir", "definition", "statistic", "interval", "level", "compare")
-    given = _settings("table", rest, known)
+    given = own_settings("table", rest, known)
     if "experiment" not in given:
         raise UserError("name the experiment: bench table experiment=miniature/glue")
     options, formats = Options.of(given), given["format"].split(",") if "format" in given else []
@@ -188,7 +181,7 @@ def findings(arguments: Sequence[str]) -> int:
         render_findings,
     )
 
-    given = _settings("findings", arguments, ("format", "results_dir"))
+    given = own_settings("findings", arguments, ("format", "results_dir"))
     results_dir, form = given.get("results_dir", "results"), given.get("format", "text")
     if form not in ("text", "markdown", "json"):
         raise unknown_name("format", form, ("text", "markdown", "json"))
@@ -205,8 +198,8 @@ def report(arguments: Sequence[str]) -> int:
     """Everything that has been run, in one folder."""
     from bench.tables import report as write_report
 
-    config_dir, rest = _config_dir(arguments)
-    given = _settings("report", rest, ("results_dir", "out"))
+    config_dir, rest = config_dir_and_rest(arguments)
+    given = own_settings("report", rest, ("results_dir", "out"))
     results_dir = given.get("results_dir", "results")
     for path in write_report(results_dir, given.get("out", f"{results_dir}/report"), config_dir):
         print(path)
@@ -221,8 +214,8 @@ def reference(arguments: Sequence[str]) -> int:
         raise UserError(
             "say what to enter: bench reference set table=III row=lora model=roberta-base column=cola value=…"
         )
-    config_dir, rest = _config_dir(arguments[1:])
-    entered = set_reference(_settings("reference", rest, reference_keys(config_dir)), config_dir=config_dir)
+    config_dir, rest = config_dir_and_rest(arguments[1:])
+    entered = set_reference(own_settings("reference", rest, reference_keys(config_dir)), config_dir=config_dir)
     print(" ".join(f"{key}={value}" for key, value in entered.items()))
     return 0
 
@@ -234,7 +227,7 @@ def fetch(arguments: Sequence[str]) -> int:
     from bench.fetch import differing, fetch_all
     from bench.sweeper import selected
 
-    config_dir, overrides = _config_dir(arguments)
+    config_dir, overrides = config_dir_and_rest(arguments)
     with Configurations(config_dir) as configurations:
         wanted = differing(selected(overrides, configurations.compose))
         cells = list(Expansion(configurations.compose, configurations.folders).cells(wanted))
@@ -252,43 +245,6 @@ def doctor(arguments: Sequence[str]) -> int:
         raise UserError("doctor takes no settings")
     show(examine(), Console())
     return 0
-
-
-def _sweep_option(override: str) -> str:
-    key, separator, value = override.partition("=")
-    if key == "only":
-        value = f"[{value.strip('[]')}]"  # not several sweeps, but one list
-    return f"{SWEEP_OPTIONS.get(key, key)}{separator}{value}"
-
-
-def _settings(command: str, arguments: Sequence[str], known: Sequence[str]) -> dict[str, str]:
-    """Read a command's own key=value settings."""
-    given = {}
-    for argument in arguments:
-        key, separator, value = argument.partition("=")
-        if not separator:
-            raise UserError(f"cannot read '{argument}'; settings are key=value")
-        if key not in known:
-            raise unknown_name(f"setting of {command}", key, known)
-        given[key] = value
-    return given
-
-
-def _config_dir(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
-    """Take `--config-dir FOLDER` out of the arguments; what remains must be overrides."""
-    rest, config_dir = list(arguments), None
-    for index, argument in enumerate(rest):
-        flag, _, value = argument.partition("=")
-        if flag in ("--config-dir", "-cd"):
-            if not value and index + 1 == len(rest):
-                raise UserError("--config-dir needs a folder")
-            config_dir = value or rest[index + 1]
-            del rest[index : index + (1 if value else 2)]
-            break
-    for argument in rest:
-        if argument.startswith("-") or "=" not in argument:
-            raise UserError(f"cannot read '{argument}'; settings are key=value")
-    return config_dir, rest
 
 
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {

@@ -1,0 +1,59 @@
+"""Reading a command line: settings are key=value."""
+
+from collections.abc import Sequence
+
+from bench.errors import UserError, unknown_name
+
+# What `bench sweep` takes for itself, and where Hydra's configuration has it.
+SWEEP_OPTIONS = {
+    "dry_run": "hydra.sweeper.dry_run",
+    "only": "hydra.sweeper.only",
+    "workers": "hydra.launcher.workers",
+    "timeout": "hydra.launcher.timeout",
+}
+
+
+def sweep_option(override: str) -> str:
+    """The override in Hydra's words, for one in the words of `bench sweep`."""
+    key, separator, value = override.partition("=")
+    if key == "only":
+        value = f"[{value.strip('[]')}]"  # not several sweeps, but one list
+    return f"{SWEEP_OPTIONS.get(key, key)}{separator}{value}"
+
+
+def own_settings(command: str, arguments: Sequence[str], known: Sequence[str]) -> dict[str, str]:
+    """Read a command's own key=value settings.
+
+    Raises:
+        UserError: an unknown key, or no setting at all.
+    """
+    given = {}
+    for argument in arguments:
+        key, separator, value = argument.partition("=")
+        if not separator:
+            raise UserError(f"cannot read '{argument}'; settings are key=value")
+        if key not in known:
+            raise unknown_name(f"setting of {command}", key, known)
+        given[key] = value
+    return given
+
+
+def config_dir_and_rest(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
+    """Take `--config-dir FOLDER` out of the arguments; what remains must be overrides.
+
+    Raises:
+        UserError: no folder is named, or something remains that is no override.
+    """
+    rest, config_dir = list(arguments), None
+    for index, argument in enumerate(rest):
+        flag, _, value = argument.partition("=")
+        if flag in ("--config-dir", "-cd"):
+            if not value and index + 1 == len(rest):
+                raise UserError("--config-dir needs a folder")
+            config_dir = value or rest[index + 1]
+            del rest[index : index + (1 if value else 2)]
+            break
+    for argument in rest:
+        if argument.startswith("-") or "=" not in argument:
+            raise UserError(f"cannot read '{argument}'; settings are key=value")
+    return config_dir, rest
