@@ -86,8 +86,8 @@ def field_entry(
 def _count(cells: list[dict[str, Any]], shown: Shown) -> Entry:
     paths = tuple(cell["path"] for cell in cells)
     by_seed: dict[int, list[float]] = {}
-    for cell in cells:
-        if (value := _value(cell, shown)) is not None:
+    for cell, value in zip(cells, _values(cells, shown), strict=True):
+        if not math.isnan(value):
             by_seed.setdefault(cell["seed"], []).append(value)
     if not by_seed:
         return Entry(_worst({cell["status"] for cell in cells}), records=paths)
@@ -102,24 +102,24 @@ def _measurement(cells: list[dict[str, Any]], shown: Shown, expected: int, optio
     expected = max(expected, len({cell["seed"] for cell in cells}), 1)
     foretold = shown.definition.field in FORETOLD
     usable = [cell for cell in sorted(cells, key=lambda cell: cell["seed"]) if foretold or cell["status"] == "done"]
-    values = tuple(value for cell in usable if (value := _value(cell, shown)) is not None)
+    values = tuple(value for value in _values(usable, shown) if not math.isnan(value))
     if not values:
         return Entry(_worst({cell["status"] for cell in cells}), expected=expected, records=paths)
     return _summary(values, len(values), expected, paths, options)
 
 
-def _value(cell: dict[str, Any], shown: Shown) -> float | None:
-    """The field in the column's unit; None where there is no number."""
+def _values(cells: list[dict[str, Any]], shown: Shown) -> list[float]:
+    """The field of each cell in the column's unit; NaN where there is no number."""
     definition = shown.definition
-    value = cell[str(definition.field)]
-    if not _is_number(value):
-        return None
+    values = np.array([cell[str(definition.field)] for cell in cells], dtype=float)
     if definition.share_of is not None:
-        whole = cell[definition.share_of]
-        return 100 * value / whole if _is_number(whole) and whole else None
-    if definition.below is not None:
-        return float(value)
-    return float(value) * {"GB": 1e-9, "MB": 1e-6, "score": definition.scale}.get(definition.unit, 1.0)
+        wholes = np.array([cell[definition.share_of] for cell in cells], dtype=float)
+        with np.errstate(all="ignore"):
+            values = np.where(wholes == 0, np.nan, 100 * values / wholes)
+    elif definition.below is None:
+        values *= {"GB": 1e-9, "MB": 1e-6, "score": definition.scale}.get(definition.unit, 1.0)
+    found: list[float] = values.tolist()
+    return found
 
 
 def _lower_median(values: list[float]) -> float:
@@ -135,10 +135,6 @@ def _worst(found: set[str]) -> str:
 def worst_status(runs: Iterable[dict[str, Any]]) -> str:
     """The worst status among runs none of which finished; "missing" if there are none."""
     return _worst({run["status"] for run in runs})
-
-
-def _is_number(value: Any) -> bool:
-    return type(value) in {int, float} and not math.isnan(value)  # a bool is no number
 
 
 def _summary(values: tuple[float, ...], seeds: int, expected: int, paths: tuple[str, ...], options: Options) -> Entry:
