@@ -34,7 +34,8 @@ THREADS = 8  # that wait for files
 SAMPLE = 20  # files whose time decides whether threads are needed
 SLOW = 5e-5  # seconds a file
 
-LOSSES, LOSSES_END = b'\n  "losses": [', b"\n  ]"
+INDENT = b"\n  "
+LOSSES = INDENT + b'"losses": ['
 
 REPEATED = ("settings", "grid", "data", "experiment")  # long, and the same thousands of times
 COLUMNS = ("path", *FIELDS, *CURVE)
@@ -184,8 +185,10 @@ def _without_losses(text: bytes) -> bytes:
     """The record's JSON text with an empty list of losses: half of a record or more, and no table shows them.
 
     In JSON as the store writes it, a line break is never inside a string, so a line that looks like the key at its
-    depth is that key, and the next bracket at that depth closes it. Text laid out in another way is left as it is.
+    depth is that key. What the list holds are numbers by name, so the next bracket closes it. Text laid out in another
+    way is left as it is.
     """
     begin = text.find(LOSSES)
-    end = text.find(LOSSES_END, begin)
-    return text if begin < 0 or end < 0 else text[:begin] + LOSSES + text[end + 3 :]
+    end = text.find(b"]", begin + len(LOSSES))
+    is_list = begin >= 0 and text[end - len(INDENT) : end] == INDENT
+    return text[:begin] + LOSSES + text[end:] if is_list else text

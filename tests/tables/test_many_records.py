@@ -59,3 +59,6 @@ def test_losses_are_skipped_and_nothing_else(tmp_path):
     assert left["metrics"]["losses"] == []
     assert left["error"] == record["error"]
     assert columns._without_losses(plain.encode()) == plain.encode()
+    record["metrics"]["losses"], record["metrics"]["notes"] = [], {"left out": [1, 2]}
+    empty = json.dumps(record, indent=1).encode()
+    assert columns._without_losses(empty) == empty
