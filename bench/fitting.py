@@ -111,7 +111,8 @@ def book_steps(run: Run, clock: StepClock, split: SplitMeter | None) -> None:
     """Write the time of the optimizer steps, their speed, and what filled the memory into the record."""
     seconds, steps, time = clock.seconds(), clock.undisturbed(), run.record.time
     time.train, time.steps = sum(seconds), len(seconds)
-    time.steps_followed, time.train_followed = clock.watched().count, clock.watched().seconds
+    followed = clock.watched()
+    time.steps_followed, time.train_followed = followed.count, followed.seconds
     time.step_p50, time.step_p95 = clock.percentiles()
     time.tokens_per_second = steps.tokens / steps.seconds
     if split is not None:

@@ -114,9 +114,8 @@ class Method:
     why_not_identity = ""  # the reason where it does not
     mergeable = False  # what was trained can be folded into the base's own weights
     trains_base = False  # updates the base's own matrices, which a quantised base has only in packed form
-    shardable = (
-        False  # works on parameters cut over several processes: no hook needs a whole tensor, no blocks share one
-    )
+    # Works on parameters that are cut over several processes: no hook needs a whole tensor, no blocks share one.
+    shardable = False
     layer = Layer.modules
     formula = ""  # one line for the documentation
     where = ""  # where it sits, one line

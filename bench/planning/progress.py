@@ -7,7 +7,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from bench.cell import Cell
 from bench.planning.plan import PlannedCell
-from bench.tables.numbers import number_text
+from bench.planning.show import name_of, scale_of, size_text
 
 
 class PlanProgress:
@@ -43,7 +43,7 @@ class PlanProgress:
     def predicting(self, cell: Cell) -> None:
         """A prediction begins: of a cell, or of one with settings that might help it to fit."""
         self._is_new = True
-        self._bar.update(self._task, description=_name(cell))
+        self._bar.update(self._task, description=name_of(cell))
 
     def finish(self, planned: PlannedCell) -> PlannedCell:
         """Count a cell as planned, and return it."""
@@ -52,13 +52,9 @@ class PlanProgress:
         known = planned.prediction
         # What was known from a cell before it, and what cannot be predicted, is told below the plan's table.
         if self._is_new and known is not None and self._cells > 1 and not self._console.is_terminal:
-            scale, unit = (1e9, "GB") if known.peak >= 1e9 else (1e6, "MB")
-            size = f"{number_text(known.peak / scale, unit, 2)} {unit}"
-            line = f"[{self._done}/{self._cells}] {_name(planned.cell)}  {size}"
+            scale = scale_of(known.peak)
+            size = f"{size_text(known.peak, scale)} {scale.unit}"
+            line = f"[{self._done}/{self._cells}] {name_of(planned.cell)}  {size}"
             self._console.print(line, highlight=False, markup=False, soft_wrap=True)
         self._is_new = False
         return planned
-
-
-def _name(cell: Cell) -> str:
-    return f"{cell.model} {cell.task} {cell.method}"

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bench.cell import Cell
 from bench.planning.plan import PlannedCell
 from bench.tables.numbers import count_text, number_text
 
@@ -33,11 +34,26 @@ LARGE = Scale("GB", 1e9, "GB (10⁹ bytes)", "TFLOP/step", 1e12)
 SMALL = Scale("MB", 1e6, "MB (10⁶ bytes)", "GFLOP/step", 1e9)  # where no cell reaches a gigabyte
 
 
+def scale_of(largest: int) -> Scale:
+    """The units for sizes of up to `largest` bytes."""
+    return SMALL if largest < LARGE.size else LARGE
+
+
+def size_text(size: int, scale: Scale) -> str:
+    """Bytes in the scale's unit, without its name."""
+    return number_text(size / scale.size, scale.unit, 2)
+
+
+def name_of(cell: Cell) -> str:
+    """A cell as a plan calls it."""
+    return f"{cell.model} {cell.task} {cell.method}"
+
+
 def show(planned: Sequence[PlannedCell], console: Console) -> None:
     """Print one row per cell; below, why cells have no prediction, and what helps those that do not fit."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
     peaks = [cell.prediction.peak for cell in planned if cell.prediction is not None]
-    scale = SMALL if peaks and max(peaks) < LARGE.size else LARGE
+    scale = scale_of(max(peaks)) if peaks else LARGE
     fits = any(cell.fits is not None for cell in planned)
     for name in ("Model", "Task", "Method"):
         table.add_column(name, no_wrap=True)
@@ -59,7 +75,7 @@ def _row(planned: PlannedCell, scale: Scale) -> list[str]:
     known = planned.prediction
     if known is None:
         return [*names, *["—"] * (3 + len(PARTS))]
-    sizes = [_size(size, scale) for size in (known.peak, *(getattr(known.parts, part) for part in PARTS))]
+    sizes = [size_text(size, scale) for size in (known.peak, *(getattr(known.parts, part) for part in PARTS))]
     row = [*names, count_text(known.parameters.trainable), *sizes, f"{known.flops / scale.operation:.2f}"]
     return row if planned.fits is None else [*row, "yes" if planned.fits else "no"]
 
@@ -67,7 +83,7 @@ def _row(planned: PlannedCell, scale: Scale) -> list[str]:
 def _notes(planned: Sequence[PlannedCell], scale: Scale) -> list[str]:
     notes = []
     for cell in planned:
-        name = f"{cell.cell.model} {cell.cell.task} {cell.cell.method}"
+        name = name_of(cell.cell)
         if cell.reason is not None:
             notes.append(f"{name}: {cell.reason}")
         if cell.note is not None:
@@ -75,14 +91,10 @@ def _notes(planned: Sequence[PlannedCell], scale: Scale) -> list[str]:
         for remedy in cell.help:
             settings = " ".join(f"{key}={_word(value)}" for key, value in remedy.settings.items())
             ending = "" if remedy.fits else ", which is not enough either"
-            notes.append(f"{name} would take {_size(remedy.peak, scale)} {scale.unit} with {settings}{ending}")
+            notes.append(f"{name} would take {size_text(remedy.peak, scale)} {scale.unit} with {settings}{ending}")
         if cell.fits is False and not cell.help:
             notes.append(f"{name}: nothing that was tried helps")
     return list(dict.fromkeys(notes))
-
-
-def _size(size: int, scale: Scale) -> str:
-    return number_text(size / scale.size, scale.unit, 2)
 
 
 def _word(value: object) -> str:

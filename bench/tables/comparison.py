@@ -39,15 +39,8 @@ def with_comparison(table: Table, method: str) -> Table:
         for row in block.rows:
             entries, base = dict(row.entries), baseline(row, bases)
             for key in [] if row is base else _testable(table, row):
-                if base is None:
-                    untested[
-                        f"{method} has several rows, none of the same settings"
-                        if bases
-                        else f"no row of {method} beside them"
-                    ] += 1
-                    continue
-                if base.entries[key].value is None:
-                    untested[f"{method} has no score"] += 1
+                if base is None or base.entries[key].value is None:
+                    untested[_lacking(method, base, bases)] += 1
                     continue
                 ours, theirs = (_by_seed(one.entries[key], seeds, done) for one in (row, base))
                 found = _p_value(ours, theirs, key.rpartition(".")[2])
@@ -70,6 +63,13 @@ def with_comparison(table: Table, method: str) -> Table:
         ),
     ]
     return replace(table, blocks=blocks, notes=notes)
+
+
+def _lacking(method: str, base: Row | None, bases: list[Row]) -> str:
+    """Why there is no score to compare with."""
+    if base is not None:
+        return f"{method} has no score"
+    return f"{method} has several rows, none of the same settings" if bases else f"no row of {method} beside them"
 
 
 def _testable(table: Table, row: Row) -> list[str]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
-from pyarrow import csv  # four times as fast as pandas'
+from pyarrow import csv  # of many records pandas' own takes most of the time
 
 from bench.tables.table import Table, one_line
 from bench.tables.tidy import tidy

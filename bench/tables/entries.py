@@ -1,7 +1,6 @@
 """What stands in one row and column, from the runs behind it. Nothing is left out of a mean in silence."""
 
 import math
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -29,7 +28,7 @@ def score_entry(runs: list[dict[str, Any]], shown: Shown, expected: int, options
     paths = tuple(run["path"] for run in runs)
     expected = max(expected, len({run["seed"] for run in runs}))
     if not done:
-        return Entry(worst_status(runs), expected=expected, records=paths)
+        return Entry(_worst({run["status"] for run in runs}), expected=expected, records=paths)
     if all(shown.metric not in run["metrics"] for run in done):
         return Entry("not_measured", expected=expected, records=paths)
     raw = [run["metrics"].get(shown.metric) for run in done]
@@ -127,14 +126,9 @@ def _lower_median(values: list[float]) -> float:
 
 
 def _worst(found: set[str]) -> str:
-    """The worst of the statuses of runs without a value; finished ones have not been measured."""
+    """The worst of the statuses of runs without a value: finished ones have not been measured, no runs are missing."""
     finished = found & {"done", "not_measured"}
     return next((status for status in WORST if status in found), "not_measured" if finished else "missing")
-
-
-def worst_status(runs: Iterable[dict[str, Any]]) -> str:
-    """The worst status among runs none of which finished; "missing" if there are none."""
-    return _worst({run["status"] for run in runs})
 
 
 def _summary(values: tuple[float, ...], seeds: int, expected: int, paths: tuple[str, ...], options: Options) -> Entry:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from bench.cell import ModelConfig, Weights
 from bench.tables.frame import Records
-from bench.tables.quantities import PARAMETERS
+from bench.tables.quantities import FORMS, PARAMETERS, PARTS, PEAKS, SECONDS
 from bench.tables.settings import flat_settings
 
 # Counted on the adapted model before anything is trained, so that any record tells them.
@@ -16,18 +16,13 @@ COUNTS = frozenset(PARAMETERS)
 # Foretold, so that a cell that ran out of memory tells them as well.
 FORETOLD = frozenset({"predicted_peak"})
 # By CUDA's allocator, or the process's resident set.
-PROCESS_MEMORY = frozenset(
-    {"load_peak", "train_peak", "train_peak_reserved", "evaluate_peak", "frozen_weights", "trainable_weights"}
-    | {"gradients", "optimiser_state", "activations", "rest"}
-)
+PROCESS_MEMORY = frozenset({*PEAKS, *PARTS}) - FORETOLD
 # What a device of another kind makes different altogether.
 OF_DEVICE = (
     PROCESS_MEMORY
     | FORETOLD
-    | {f"inference_{form}_{name}" for form in ("adapted", "merged", "bare") for name in ("seconds", "peak")}
-    | {"inference_slowdown", "utilisation", "tokens_per_second", "flops_per_second"}
-    | {"load_seconds", "prepare_seconds", "train_seconds", "evaluate_seconds", "total_seconds"}
-    | {"step_seconds", "step_p95"}
+    | {f"inference_{form}_{name}" for form in FORMS for name in ("seconds", "peak")}
+    | {"inference_slowdown", "utilisation", "tokens_per_second", "flops_per_second", *SECONDS}
 )
 SHOWN = 3  # cells named in a note
 

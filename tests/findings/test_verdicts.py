@@ -212,11 +212,15 @@ def test_trial_runs_decide_nothing(tmp_path):
         assert "trial runs only" in found[claim].missing[0]
 
 
-def test_memory_measured_without_a_gpu_decides_nothing(tmp_path):
-    made = [record for record in records() if record.cell.experiment in {"survey/glue", "survey/memory"}]
+def without_gpu(made: list[Record]) -> None:
     for record in made:
         assert record.memory is not None
         record.memory.measure = "rss"
+
+
+def test_memory_measured_without_a_gpu_decides_nothing(tmp_path):
+    made = [record for record in records() if record.cell.experiment in {"survey/glue", "survey/memory"}]
+    without_gpu(made)
     save(tmp_path, *made)
     found = {finding.claim.id: finding for finding in evaluate(str(tmp_path))}["mem-roberta-base"]
     assert found.missing == ["full on roberta_base: measured without a GPU"]
@@ -224,9 +228,7 @@ def test_memory_measured_without_a_gpu_decides_nothing(tmp_path):
 
 def test_one_seed_on_a_cpu_beside_one_on_a_gpu_decides_nothing(tmp_path):
     made = [*memory_records(lambda key, peak: peak), *memory_records(lambda key, peak: peak, 1)]
-    for record in made[: len(made) // 2]:
-        assert record.memory is not None
-        record.memory.measure = "rss"
+    without_gpu(made[: len(made) // 2])
     save(tmp_path, *made)
     found = {finding.claim.id: finding for finding in evaluate(str(tmp_path))}["mem-roberta-base"]
     assert found.missing == ["full on roberta_base: 1 of 2 seeds"]
