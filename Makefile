@@ -56,7 +56,7 @@ test-cluster: setup
 
 # Kills workers and sweeps at random, again and again, and compares the tables in the end.
 test-chaos: setup
-	HF_HUB_OFFLINE=1 $(VENV)/bin/python -m pytest tests/launchers/test_chaos.py -m slow -s
+	HF_HUB_OFFLINE=1 $(VENV)/bin/python -m pytest tests/sweeping/launchers/test_chaos.py -m slow -s
 
 # Installs a LaTeX and compiles the tables with it; needs a Debian and root.
 test-latex: setup
@@ -67,6 +67,7 @@ lint: setup
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
 
 format: setup
 	$(VENV)/bin/ruff check --fix .

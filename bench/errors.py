@@ -1,7 +1,7 @@
 """What can go wrong through a user's input, said in the user's words.
 
-Everything here ends as one line on stderr and exit code 2; see `bench.cli`. Any other exception is a fault of the
-harness or of the machine, and ends in a record with status `failed`.
+Everything here ends as one line on stderr and exit code 2; see `bench.cli.commands`. Any other exception is a fault of
+the harness or of the machine, and ends in a record with status `failed`.
 """
 
 import difflib

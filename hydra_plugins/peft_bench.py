@@ -1,9 +1,9 @@
 """The harness's own plugins, in the place where Hydra looks for plugins; their code is in `bench`."""
 
-from bench.launchers.local import LocalLauncher as _LocalLauncher
-from bench.launchers.ray import RayLauncher as _RayLauncher
-from bench.launchers.slurm import SlurmLauncher as _SlurmLauncher
-from bench.sweeper import ExperimentSweeper as _ExperimentSweeper
+from bench.sweeping.launchers.local import LocalLauncher as _LocalLauncher
+from bench.sweeping.launchers.ray import RayLauncher as _RayLauncher
+from bench.sweeping.launchers.slurm import SlurmLauncher as _SlurmLauncher
+from bench.sweeping.sweeper import ExperimentSweeper as _ExperimentSweeper
 
 
 class LocalLauncher(_LocalLauncher):

@@ -22,14 +22,14 @@ from tokenizers import ByteLevelBPETokenizer
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, PreTrainedTokenizerFast
 
-import bench.quiet  # noqa: F401  # before the libraries that it silences
-from bench.cell import DataConfig
+import bench.system.quiet  # noqa: F401  # before the libraries that it silences
+from bench.configuration.cell import DataConfig
+from bench.data.example import Example, Examples, Padding
+from bench.data.published import MMLU
+from bench.data.source import locate
+from bench.evaluation.inference import Inference
 from bench.evaluation.multiple_choice import letter_tokens, shared_prompts
-from bench.tasks.base import Inference
-from bench.tasks.example import Example, Examples, Padding
 from bench.tasks.few_shot import LETTERS, Row, prompt, prompt_table
-from bench.tasks.published import MMLU
-from bench.tasks.source import locate
 
 SAMPLE = 16  # prompts on which lm-eval's batch size is chosen
 BATCH_SIZES = (1, 2, 4, 8, 16, 32)

@@ -22,16 +22,16 @@ import torch
 from accelerate import Accelerator
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
-import bench.quiet  # noqa: F401  # before the libraries that it silences
-from bench.cell import Cell, Family, Precision
-from bench.compose import Configurations, build
+import bench.system.quiet  # noqa: F401  # before the libraries that it silences
+from bench.configuration.cell import Cell, Family, Precision
+from bench.configuration.compose import Configurations, build
 from bench.metering.memory import peak_and_reset
 from bench.metering.phases import PhaseMeter
 from bench.metering.time import StepClock
 from bench.methods.base import Method
 from bench.models.head import head_parameters
-from bench.preparation import Prepared, load_adapted, prepare
-from bench.runner import _accelerator
+from bench.running.preparation import Prepared, load_adapted, prepare
+from bench.running.runner import _accelerator
 from bench.tasks.base import Task
 from bench.training.batches import token_count
 from bench.training.loop import batches_of, train

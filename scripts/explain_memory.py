@@ -18,11 +18,11 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
-from bench.compose import Configurations
+from bench.configuration.compose import Configurations
 from bench.metering.storages import CUDA_BLOCK, StorageTracker
 from bench.planning import predict as planning
 from bench.planning.predict import predict
-from bench.sweeper import selected
+from bench.sweeping.sweeper import selected
 from bench.training.optimiser import make_optimiser
 
 CELL = ["experiment=survey/memory", "model=roberta_base", "method=full"]

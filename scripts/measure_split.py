@@ -18,9 +18,9 @@ from unittest.mock import patch
 
 import torch
 
-from bench.compose import Configurations
+from bench.configuration.compose import Configurations
 from bench.metering.time import StepClock
-from bench.runner import run_cell
+from bench.running.runner import run_cell
 
 TASKS = {"roberta": "sst2", "t5": "wmt16", "llama": "mmlu"}
 EMPTY_STEPS = 10_000
@@ -40,7 +40,7 @@ def main() -> None:
     """Measure each model and length, and print."""
     options = arguments()
     torch.set_num_threads(options.threads)
-    patch("bench.fitting.StepClock", _Clock).start()
+    patch("bench.running.fitting.StepClock", _Clock).start()
     totals = [compare(model, steps, options.rounds) for model in options.models for steps in options.steps]
     with_split, without = (sum(side) for side in zip(*totals, strict=True))
     print(f"ratio: {without / with_split:.3f}")

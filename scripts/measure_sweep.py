@@ -16,7 +16,7 @@ from statistics import median
 
 from bench.records.store import read_records
 
-IMPORTS = "import bench.launchers.preload, bench.attempt, peft"
+IMPORTS = "import bench.sweeping.launchers.preload, bench.running.attempt, peft"
 
 
 def main() -> None:

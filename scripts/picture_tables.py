@@ -22,8 +22,8 @@ def main() -> None:
     """Write every picture anew."""
     sys.path.insert(0, str(ROOT))
     from bench.tables import make_table, to_latex
-    from bench.tables.figures import write_figures
-    from bench.tables.html import to_html
+    from bench.tables.figures.drawing import write_figures
+    from bench.tables.page.html import to_html
     from tests.findings.test_verdicts import records
     from tests.tables.golden_records import EXPERIMENT, write_golden_records
     from tests.tables.made_records import save

@@ -10,8 +10,8 @@ import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub
 
-from bench.cell import Cell
-from bench.compose import Configurations
+from bench.configuration.cell import Cell
+from bench.configuration.compose import Configurations
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

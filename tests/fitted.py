@@ -6,16 +6,16 @@ from dataclasses import replace
 import torch
 from accelerate import Accelerator
 
+from bench.data.example import Padding
 from bench.distributed.spread import spread
-from bench.evaluation.scores import Best, Scores
-from bench.fitting import fit
 from bench.metering.phases import PhaseMeter
 from bench.models.sharded import whole
-from bench.preparation import Prepared
 from bench.records.schema import CellIdentity, Metrics, Record, Status
-from bench.run import Run, silent
+from bench.running.fitting import fit
+from bench.running.preparation import Prepared
+from bench.running.run import Run, silent
+from bench.running.scores import Best, Scores
 from bench.tasks.base import TaskData
-from bench.tasks.example import Padding
 from tests.tiny import VOCABULARY, Adapted, settings_of, tiny_model
 
 STEPS = 12  # epochs are of five steps, the last of one example only

@@ -8,13 +8,13 @@ import torch
 import transformers
 from torch import nn
 
-from bench.cell import Family, Quantisation, TrainingConfig
-from bench.compose import Configurations, build
+from bench.configuration.cell import Family, Quantisation, TrainingConfig
+from bench.configuration.compose import Configurations, build
 from bench.methods.base import Method, Setting
+from bench.models.families import structure_of
 from bench.models.head import head_parameters, train_head
 from bench.models.load import AUTO_CLASSES
 from bench.models.quantisation import quantise, settle
-from bench.models.structure import structure_of
 from bench.training.optimiser import make_optimiser
 
 HIDDEN = 64

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from torch import Tensor, nn
 
-from bench.tasks.example import Example, Padding
+from bench.data.example import Example, Padding
 
 ENOUGH = 512  # tokens that keep a processor busy; a batch that has them may end early to save padding
 SIMILAR = 0.75  # of the longest: shorter examples wait for a batch of their own

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from bench.data.example import Example, Padding
 from bench.evaluation.batching import in_batches
-from bench.tasks.example import Example, Padding
 
 
 @torch.inference_mode()

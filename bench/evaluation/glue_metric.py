@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
-from bench.tasks.published import GLUE_METRICS
+from bench.data.published import GLUE_METRICS
 
 
 class GlueMetric(evaluate.Metric):  # type: ignore[misc]  # evaluate is not typed

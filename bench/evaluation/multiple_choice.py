@@ -1,22 +1,17 @@
 """Choose among answers with a decoder: the most likely of a few next tokens."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
+from bench.data.example import Example
 from bench.errors import UserError
 from bench.evaluation.batching import in_batches
+from bench.evaluation.inference import Inference
 from bench.evaluation.shared_prefix import go_on, obstacle, prompt_groups, run_prefix
-from bench.tasks.example import Example
-
-if TYPE_CHECKING:
-    from bench.tasks.base import Inference
 
 
 def choose(model: nn.Module, examples: Sequence[Example], run: Inference, answers: list[int]) -> list[int]:

@@ -1,18 +1,14 @@
 """Translate with an encoder-decoder, by beam search."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
 
+from bench.data.example import Example
 from bench.evaluation.batching import in_batches
-from bench.tasks.example import Example
-
-if TYPE_CHECKING:
-    from bench.tasks.base import Inference
+from bench.evaluation.inference import Inference
 
 
 @torch.inference_mode()

@@ -1,9 +1,13 @@
-"""The survey's claims against the records: confirmed, refuted, undecided."""
+"""The survey's claims against the records: confirmed, refuted, undecided.
+
+Here: the claims (`survey.yaml`), the evidence that records give for each, and the report. Not here: anything that
+trains. Read `evaluate` first.
+"""
 
 from bench.findings.evaluate import Finding, evaluate
 from bench.findings.evidence import check_there_are_records
 from bench.findings.render import findings_to_json, findings_to_markdown, render_findings
-from bench.tables.reference import set_reference
+from bench.tables.content.reference import set_reference
 
 __all__ = [
     "Finding",

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from bench.errors import UserError
-from bench.tables.reference import SURVEY
+from bench.tables.content.reference import SURVEY
 
 QUANTITIES = ("score", "share", "trainable", "memory", "spread", "fluctuation")
 FORMS = ("value", "difference", "ratio", "reduction")

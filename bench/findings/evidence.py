@@ -8,8 +8,8 @@ from bench.findings.claims import Check
 from bench.findings.commands import Wanted, folder
 from bench.records.columns import find_records
 from bench.records.schema import RecordError
-from bench.tables.build import make_table
-from bench.tables.table import Entry, Row, Table
+from bench.tables.content.build import make_table
+from bench.tables.definition.table import Entry, Row, Table
 
 # Where a quantity is looked up: the experiment and the table definition.
 SCORES = {"III": ("survey/glue", "glue"), "IV": ("survey/wmt16", "wmt16"), "VI": ("survey/mmlu", "mmlu")}

@@ -2,7 +2,7 @@
 
 from bench.findings.evaluate import Finding
 from bench.findings.render import lines_of, summary
-from bench.tables.html import escape
+from bench.tables.page.html import escape
 
 
 def findings_to_html(findings: list[Finding]) -> str:

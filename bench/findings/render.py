@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bench.findings.evaluate import CONFIRMED, REFUTED, UNDECIDED, Finding
-from bench.tables.markdown import escape
+from bench.tables.formats.markdown import escape
 
 STYLES = {CONFIRMED: "green", REFUTED: "red", UNDECIDED: "yellow"}
 SHOWN = 6  # missing things listed in text; JSON has all

@@ -7,11 +7,11 @@ from bench.findings.evaluate import evaluate
 from bench.findings.html import findings_to_html
 from bench.findings.render import findings_to_json, findings_to_markdown
 from bench.records.columns import find_records
-from bench.tables.build import make_table
-from bench.tables.definition import definition_files, load_definition
-from bench.tables.figures import write_figures
-from bench.tables.html import to_html
-from bench.tables.table import Table
+from bench.tables.content.build import make_table
+from bench.tables.definition.schema import definition_files, load_definition
+from bench.tables.definition.table import Table
+from bench.tables.figures.drawing import write_figures
+from bench.tables.page.html import to_html
 from bench.tables.write import write
 
 

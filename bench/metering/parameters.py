@@ -5,13 +5,14 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from bench.cell import ModelConfig, Weights
+from bench.configuration.cell import ModelConfig, Weights
 from bench.methods.base import Method, Setting
 from bench.methods.trainable import trainable_parameters
+from bench.models.families import structure_of
 from bench.models.head import Head, head_parameters, train_head
 from bench.models.load import build_empty, load_architecture
 from bench.models.quantisation import value_count
-from bench.models.structure import Structure, structure_of
+from bench.models.structure import Structure
 from bench.records.schema import Parameters
 
 

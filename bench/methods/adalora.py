@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from bench.errors import UserError
 from bench.methods.base import Setting
-from bench.methods.peft_library import PeftMethod, by_family
-from bench.methods.ranges import at_least_one, below_one, within_hidden_size
+from bench.methods.shared.peft_library import PeftMethod, by_family
+from bench.methods.shared.ranges import at_least_one, below_one, within_hidden_size
 
 SHORTEST = 2  # steps: one to weigh the singular values, one to drop some
 

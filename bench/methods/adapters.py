@@ -12,8 +12,8 @@ from torch import nn
 
 from bench.errors import UserError
 from bench.methods.base import Layer, Method, Setting
-from bench.methods.bottleneck import Bottleneck, ParallelAdapter, PfeifferAdapter, SequentialAdapter
-from bench.methods.ranges import at_least_one, below_one, within_hidden_size
+from bench.methods.shared.bottleneck import Bottleneck, ParallelAdapter, PfeifferAdapter, SequentialAdapter
+from bench.methods.shared.ranges import at_least_one, below_one, within_hidden_size
 from bench.methods.trainable import freeze
 
 

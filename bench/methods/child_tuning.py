@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from bench.errors import UserError
 from bench.methods.base import Gradients, ParameterGroup, Setting
 from bench.methods.full import FullFineTuning
-from bench.methods.mask_scores import pack_bits, unpack_bits
-from bench.methods.ranges import above_zero, share
-from bench.methods.selection import largest
+from bench.methods.shared.mask_scores import pack_bits, unpack_bits
+from bench.methods.shared.ranges import above_zero, share
+from bench.methods.shared.selection import largest
 from bench.methods.trainable import trainable_parameters
 
 MASK = "_child"  # ending of the buffer that holds a parameter's mask, and of its packed bits in a stored state

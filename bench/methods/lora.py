@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import peft
 
 from bench.methods.base import Setting
-from bench.methods.peft_library import PeftMethod, by_family
-from bench.methods.ranges import at_least_one, below_one, within_hidden_size
+from bench.methods.shared.peft_library import PeftMethod, by_family
+from bench.methods.shared.ranges import at_least_one, below_one, within_hidden_size
 
 
 @dataclass(kw_only=True)

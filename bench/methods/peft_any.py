@@ -14,7 +14,7 @@ from torch import nn
 
 from bench.errors import UnsupportedError, UserError, unknown_name
 from bench.methods.base import Gradients, Setting
-from bench.methods.peft_library import TASK_TYPES, PeftMethod
+from bench.methods.shared.peft_library import TASK_TYPES, PeftMethod
 
 TYPES: dict[str, type[peft.PeftConfig]] = {kind.value: config for kind, config in PEFT_TYPE_TO_CONFIG_MAPPING.items()}
 

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from bench.errors import UserError
 from bench.methods.base import Layer, Method, Setting
 from bench.methods.folding import Foldable
-from bench.methods.prefixed_attention import CHILD, use_prefixed_attention
-from bench.methods.ranges import at_least_one
+from bench.methods.shared.prefixed_attention import CHILD, use_prefixed_attention
+from bench.methods.shared.ranges import at_least_one
 from bench.methods.trainable import freeze
 from bench.models.structure import Attention, Structure
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import peft
 
-from bench.cell import Family
+from bench.configuration.cell import Family
 from bench.errors import UnsupportedError
 from bench.methods.base import Setting
-from bench.methods.peft_library import TASK_TYPES, PromptLearning
+from bench.methods.shared.peft_library import TASK_TYPES, PromptLearning
 
 
 @dataclass(kw_only=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import peft
 
 from bench.methods.base import Setting
-from bench.methods.peft_library import TASK_TYPES, PromptLearning
+from bench.methods.shared.peft_library import TASK_TYPES, PromptLearning
 
 
 @dataclass(kw_only=True)

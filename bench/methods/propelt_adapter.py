@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bench.methods.base import Setting
-from bench.methods.bottleneck import INITIAL_STD, PfeifferAdapter
-from bench.methods.mask_scores import MaskScores
-from bench.methods.propelt import Propelt
-from bench.methods.ranges import at_least_one, within_hidden_size
+from bench.methods.shared.bottleneck import INITIAL_STD, PfeifferAdapter
+from bench.methods.shared.mask_scores import MaskScores
+from bench.methods.shared.propelt import Propelt
+from bench.methods.shared.ranges import at_least_one, within_hidden_size
 from bench.methods.trainable import freeze
 
 

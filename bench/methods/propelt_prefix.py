@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from bench.methods.base import Setting
 from bench.methods.folding import Foldable
-from bench.methods.mask_scores import MaskScores
 from bench.methods.prefix import PrefixNetwork, ThroughNetwork, key_width, kinds
-from bench.methods.prefixed_attention import CHILD, use_prefixed_attention
-from bench.methods.propelt import Propelt
+from bench.methods.shared.mask_scores import MaskScores
+from bench.methods.shared.prefixed_attention import CHILD, use_prefixed_attention
+from bench.methods.shared.propelt import Propelt
 from bench.methods.trainable import freeze
 
 

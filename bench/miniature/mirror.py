@@ -7,8 +7,8 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from bench.cache import cache_folder
 from bench.miniature.lexicon import DEFAULT_SEED
+from bench.system.cache import cache_folder
 
 if TYPE_CHECKING:
     import datasets

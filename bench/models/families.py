@@ -5,7 +5,8 @@ from typing import Any
 
 from torch import nn
 
-from bench.cell import Family
+from bench.configuration.cell import Family
+from bench.errors import UnsupportedError
 from bench.models.structure import Attention, Block, FeedForward, Structure
 
 
@@ -115,6 +116,21 @@ READERS: dict[Family, Callable[[Any], Structure]] = {
     Family.encoder_decoder: read_encoder_decoder,
     Family.decoder: read_decoder,
 }
+
+
+def structure_of(model: nn.Module, family: Family) -> Structure:
+    """Read the structure of `model`, which belongs to `family`.
+
+    Raises:
+        UnsupportedError: the class is built in a way that the family's reader does not know.
+    """
+    try:
+        return READERS[family](model)
+    except AttributeError as error:
+        raise UnsupportedError(
+            f"{type(model).__name__} has no structure known for the family '{family}': {error}; "
+            f"see READERS in bench.models.families"
+        ) from error
 
 
 def _require(model: nn.Module, path: str) -> str:

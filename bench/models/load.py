@@ -20,13 +20,13 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from bench.cell import AttentionKind, Family, ModelConfig, Quantisation, Weights
+from bench.configuration.cell import AttentionKind, Family, ModelConfig, Quantisation, Weights
 from bench.errors import UserError
-from bench.hub import offline_if_unreachable
+from bench.models.families import structure_of
 from bench.models.head import Head
 from bench.models.quantisation import nf4_options, quantise, settle
-from bench.models.structure import structure_of
-from bench.quiet import quiet_transformers
+from bench.system.hub import offline_if_unreachable
+from bench.system.quiet import quiet_transformers
 
 AUTO_CLASSES: dict[Family, Any] = {
     Family.encoder: AutoModelForSequenceClassification,

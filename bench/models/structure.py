@@ -8,10 +8,8 @@ what is missing.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from torch import nn
-
-from bench.cell import Family
-from bench.errors import UnsupportedError, UserError, unknown_name
+from bench.configuration.cell import Family
+from bench.errors import UserError, unknown_name
 
 # The linear layers of a block, as configurations name them.
 SITES = ("query", "key", "value", "output", "feed_forward_input", "feed_forward_output")
@@ -125,20 +123,3 @@ class Structure:
     def linears(self) -> tuple[str, ...]:
         """Paths of all linear layers of all blocks."""
         return tuple(self.paths(SITES))
-
-
-def structure_of(model: nn.Module, family: Family) -> Structure:
-    """Read the structure of `model`, which belongs to `family`.
-
-    Raises:
-        UnsupportedError: the class is built in a way that the family's reader does not know.
-    """
-    from bench.models.families import READERS
-
-    try:
-        return READERS[family](model)
-    except AttributeError as error:
-        raise UnsupportedError(
-            f"{type(model).__name__} has no structure known for the family '{family}': {error}; "
-            f"see READERS in bench.models.families"
-        ) from error

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bench.cell import Cell
-from bench.compose import build
+from bench.configuration.cell import Cell
+from bench.configuration.compose import build
 from bench.errors import UserError
 from bench.planning.predict import Prediction, device_of, predict
 from bench.tasks.base import Task

@@ -9,25 +9,25 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-import bench.quiet  # noqa: F401  # before the libraries that it silences
-from bench.cell import Cell, Quantisation, TrainingConfig, Weights
-from bench.compose import build
+import bench.system.quiet  # noqa: F401  # before the libraries that it silences
+from bench.configuration.cell import Cell, Quantisation, TrainingConfig, Weights
+from bench.configuration.compose import build
+from bench.data.example import Padding
+from bench.data.synthetic import Shape
 from bench.errors import UserError
 from bench.metering.parameters import count_all, count_parameters
 from bench.metering.storages import StorageTracker
 from bench.metering.time import StepClock
 from bench.methods.base import Batch, Method, OptimiserKind, Setting
+from bench.models.families import structure_of
 from bench.models.head import head_parameters, train_head
 from bench.models.load import build_empty, load_architecture
-from bench.models.structure import structure_of
 from bench.planning.accelerator import PlannedAccelerator
 from bench.planning.cuda_kernels import CudaKernels, recomputed
 from bench.planning.fake import fake_tensors, materialise
 from bench.planning.packed import pack
 from bench.records.schema import MemorySplit, Parameters
 from bench.tasks.base import Task
-from bench.tasks.example import Padding
-from bench.tasks.synthetic import Shape
 from bench.training.loop import gradients_of, train
 from bench.training.losses import Losses
 from bench.training.optimiser import make_optimiser, make_schedule, step_count

@@ -3,7 +3,7 @@
 import platform
 import signal
 
-from bench.cell import Cell
+from bench.configuration.cell import Cell
 from bench.errors import UnsupportedError, UserError
 from bench.records.schema import CellIdentity, Failure, Record, Status
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from bench.cell import Cell
+from bench.configuration.cell import Cell
 from bench.errors import UserError
 
 SCHEMA_VERSION = 1

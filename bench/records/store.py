@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bench.cell import Cell
+from bench.configuration.cell import Cell
 from bench.errors import UserError
 from bench.records.schema import Record, RecordError, Status
 

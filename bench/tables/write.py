@@ -4,15 +4,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.errors import UserError, unknown_name
-from bench.tables.csv_files import to_csv
-from bench.tables.latex import to_latex
-from bench.tables.markdown import to_markdown
-from bench.tables.table import Table
+from bench.tables.definition.table import Table
+from bench.tables.formats.csv_files import to_csv
+from bench.tables.formats.latex import to_latex
+from bench.tables.formats.markdown import to_markdown
 
 
 def _html(table: Table) -> str:
     # Not at the top: figures need matplotlib, which other formats do without.
-    from bench.tables.html import to_html
+    from bench.tables.page.html import to_html
 
     return to_html([table])
 

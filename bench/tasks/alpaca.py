@@ -7,11 +7,11 @@ the response only, as in QLoRA's authors' code.
 import pyarrow as pa
 from transformers import PreTrainedTokenizerBase
 
-from bench.cell import DataConfig
-from bench.tasks.example import IGNORED
-from bench.tasks.published import ALPACA
-from bench.tasks.source import locate
-from bench.tasks.token_cache import Columns, cached, encode, tokenizer_fingerprint
+from bench.configuration.cell import DataConfig
+from bench.data.example import IGNORED
+from bench.data.published import ALPACA
+from bench.data.source import locate
+from bench.data.token_cache import Columns, cached, encode, tokenizer_fingerprint
 
 PROMPT = (
     "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n"

@@ -7,12 +7,13 @@ from typing import Any, ClassVar
 from torch import nn
 from transformers import PreTrainedTokenizerBase
 
-from bench.cell import DataConfig, Family
+from bench.configuration.cell import DataConfig, Family
+from bench.data.example import Example
+from bench.data.published import Published
+from bench.data.synthetic import Shape
 from bench.errors import UserError
+from bench.evaluation.inference import Inference
 from bench.models.head import Head
-from bench.tasks.example import Example, Padding
-from bench.tasks.published import Published
-from bench.tasks.synthetic import Shape
 
 
 @dataclass(frozen=True)
@@ -50,25 +51,6 @@ class TaskData:
     def evaluation(self) -> dict[str, Split]:
         """All splits that are scored, by name."""
         return self.validation | (self.test or {})
-
-
-@dataclass(frozen=True)
-class Inference:
-    """What `Task.predict` needs beside the model.
-
-    Attributes:
-        tokenizer: the model's.
-        padding: how batches are padded.
-        batch_size: examples at a time, at most.
-        tokens: padded tokens at a time, at most; bounds the memory where examples are long.
-        notes: what a reader of the scores must know of how they were made; goes into the record.
-    """
-
-    tokenizer: PreTrainedTokenizerBase
-    padding: Padding
-    batch_size: int
-    tokens: int | None = None
-    notes: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)
@@ -124,7 +106,7 @@ class Task:
         return []
 
     def synthesise(self, shape: Shape) -> list[Example]:
-        """Random tokens in the form of the task's training examples, see `bench.tasks.synthetic`."""
+        """Random tokens in the form of the task's training examples, see `bench.data.synthetic`."""
         raise UserError(f"task '{self.name}' has no synthetic data; leave data.synthetic out")
 
     def predict(self, model: nn.Module, examples: Sequence[Example], run: Inference) -> list[Any]:

@@ -12,18 +12,19 @@ import pyarrow as pa
 from torch import nn
 from transformers import PreTrainedTokenizerBase
 
-from bench.cell import DataConfig, Family
+from bench.configuration.cell import DataConfig, Family
+from bench.data import published
+from bench.data.example import Example, Examples
+from bench.data.published import Published
+from bench.data.schema import Label
+from bench.data.source import locate
+from bench.data.synthetic import Shape, classification
+from bench.data.token_cache import Columns, cached, encode, tokenizer_fingerprint
 from bench.errors import unknown_name
 from bench.evaluation.classification import classify
+from bench.evaluation.inference import Inference
 from bench.models.head import Head
-from bench.tasks import published
-from bench.tasks.base import Inference, Split, Task, TaskData
-from bench.tasks.example import Example, Examples
-from bench.tasks.published import Published
-from bench.tasks.schema import Label
-from bench.tasks.source import locate
-from bench.tasks.synthetic import Shape, classification
-from bench.tasks.token_cache import Columns, cached, encode, tokenizer_fingerprint
+from bench.tasks.base import Split, Task, TaskData
 
 
 @dataclass(kw_only=True)

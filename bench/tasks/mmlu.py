@@ -14,17 +14,18 @@ import pyarrow as pa
 from torch import nn
 from transformers import PreTrainedTokenizerBase
 
-from bench.cell import DataConfig, Family
+from bench.configuration.cell import DataConfig, Family
+from bench.data.example import Example, Examples
+from bench.data.published import ALPACA, MMLU, Published
+from bench.data.source import Located, locate
+from bench.data.synthetic import Shape, continuation
+from bench.data.token_cache import cached, tokenizer_fingerprint
 from bench.errors import unknown_name
+from bench.evaluation.inference import Inference
 from bench.evaluation.multiple_choice import choose, letter_tokens
 from bench.tasks.alpaca import alpaca_table, rows_left_out
-from bench.tasks.base import Inference, Split, Task, TaskData
-from bench.tasks.example import Example, Examples
+from bench.tasks.base import Split, Task, TaskData
 from bench.tasks.few_shot import LETTERS, Row, prompt_table
-from bench.tasks.published import ALPACA, MMLU, Published
-from bench.tasks.source import Located, locate
-from bench.tasks.synthetic import Shape, continuation
-from bench.tasks.token_cache import cached, tokenizer_fingerprint
 
 
 @dataclass(kw_only=True)

@@ -12,16 +12,17 @@ import pyarrow as pa
 from torch import nn
 from transformers import PreTrainedTokenizerBase
 
-from bench.cell import DataConfig, Family
+from bench.configuration.cell import DataConfig, Family
+from bench.data import published
+from bench.data.example import Example, Examples
+from bench.data.published import Published
+from bench.data.source import locate
+from bench.data.synthetic import Shape, translation
+from bench.data.token_cache import Columns, cached, encode, tokenizer_fingerprint
+from bench.evaluation.inference import Inference
 from bench.evaluation.translation import translate
 from bench.evaluation.translation_metric import translation_scores, translation_signatures
-from bench.tasks import published
-from bench.tasks.base import Inference, Split, Task, TaskData
-from bench.tasks.example import Example, Examples
-from bench.tasks.published import Published
-from bench.tasks.source import locate
-from bench.tasks.synthetic import Shape, translation
-from bench.tasks.token_cache import Columns, cached, encode, tokenizer_fingerprint
+from bench.tasks.base import Split, Task, TaskData
 
 COLUMNS = pa.schema([("input_ids", pa.list_(pa.int32())), ("labels", pa.list_(pa.int32())), ("reference", pa.string())])
 

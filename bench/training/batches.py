@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from bench.cell import TrainingConfig
-from bench.tasks.example import IGNORED
+from bench.configuration.cell import TrainingConfig
+from bench.data.example import IGNORED
 
 GROUPING = 50  # batches within which examples are sorted by length: enough to save padding, few enough to stay random
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from itertools import chain, islice
 from operator import ge
 
-from bench.cell import TrainingConfig
-from bench.tasks.example import Example, Padding
+from bench.configuration.cell import TrainingConfig
+from bench.data.example import Example, Padding
 from bench.training.batches import epochs_of, micro_batches_of
 
 # Of a micro-batch: rows, length, length of the labels, whether any row is padded (a mask is made then), whether

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
-from bench.cell import Family, TrainingConfig
+from bench.configuration.cell import Family, TrainingConfig
+from bench.data.example import Example, Padding
 from bench.distributed.team import ALONE, Team
 from bench.metering.time import StepClock
 from bench.methods.base import Batch, Method
-from bench.tasks.example import Example, Padding
 from bench.training.batches import Filler, epochs_of, micro_batches_of, padded_count, target_count, token_count
 from bench.training.losses import Losses
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import LRScheduler
 
-from bench.cell import Schedule, TrainingConfig
+from bench.configuration.cell import Schedule, TrainingConfig
 from bench.methods.base import OptimiserKind, ParameterGroup
 
 SCHEDULES = {

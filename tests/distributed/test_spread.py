@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench.compose import Configurations, build
+from bench.configuration.compose import Configurations, build
 from bench.distributed.spread import check_sharding, check_spread
 from bench.errors import UnsupportedError, UserError
 from bench.methods.base import Method

@@ -9,13 +9,13 @@ from omegaconf import OmegaConf
 from torch import nn
 from transformers import AutoModelForCausalLM, LlamaConfig
 
-from bench.cell import Family, Quantisation
-from bench.compose import Configurations, build
+from bench.configuration.cell import Family, Quantisation
+from bench.configuration.compose import Configurations, build
+from bench.data.example import Padding
+from bench.evaluation.inference import Inference
 from bench.methods.base import Method, Setting
+from bench.models.families import structure_of
 from bench.models.load import quantise
-from bench.models.structure import structure_of
-from bench.tasks.base import Inference
-from bench.tasks.example import Padding
 
 
 def small_llama(**changes: Any) -> nn.Module:

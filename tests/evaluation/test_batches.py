@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoModelForSeq2SeqLM, AutoModelForSequenceClassification, RobertaConfig, T5Config
 
+from bench.data.example import Example, Padding
 from bench.evaluation.batching import sorted_batches
 from bench.evaluation.classification import classify
+from bench.evaluation.inference import Inference
 from bench.evaluation.translation import translate
-from bench.tasks.base import Inference
-from bench.tasks.example import Example, Padding
 
 
 def texts(seed: int) -> list[Example]:

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
+from bench.data.published import GLUE_METRICS
 from bench.evaluation.glue_metric import glue_scores
 from bench.evaluation.translation_metric import translation_scores, translation_signatures
-from bench.tasks.published import GLUE_METRICS
 
 
 def test_each_task_has_glues_own_metrics() -> None:

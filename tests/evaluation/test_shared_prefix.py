@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from torch import nn
 from transformers import AutoModelForCausalLM, MistralConfig
 
+from bench.data.example import Example
+from bench.evaluation.inference import Inference
 from bench.evaluation.multiple_choice import choose, shared_prompts, whole_prompts
 from bench.evaluation.shared_prefix import obstacle, prompt_groups
-from bench.tasks.base import Inference
-from bench.tasks.example import Example
 
 ANSWERS = [5, 6, 7, 8]
 QUANTISED = 1e-3  # its arithmetic is bf16; 1e-4 is asked of fp32

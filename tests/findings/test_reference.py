@@ -11,9 +11,9 @@ from bench.errors import UserError
 from bench.findings import set_reference
 from bench.findings.claims import load_claims
 from bench.tables import make_table, render_text, to_latex, to_markdown
-from bench.tables.csv_files import wide_frame
-from bench.tables.html import to_html
-from bench.tables.reference import SURVEY, read_values, with_reference
+from bench.tables.content.reference import SURVEY, read_values, with_reference
+from bench.tables.formats.csv_files import wide_frame
+from bench.tables.page.html import to_html
 from tests.tables.made_records import make_record, save
 
 CELL = {"table": "III", "row": "lora", "model": "roberta-base", "column": "cola", "value": "12.5"}

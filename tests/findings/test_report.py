@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from bench.cli import run_command
+from bench.cli.commands import run_command
 from bench.errors import UserError
+from bench.findings.report import report
 from bench.records.schema import InferenceCost
-from bench.tables import report
 from tests.tables.golden_records import write_golden_records
 from tests.tables.made_records import make_record, save
 

@@ -14,14 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bench.cell import Cell
-from bench.compose import Configurations
+from bench.configuration.cell import Cell
+from bench.configuration.compose import Configurations
 from bench.findings import Finding, evaluate, findings_to_json, findings_to_markdown, render_findings
 from bench.findings.claims import load_claims
 from bench.findings.evaluate import bootstrap, combine, decide
 from bench.findings.evidence import Evidence
 from bench.records.schema import Record, Status
-from bench.sweeper import select_cells, selected
+from bench.sweeping.sweeper import select_cells, selected
 from bench.tables import make_table
 from tests.tables.made_records import make_record, save
 

@@ -5,14 +5,14 @@ import time
 import pytest
 import torch
 
-from bench.cell import Precision
-from bench.evaluation import scores
+from bench.configuration.cell import Precision
+from bench.data.example import Padding
 from bench.metering.split import SplitMeter, split_of
 from bench.metering.time import StepClock
 from bench.metering.utilisation import peak_of
 from bench.records.schema import MemorySplit, PhaseMemory
-from bench.runner import run_cell
-from bench.tasks.example import Padding
+from bench.running import scores
+from bench.running.runner import run_cell
 from tests.cells import MODELS, SHORT, TASKS
 
 MEGABYTE = 2**20
@@ -107,7 +107,7 @@ def test_a_slow_and_large_evaluation_changes_neither_the_train_time_nor_the_trai
         del block
         return evaluate(*arguments)
 
-    monkeypatch.setattr("bench.runner.evaluate_splits", slow)
+    monkeypatch.setattr("bench.running.runner.evaluate_splits", slow)
     slowed = run(compose, "encoder", "lora", "training.evaluations=2", "force=true")
     assert slowed.time.evaluate > usual.time.evaluate + 1.8
     assert slowed.time.train < usual.time.train + 0.9

@@ -7,11 +7,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from bench.cell import Family
+from bench.configuration.cell import Family
 from bench.errors import UnsupportedError, UserError
 from bench.metering.parameters import count_all, count_parameters
 from bench.methods.folding import training_only
-from bench.methods.mask_scores import MaskScores
+from bench.methods.shared.mask_scores import MaskScores
 from bench.models.head import head_parameters
 from tests.tiny import Adapted, all_methods, logits_of, settings_of, tiny_batch, tiny_model
 

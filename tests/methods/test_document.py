@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bench.methods.document import COMMAND, document
+from scripts.document_methods import COMMAND, document
 
 
 def test_the_page_is_current():

@@ -143,7 +143,7 @@ def test_propelt_lora():
 
 
 def test_mask_scores_get_the_masks_gradient_with_their_sign():
-    from bench.methods.mask_scores import TopMask
+    from bench.methods.shared.mask_scores import TopMask
 
     scores = torch.tensor([0.5, -2.0, 0.1, -0.3], requires_grad=True)
     mask = TopMask.apply(scores, 0.5)

@@ -64,7 +64,7 @@ def test_the_command_lines_own_words(compose):
 
 def test_an_unsupported_pair_is_a_record(compose):
     from bench.records.schema import Status
-    from bench.runner import run_cell
+    from bench.running.runner import run_cell
 
     record, path = run_cell(compose("method=peft/any", "peft.type=ADAPTION_PROMPT", "data.limit_train=32"))
     assert record.status == Status.unsupported

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from bench.cell import Family
+from bench.configuration.cell import Family
 from bench.models.load import AUTO_CLASSES
 from tests.tiny import Adapted, logits_of, settings_of, tiny_batch, tiny_config, tiny_model
 
@@ -121,7 +121,7 @@ def test_a_model_without_prefixes_attends_as_ever_through_the_same_functions(fam
 
 def test_other_attention_is_refused():
     from bench.errors import UnsupportedError
-    from bench.methods.prefixed_attention import use_prefixed_attention
+    from bench.methods.shared.prefixed_attention import use_prefixed_attention
 
     model = AUTO_CLASSES[Family.encoder].from_config(tiny_config("encoder"))
     model.config._attn_implementation_internal = "flash_attention_2"

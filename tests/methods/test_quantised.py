@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from bench.cell import Quantisation
+from bench.configuration.cell import Quantisation
 from bench.errors import UnsupportedError
 from bench.metering.parameters import count_all
 from bench.methods.base import OptimiserKind
@@ -88,7 +88,7 @@ def test_qlora_asks_for_its_base_and_its_optimizer():
 @pytest.mark.parametrize("family", ["encoder", "encoder_decoder", "decoder"])
 def test_the_switch_of_the_model_config(compose, family):
     from bench.records.schema import Status
-    from bench.runner import run_cell
+    from bench.running.runner import run_cell
     from tests.cells import MODELS, SHORT, TASKS
 
     record, _ = run_cell(

@@ -7,8 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.methods.mask_scores import pack_bits, unpack_bits
-from bench.methods.selection import kth_smallest, largest
+from bench.methods.shared.mask_scores import pack_bits, unpack_bits
+from bench.methods.shared.selection import kth_smallest, largest
 
 values = st.lists(st.floats(0, 2.0**99, width=32), min_size=1, max_size=60)
 

@@ -3,13 +3,13 @@
 import pytest
 from transformers import PreTrainedModel
 
-from bench.compose import Configurations
+from bench.configuration.compose import Configurations
 from bench.errors import UserError
 from bench.metering.storages import CUDA_BLOCK
-from bench.methods.prefixed_attention import use_prefixed_attention
+from bench.methods.shared.prefixed_attention import use_prefixed_attention
 from bench.models.load import build_empty, load_architecture, load_model
 from bench.planning.predict import predict
-from bench.sweeper import selected
+from bench.sweeping.sweeper import selected
 from tests.cells import MODELS, TASKS
 
 

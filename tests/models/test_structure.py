@@ -5,10 +5,10 @@ import torch
 import transformers
 from torch import nn
 
-from bench.cell import Family
+from bench.configuration.cell import Family
 from bench.errors import UnsupportedError
+from bench.models.families import structure_of
 from bench.models.load import AUTO_CLASSES
-from bench.models.structure import structure_of
 from tests.tiny import Adapted, settings_of, tiny_config
 
 KIN = [

@@ -5,15 +5,15 @@ from typing import Any
 
 import torch
 
-from bench.cell import Cell
-from bench.compose import build
+from bench.configuration.cell import Cell
+from bench.configuration.compose import build
 from bench.metering.phases import PhaseMeter
 from bench.metering.storages import StorageTracker
 from bench.metering.time import StepClock
 from bench.methods.base import Method
 from bench.models.head import head_parameters
-from bench.preparation import load_adapted, prepare
-from bench.runner import _accelerator
+from bench.running.preparation import load_adapted, prepare
+from bench.running.runner import _accelerator
 from bench.tasks.base import Task
 from bench.training.loop import batches_of, gradients_of, train
 from bench.training.losses import Losses

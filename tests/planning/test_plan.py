@@ -6,11 +6,11 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from bench.cli import run_command
+from bench.cli.commands import run_command
+from bench.cli.plan_progress import PlanProgress
 from bench.errors import UserError
 from bench.planning import plan as planning
 from bench.planning.plan import bytes_of, plan
-from bench.planning.progress import PlanProgress
 
 SMALL = ("model=miniature/roberta", "task=miniature/sst2")
 

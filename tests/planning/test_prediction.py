@@ -5,11 +5,11 @@ from itertools import product
 import pytest
 import torch
 
-from bench.compose import Configurations
+from bench.configuration.compose import Configurations
 from bench.metering.storages import StorageTracker
 from bench.planning.plan import changed
 from bench.planning.predict import predict
-from bench.sweeper import selected
+from bench.sweeping.sweeper import selected
 from tests.cells import MODELS
 from tests.planning.real_step import CPU, RealTraining
 from tests.tiny import all_methods

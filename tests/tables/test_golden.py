@@ -14,9 +14,9 @@ from rich.console import Console
 
 from bench.records.columns import find_records, read_columns
 from bench.tables import Options, Table, make_table, render_text, to_csv, to_latex, to_markdown
-from bench.tables.csv_files import wide_frame
-from bench.tables.frame import frame_of
-from bench.tables.html import to_html
+from bench.tables.definition.frame import frame_of
+from bench.tables.formats.csv_files import wide_frame
+from bench.tables.page.html import to_html
 from tests.tables.golden_records import EXPERIMENT, write_golden_records
 
 GOLDEN = Path(__file__).parent / "golden"

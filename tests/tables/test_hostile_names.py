@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from bench.tables import make_table, render_text, to_csv, to_latex, to_markdown
-from bench.tables.html import to_html
-from bench.tables.latex_text import escape as latex_escape
-from bench.tables.markdown import escape as markdown_escape
-from bench.tables.numbers import number_text
-from bench.tables.table import Table, one_line
+from bench.tables.definition.table import Table, one_line
+from bench.tables.formats.latex_text import escape as latex_escape
+from bench.tables.formats.markdown import escape as markdown_escape
+from bench.tables.formats.numbers import number_text
+from bench.tables.page.html import to_html
 from tests.tables.made_records import make_record, save
 
 NASTY = [

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from bench.cli import run_command
+from bench.cli.commands import run_command
 from bench.errors import UserError
 from bench.records.schema import MemorySplit, Status
 from bench.tables import Options, Table, make_table, render_text, to_csv, to_latex

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from transformers import PreTrainedTokenizerBase
 
-from bench.cell import DataConfig
+from bench.configuration.cell import DataConfig
+from bench.data.published import GLUE
 from bench.errors import UserError
 from bench.tasks.glue import Glue
-from bench.tasks.published import GLUE
 
 Mirror = Callable[..., DataConfig]
 

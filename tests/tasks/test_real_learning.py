@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.cell import Cell
+from bench.configuration.cell import Cell
 from bench.records.schema import Status
-from bench.runner import run_cell
+from bench.running.runner import run_cell
 
 BACKBONE = os.environ.get("BENCH_TEST_ENCODER")
 MAJORITY = {"cola": 0.0, "sst2": 444 / 872, "mrpc": 279 / 408, "rte": 146 / 277}

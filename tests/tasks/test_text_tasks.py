@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from transformers import PreTrainedTokenizerBase
 
-from bench.cell import DataConfig
+from bench.configuration.cell import DataConfig
+from bench.data.example import IGNORED
+from bench.data.published import MMLU
+from bench.data.source import locate
 from bench.errors import UserError
 from bench.tasks.alpaca import PROMPT, PROMPT_WITH_INPUT, alpaca_table, rows_left_out
-from bench.tasks.example import IGNORED
 from bench.tasks.few_shot import prompt_table
 from bench.tasks.mmlu import Mmlu
-from bench.tasks.published import MMLU
-from bench.tasks.source import locate
 from bench.tasks.wmt16 import Wmt16
 
 Mirror = Callable[..., DataConfig]

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.tasks.example import IGNORED, Padding
+from bench.data.example import IGNORED, Padding
 from bench.training.batches import epoch_order, target_count, token_count
 
 LENGTHS = st.lists(st.integers(1, 200), min_size=1, max_size=300)

@@ -8,10 +8,10 @@ import sys
 import pytest
 import torch
 
-from bench.compose import Configurations
+from bench.configuration.compose import Configurations
 from bench.records.schema import Status
 from bench.records.store import read_record
-from bench.runner import run_cell
+from bench.running.runner import run_cell
 from bench.training.checkpoint import FOLDER, Checkpoints, Content
 from bench.training.interruption import Interruption, request_checkpoint
 from tests.cells import SHORT

@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from bench.cell import TrainingConfig
-from bench.runner import run_cell
-from bench.tasks.example import Padding
+from bench.configuration.cell import TrainingConfig
+from bench.data.example import Padding
+from bench.running.runner import run_cell
 from bench.training.largest import largest_steps
 from bench.training.loop import batches_of
 from tests.cells import MODELS, TASKS
@@ -85,7 +85,7 @@ def test_the_split_is_the_one_that_following_every_step_finds(compose, monkeypat
         "training.max_steps=20", "training.batch_size=4", "training.length_grouped=false", "data.limit_evaluation=4",
     )  # fmt: skip
     few, _ = run_cell(compose(*settings))
-    monkeypatch.setattr("bench.fitting.largest_steps", lambda *_, **__: range(1, 21))
+    monkeypatch.setattr("bench.running.fitting.largest_steps", lambda *_, **__: range(1, 21))
     every, _ = run_cell(compose(*settings))
     assert (every.time.steps_followed, every.time.steps) == (20, 20)
     assert 1 <= few.time.steps_followed <= 3

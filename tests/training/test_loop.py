@@ -5,14 +5,14 @@ import torch
 from accelerate import Accelerator
 from transformers import Trainer, TrainingArguments
 
-from bench.cell import Family
-from bench.compose import build
+from bench.configuration.cell import Family
+from bench.configuration.compose import build
+from bench.data.example import Padding
 from bench.metering.time import StepClock
 from bench.methods.base import Method, Setting
+from bench.models.families import structure_of
 from bench.models.head import Head, head_parameters, train_head
 from bench.models.load import load_architecture, load_model, load_tokenizer
-from bench.models.structure import structure_of
-from bench.tasks.example import Padding
 from bench.training.loop import batches_of, train
 from bench.training.losses import Losses, TrainingDivergedError
 from bench.training.optimiser import make_optimiser, make_schedule

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from bench.cell import TrainingConfig
+from bench.configuration.cell import TrainingConfig
 from bench.methods.base import OptimiserKind, ParameterGroup
 from bench.training.optimiser import make_optimiser, make_schedule, step_count
 

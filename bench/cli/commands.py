@@ -1,0 +1,263 @@
+"""The command line: parse, call, print. What each command does is in the module it calls.
+
+Nothing heavy is imported here: `bench --help` has to answer at once.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+
+from bench.cli.arguments import config_dir_and_rest, own_settings, sweep_option
+from bench.cli.usage import HELP, USAGE
+from bench.errors import UserError, unknown_name
+
+
+def main() -> None:
+    """Entry point of the console script; sets the exit code."""
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def run_command(arguments: Sequence[str]) -> int:
+    """Run one command.
+
+    Returns:
+        0: all went well; 1: a cell failed; 2: a mistake of the user's, told in one line on stderr; 130: interrupted.
+    """
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(USAGE, end="")
+        return 0
+    name, *rest = arguments
+    try:
+        if name not in COMMANDS:
+            raise unknown_name("command", name, COMMANDS)
+        if "-h" in rest or "--help" in rest:
+            print(HELP[name], end="")
+            return 0
+        return COMMANDS[name](rest)
+    except UserError as error:
+        print(f"bench: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("bench: interrupted; the same command goes on where it stopped", file=sys.stderr)
+        return 130
+
+
+def run(arguments: Sequence[str]) -> int:
+    """One cell, or with -m several."""
+    if "-m" in arguments or "--multirun" in arguments:
+        return _multirun([argument for argument in arguments if argument not in ("-m", "--multirun")])
+    from bench.configuration.compose import Configurations
+    from bench.records.store import FILE, folder_of, is_done, read_record, stamp_of
+
+    config_dir, overrides = config_dir_and_rest(arguments)
+    with Configurations(config_dir) as configurations:
+        cell = configurations.cell(overrides)
+    folder = folder_of(cell.config["results_dir"], cell)
+    planned = stamp_of(folder)
+    if is_done(folder) and not cell.config["force"]:
+        record, path = read_record(folder / FILE), folder / FILE
+        print(f"{cell.id} is done already; force=true runs it again", file=sys.stderr)
+    else:
+        from bench.running.attempt import run_claimed
+        from bench.sweeping.progress import CellProgress
+
+        with CellProgress(1) as progress:
+            record, path = run_claimed(cell, lambda *where: progress.update(cell.id, *where), planned=planned)
+            progress.finish(cell.id, record)
+    if record.metrics is not None:
+        print("\n".join(f"{name}: {value:.4f}" for name, value in record.metrics.values.items()))
+    print(path)
+    return 0 if record.status == "done" else 1
+
+
+def sweep(arguments: Sequence[str]) -> int:
+    """All cells of an experiment that are not done."""
+    if not any(argument.startswith("experiment=") for argument in arguments):
+        raise UserError("name the experiment: bench sweep experiment=miniature/glue")
+    return _multirun(arguments)
+
+
+def _multirun(arguments: Sequence[str]) -> int:
+    """Hand several cells to Hydra's sweeper and launcher."""
+    from bench.configuration.compose import Configurations
+    from bench.sweeping.task import run_task
+
+    config_dir, overrides = config_dir_and_rest(arguments)
+    with Configurations(config_dir) as configurations:
+        statuses = configurations.sweep([sweep_option(override) for override in overrides], run_task)
+    return 1 if "failed" in statuses else 0
+
+
+def status(arguments: Sequence[str]) -> int:
+    """Where the cells of an experiment stand."""
+    from rich.console import Console
+
+    from bench.cli.status_view import show
+    from bench.configuration.compose import Configurations
+    from bench.sweeping.status import standings, to_json
+    from bench.sweeping.sweeper import select_cells
+
+    config_dir, rest = config_dir_and_rest(arguments)
+    if not any(argument.startswith("experiment=") for argument in rest):
+        raise UserError("name the experiment: bench status experiment=miniature/glue")
+    forms = [argument.removeprefix("format=") for argument in rest if argument.startswith("format=")]
+    form = forms[-1] if forms else "text"
+    if form not in ("text", "json"):
+        raise unknown_name("format", form, ("text", "json"))
+    overrides = [argument for argument in rest if not argument.startswith("format=")]
+    with Configurations(config_dir) as configurations:
+        cells = select_cells(overrides, configurations.compose, configurations.folders)
+    found = standings({folder: cell for folder, (_, cell) in cells.items()})
+    if form == "json":
+        print(to_json(found))
+    else:
+        show(found, Console())
+    return 0
+
+
+def plan(arguments: Sequence[str]) -> int:
+    """What the cells of an experiment will need."""
+    from rich.console import Console
+
+    from bench.cli.plan_progress import PlanProgress
+    from bench.cli.plan_view import show
+    from bench.configuration.compose import Configurations
+    from bench.planning.plan import bytes_of, to_json
+    from bench.planning.plan import plan as plan_cells
+    from bench.sweeping.sweeper import select_cells
+
+    config_dir, rest = config_dir_and_rest(arguments)
+    own = {key: value for key, _, value in (item.partition("=") for item in rest) if key in ("format", "device_memory")}
+    overrides = [item for item in rest if item.partition("=")[0] not in own]
+    form = own.get("format", "table")
+    if form not in ("table", "json"):
+        raise unknown_name("format", form, ("table", "json"))
+    memory = bytes_of(own["device_memory"]) if "device_memory" in own else None
+    with Configurations(config_dir) as configurations:
+        selected = select_cells(overrides, configurations.compose, configurations.folders)
+    with PlanProgress(len(selected)) as progress:
+        cells = [cell for _, cell in selected.values()]
+        planned = [progress.finish(cell) for cell in plan_cells(cells, memory, progress.predicting)]
+    if all(cell.prediction is None for cell in planned):
+        raise UserError(planned[0].reason or "nothing can be predicted")
+    if form == "json":
+        print(to_json(planned))
+    else:
+        show(planned, Console())
+    return 0
+
+
+def table(arguments: Sequence[str]) -> int:
+    """Tables from records: printed, and written in the formats asked for."""
+    from rich.console import Console
+
+    from bench.tables import FORMATS, Options, make_table, render_text, write
+
+    config_dir, rest = config_dir_and_rest(arguments)
+    known = ("experiment", "format", "out", "results_dir", "definition", "statistic", "interval", "level", "compare")
+    given = own_settings("table", rest, known)
+    if "experiment" not in given:
+        raise UserError("name the experiment: bench table experiment=miniature/glue")
+    options, formats = Options.of(given), given["format"].split(",") if "format" in given else []
+    for name in set(formats) - set(FORMATS):
+        raise unknown_name("format", name, FORMATS)
+    results_dir, console = given.get("results_dir", "results"), Console()
+    out = given.get("out", f"{results_dir}/tables")
+    for experiment in given["experiment"].split(","):
+        made = make_table(results_dir, experiment, given.get("definition"), options, config_dir)
+        render_text(made, console)
+        for name in formats:
+            for path in write(made, name, f"{out}/{experiment}"):
+                console.print(f"written: {path}", highlight=False, soft_wrap=True)
+    return 0
+
+
+def findings(arguments: Sequence[str]) -> int:
+    """The survey's claims against the records."""
+    from rich.console import Console
+
+    from bench.findings import (
+        check_there_are_records,
+        evaluate,
+        findings_to_json,
+        findings_to_markdown,
+        render_findings,
+    )
+
+    given = own_settings("findings", arguments, ("format", "results_dir"))
+    results_dir, form = given.get("results_dir", "results"), given.get("format", "text")
+    if form not in ("text", "markdown", "json"):
+        raise unknown_name("format", form, ("text", "markdown", "json"))
+    check_there_are_records(results_dir)
+    found = evaluate(results_dir)
+    if form == "text":
+        render_findings(found, Console())
+    else:
+        print(findings_to_markdown(found) if form == "markdown" else findings_to_json(found))
+    return 0
+
+
+def report(arguments: Sequence[str]) -> int:
+    """Everything that has been run, in one folder."""
+    from bench.findings.report import report as write_report
+
+    config_dir, rest = config_dir_and_rest(arguments)
+    given = own_settings("report", rest, ("results_dir", "out"))
+    results_dir = given.get("results_dir", "results")
+    for path in write_report(results_dir, given.get("out", f"{results_dir}/report"), config_dir):
+        print(path)
+    return 0
+
+
+def reference(arguments: Sequence[str]) -> int:
+    """Enter a figure of the paper, to be shown beside ours."""
+    from bench.tables.content.reference import reference_keys, set_reference
+
+    if not arguments or arguments[0] != "set":
+        raise UserError(
+            "say what to enter: bench reference set table=III row=lora model=roberta-base column=cola value=…"
+        )
+    config_dir, rest = config_dir_and_rest(arguments[1:])
+    entered = set_reference(own_settings("reference", rest, reference_keys(config_dir)), config_dir=config_dir)
+    print(" ".join(f"{key}={value}" for key, value in entered.items()))
+    return 0
+
+
+def fetch(arguments: Sequence[str]) -> int:
+    """Models and data, into the hub's cache."""
+    from bench.configuration.compose import Configurations
+    from bench.configuration.expansion import Expansion
+    from bench.sweeping.fetch import differing, fetch_all
+    from bench.sweeping.sweeper import selected
+
+    config_dir, overrides = config_dir_and_rest(arguments)
+    with Configurations(config_dir) as configurations:
+        wanted = differing(selected(overrides, configurations.compose))
+        cells = list(Expansion(configurations.compose, configurations.folders).cells(wanted))
+    fetch_all(cells, print)
+    return 0
+
+
+def doctor(arguments: Sequence[str]) -> int:
+    """What this machine can run."""
+    from rich.console import Console
+
+    from bench.cli.doctor import examine, show
+
+    if arguments:
+        raise UserError("doctor takes no settings")
+    show(examine(), Console())
+    return 0
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "run": run,
+    "sweep": sweep,
+    "status": status,
+    "plan": plan,
+    "table": table,
+    "findings": findings,
+    "report": report,
+    "reference": reference,
+    "fetch": fetch,
+    "doctor": doctor,
+}

@@ -1,0 +1,208 @@
+"""From the command line's words to a cell: Hydra's composition, with its errors put into the user's words.
+
+`configs/` is the primary search path; `--config-dir` adds a folder of the user's own, which is also put on Python's
+path, so that a YAML there can name a class in a file beside it.
+"""
+
+import importlib
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hydra import compose
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException, MissingConfigException
+from hydra.types import TaskFunction
+from hydra.version import setbase
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from bench.configuration.cell import Cell, CellConfig
+from bench.configuration.files import FilesReadOnce
+from bench.configuration.folder import CONFIGS
+from bench.errors import UserError, unknown_name
+
+T = TypeVar("T")
+
+SCHEMA = OmegaConf.structured(CellConfig)
+SCHEMA.peft._set_flag("struct", False)  # open to the command line: peft.type=LOHA, without Hydra's plus sign
+ConfigStore.instance().store(name="cell_schema", node=SCHEMA)
+
+
+def for_task(values: dict[str, Any], *, _root_: DictConfig) -> Any:
+    """`${for_task:{cola: 80, rte: 20}}`: a setting that a method's authors chose task by task, by GLUE's names."""
+    subset = _root_.task.get("subset")
+    if subset not in values:
+        raise UserError(f"no value for task '{_root_.task.name}'; there is one for {', '.join(values)}")
+    return values[subset]
+
+
+OmegaConf.register_new_resolver("for_task", for_task, replace=True)
+
+
+class Configurations:
+    """The project's configurations and, after them, the user's own in `config_dir`; a context manager."""
+
+    def __init__(self, config_dir: str | None = None) -> None:
+        self.folders = [CONFIGS]
+        if config_dir is not None:
+            self.folders.append(use_config_dir(config_dir))
+
+    def __enter__(self) -> "Configurations":
+        GlobalHydra.instance().clear()
+        setbase("1.3")
+        search_path = create_config_search_path(str(self.folders[0]))
+        for folder in self.folders[1:]:
+            # Part of the search path itself, not an override: the cells of a sweep are composed with it too.
+            # Hydra wants its schemas last.
+            search_path.prepend("user", f"file://{folder}", "schema")
+        self._hydra = Hydra.create_main_hydra2("bench", search_path)
+        loader = self._hydra.config_loader
+        assert isinstance(loader, ConfigLoaderImpl)
+        loader.repository = FilesReadOnce(search_path)
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        GlobalHydra.instance().clear()
+
+    def compose(self, overrides: Sequence[str]) -> DictConfig:
+        """Compose one configuration.
+
+        Raises:
+            UserError: an unknown name, key or value; one line.
+        """
+        try:
+            return compose("config", list(overrides))
+        except (HydraException, OmegaConfBaseException) as error:
+            raise self.in_users_words(error) from error
+
+    def cell(self, overrides: Sequence[str]) -> Cell:
+        """Compose, resolve and check one cell."""
+        return cell_of(self.compose(overrides))
+
+    def sweep(self, overrides: Sequence[str], task: TaskFunction) -> list[str]:
+        """Let Hydra's sweeper and launcher run the cells that `overrides` select.
+
+        Args:
+            overrides: as on the command line.
+            task: what a launcher that takes no composed cells runs for each; returns the record's status.
+
+        Returns:
+            The status of each cell that was run.
+
+        Raises:
+            UserError: an unknown name, key or value; nothing was run.
+        """
+        overrides = ["hydra/sweeper=experiment", *overrides]
+        try:
+            returns = self._hydra.multirun("config", task, overrides, with_log_configuration=False)
+            return [str(job.return_value) for job in returns]
+        except (HydraException, OmegaConfBaseException) as error:
+            raise self.in_users_words(error) from error
+
+    def options(self, group: str) -> list[str]:
+        """All choices of a configuration group, nested ones with their folder: `glue/cola`."""
+        files = [(folder / group, file) for folder in self.folders for file in (folder / group).rglob("*.yaml")]
+        names = {file.relative_to(root).with_suffix("").as_posix() for root, file in files}
+        return sorted(name for name in names if not name.split("/")[-1].startswith("_"))
+
+    def in_users_words(self, error: Exception) -> UserError:
+        """Say what Hydra or OmegaConf found wrong in one line, with the nearest known names."""
+        text = str(error)
+        missing = re.search(r"Could not find '([^']+)'", text)
+        if isinstance(error, MissingConfigException) and missing:
+            group, _, name = missing[1].partition("/")
+            return unknown_name(group, name, self.options(group))
+        key = re.search(r"Could not override '([^']+)'", text)
+        if key:
+            path, _, name = key[1].rpartition(".")
+            known = [str(option) for option in self._keys(path)]
+            return unknown_name(f"setting of {path}" if path else "setting", name, known)
+        lines = [line.strip() for line in text.splitlines()]
+        useful = [line for line in lines if line and not line.startswith(("full_key", "object_type", "See "))]
+        if error.__cause__ is not None and len(useful) < 2:
+            useful += str(error.__cause__).splitlines()[:1]
+        return UserError(": ".join(useful[:2]))
+
+    def _keys(self, path: str) -> list[Any]:
+        node = OmegaConf.select(compose("config"), path) if path else compose("config")
+        return list(node) if isinstance(node, DictConfig) else []
+
+
+def use_config_dir(config_dir: str) -> Path:
+    """Put the user's folder of configurations on Python's path, and return it as an absolute path."""
+    folder = Path(config_dir).resolve()
+    if not folder.is_dir():
+        raise UserError(f"--config-dir {config_dir}: no such folder")
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    return folder
+
+
+def cell_of(config: DictConfig) -> Cell:
+    """Resolve a composed configuration, check its values and name its cell.
+
+    Raises:
+        UserError: a value is missing, cannot be resolved or is out of range.
+    """
+    try:
+        plain = OmegaConf.to_container(without_hydra(config), resolve=True, throw_on_missing=True, enum_to_str=True)
+    except OmegaConfBaseException as error:
+        raise UserError(str(error).splitlines()[0]) from error
+    assert isinstance(plain, dict)
+    if plain["peft"] and plain["method"].get("settings") != plain["peft"]:
+        raise UserError(
+            f"peft.{next(iter(plain['peft']))} belongs to method=peft/any, not to '{plain['method']['name']}'"
+        )
+    return Cell.from_config({str(key): value for key, value in plain.items()})
+
+
+def without_hydra(config: DictConfig) -> DictConfig:
+    """A composed configuration without Hydra's own section; itself where it has none."""
+    if "hydra" not in config:
+        return config
+    return OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+
+
+def build(config: dict[str, Any], kind: type[T]) -> T:
+    """Make the object that a configuration with `_target_` describes, and check that it is a `kind`.
+
+    Raises:
+        UserError: no such class, a setting it does not have, one that is missing, or a value it refuses.
+    """
+    settings = dict(config)
+    name = settings.get("name", "?")
+    target = _class_at(settings.pop("_target_", None), name)
+    if not issubclass(target, kind):
+        raise UserError(f"'{name}': {target.__name__} is no {kind.__name__}")
+    if is_dataclass(target):
+        known = {field.name: field for field in fields(target)}
+        for key in settings.keys() - known.keys():
+            raise unknown_name(f"setting of {name}", key, known)
+        required = {k for k, f in known.items() if f.default is MISSING and f.default_factory is MISSING}
+        for key in sorted(required - settings.keys()):
+            raise UserError(f"'{name}' needs the setting '{key}'")
+    try:
+        return target(**settings)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"'{name}': {error}") from error
+
+
+def _class_at(path: str | None, name: str) -> type[Any]:
+    if path is None:
+        raise UserError(f"the configuration of '{name}' names no class; give it a line `_target_: module.Class`")
+    module, _, attribute = path.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, ValueError, AttributeError) as error:
+        raise UserError(f"'{name}': cannot import {path}: {str(error).splitlines()[0]}") from error
+    if not isinstance(found, type):
+        raise UserError(f"'{name}': {path} is no class")
+    return found

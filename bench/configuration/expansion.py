@@ -1,0 +1,234 @@
+"""From the overrides of thousands of cells to the cells: Hydra composes once per group, the rest is filled in.
+
+Hydra takes some 60 ms for a cell. A sweep's cells differ mostly in seeds and other plain values, so those that have the
+same model, task, method and so on are composed once, and the plain values put in afterwards. Where that could differ
+from what Hydra does (a value that others refer to, a key that is not there, a resolver that we do not know), Hydra
+composes the cell. What it composed is kept between runs, as long as no configuration changes.
+"""
+
+import copy
+import hashlib
+import importlib.metadata
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from bench.configuration.cell import Cell
+from bench.configuration.compose import SCHEMA, cell_of, without_hydra
+from bench.errors import UserError
+from bench.system.cache import cache_folder, write_once
+
+Compose = Callable[[list[str]], DictConfig]
+
+# Sections whose plain values may be put in afterwards, and keys of no section.
+SECTIONS = ("training", "data", "method")
+KEYS = ("seed", "results_dir", "device", "save_trained", "threads", "force")
+KNOWN_RESOLVERS = ("for_task",)  # reads the task alone, which is never filled in
+WHOLE_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)")
+REFERENCE = re.compile(r"\$\{\s*([^{}:]*?)\s*(\}|:)")
+KEPT = 5000  # compositions; enough for every experiment, and a file that is read in a tenth of a second
+
+_NOTHING = object()
+
+
+@dataclass(frozen=True)
+class Group:
+    """What cells of the same choices have in common.
+
+    Attributes:
+        config: their resolved configuration.
+        references: the keys that interpolations in it refer to; None: some that cannot be known.
+    """
+
+    config: dict[str, Any]
+    references: frozenset[str] | None
+
+
+class Expansion:
+    """Makes cells from overrides, each equal to the one that Hydra composes from them."""
+
+    def __init__(self, compose: Compose, folders: Sequence[Path]) -> None:
+        """Create an expansion.
+
+        Args:
+            compose: from overrides to a configuration.
+            folders: where `compose` finds its configurations.
+        """
+        self._compose = compose
+        self._typing = copy.deepcopy(SCHEMA)
+        self._values: dict[str, Any] = {}  # override → the value that it gives its key
+        self._kept = Kept(folders)
+
+    def cells(self, overrides: Iterable[Sequence[str]]) -> Iterator[Cell]:
+        """The cells of several lists of overrides, in their order.
+
+        Raises:
+            UserError: a value is missing, cannot be resolved or is out of range.
+            HydraException: as `compose` raises it; likewise OmegaConfBaseException.
+        """
+        groups: dict[tuple[str, ...], Group] = {}
+        for given in overrides:
+            choices = tuple(override for override in given if not _is_plain(override))
+            if choices not in groups:
+                groups[choices] = self._group(choices)
+            cell = self._filled_in(groups[choices], [override for override in given if _is_plain(override)])
+            yield cell if cell is not None else cell_of(self._compose(list(given)))
+        self._kept.save()
+
+    def _group(self, choices: tuple[str, ...]) -> Group:
+        if (kept := self._kept.get(choices)) is not None:
+            return kept
+        try:
+            composed = self._compose(list(choices))
+            group = Group(cell_of(composed).config, _references(composed))
+        except (UserError, HydraException, OmegaConfBaseException):
+            return Group({}, None)  # perhaps a plain value mends it; if not, the cell says what is wrong
+        self._kept.put(choices, group)
+        return group
+
+    def _filled_in(self, group: Group, overrides: list[str]) -> Cell | None:
+        """The cell of a group with plain values put in; None where Hydra has to do it."""
+        if group.references is None:
+            return None
+        config = dict(group.config)
+        for override in overrides:
+            key = override.partition("=")[0]
+            if any(_overlap(key, reference) for reference in group.references):
+                return None
+            section, _, name = key.rpartition(".")
+            part = config
+            if section:
+                part = config[section] = dict(config[section])
+            if isinstance(part.get(name, _NOTHING), dict | list) or name not in part:
+                return None
+            value = self._value(override)
+            if value is _NOTHING:
+                return None
+            part[name] = value
+        return Cell.from_config(config)
+
+    def _value(self, override: str) -> Any:
+        """The value that an override gives its key, as the schema converts it; `_NOTHING` where it is refused."""
+        if override not in self._values:
+            key, _, word = override.partition("=")
+            try:
+                value: Any = int(word) if WHOLE_NUMBER.fullmatch(word) else _parsed(override)
+                if not key.startswith("method."):  # the schema says nothing of a method's settings
+                    OmegaConf.update(self._typing, key, value, merge=True)
+                    value = OmegaConf.select(self._typing, key)
+            except (HydraException, OmegaConfBaseException):
+                value = _NOTHING
+            if isinstance(value, Enum):
+                value = value.name
+            self._values[override] = value if value is None or isinstance(value, str | int | float) else _NOTHING
+        return self._values[override]
+
+
+class Kept:
+    """Compositions of earlier runs, in one file that holds for one state of the configurations."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        """Read what was kept for the configurations in `folders` as they are now."""
+        self._file = cache_folder() / "compositions" / f"{_fingerprint(folders)}.json"
+        self._new = False
+        try:
+            self._groups: dict[str, Any] = json.loads(self._file.read_bytes())
+        except (OSError, ValueError):
+            self._groups = {}
+
+    def get(self, choices: tuple[str, ...]) -> Group | None:
+        """What was kept for these overrides."""
+        kept = self._groups.get("\n".join(choices))
+        return None if kept is None else Group(kept["config"], frozenset(kept["references"]))
+
+    def put(self, choices: tuple[str, ...], group: Group) -> None:
+        """Keep a group, unless something outside of the configurations may have a say in it."""
+        if group.references is not None and len(self._groups) < KEPT:
+            self._groups["\n".join(choices)] = {"config": group.config, "references": sorted(group.references)}
+            self._new = True
+
+    def save(self) -> None:
+        """Write what is new."""
+        if self._new:
+            self._new = False
+            # What cannot be kept is composed again.
+            with suppress(OSError):
+                write_once(self._file, self._write)
+
+    def _write(self, path: Path) -> None:
+        path.write_text(json.dumps(self._groups))
+
+
+def _is_plain(override: str) -> bool:
+    """Whether an override gives one value to a key that never decides which files are composed."""
+    key, separator, _ = override.partition("=")
+    section, _, name = key.partition(".")
+    if not separator or "." in name:
+        return False
+    return key in KEYS if not name else section in SECTIONS and name.isidentifier()
+
+
+def _parsed(override: str) -> Any:
+    parsed = OverridesParser.create().parse_override(override)
+    value = parsed.value()
+    if parsed.is_sweep_override() or not isinstance(value, str | int | float | None):
+        return _NOTHING
+    return _NOTHING if isinstance(value, str) and "${" in value else value
+
+
+def _references(composed: DictConfig) -> frozenset[str] | None:
+    """The keys that a configuration's interpolations refer to; None where that cannot be read off them."""
+    found: set[str] = set()
+    for text in _strings(OmegaConf.to_container(without_hydra(composed))):
+        if "${" not in text:
+            continue
+        names = REFERENCE.findall(text)
+        if len(names) != text.count("${"):
+            return None  # one within the other
+        for name, end in names:
+            is_resolver = end == ":"
+            if name.startswith(".") or (is_resolver and name not in KNOWN_RESOLVERS):
+                return None
+            found.add("task" if is_resolver else name)
+    return frozenset(found)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _strings(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _strings(item)
+
+
+def _overlap(key: str, reference: str) -> bool:
+    """Whether a reference sees a change of a key: it is the same, above it or below it."""
+    return f"{key}.".startswith(f"{reference}.") or f"{reference}.".startswith(f"{key}.")
+
+
+def _fingerprint(folders: Sequence[Path]) -> str:
+    """Of everything that decides what is composed: the YAML files, the schema, and the libraries that compose."""
+    digest = hashlib.sha256()
+    for library in ("hydra-core", "omegaconf"):
+        digest.update(importlib.metadata.version(library).encode())
+    package = Path(__file__).parent
+    files = [package / "cell.py", package / "compose.py", Path(__file__)]
+    for folder in folders:
+        files += sorted(folder.rglob("*.yaml"))
+    for file in files:
+        content = file.read_bytes()
+        digest.update(f"{file} {len(content)} ".encode() + content)
+    return digest.hexdigest()[:32]

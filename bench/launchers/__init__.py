@@ -1,1 +1,0 @@
-"""How cells are run: on this machine, by SLURM, by Ray."""

@@ -1,0 +1,101 @@
+"""Methods that the Hugging Face peft library implements, seen through the harness's protocol.
+
+Tuners (LoRA, (IA)³, …) are injected without a task type, so that peft leaves the task head alone: the runner trains
+one head for every method, counted once. Prompt learning needs peft's task wrappers, which keep a frozen copy of the
+head beside the trained one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+import peft
+from torch import nn
+
+from bench.configuration.cell import Family
+from bench.errors import UnsupportedError, UserError
+from bench.methods.base import Layer, Method, Setting
+from bench.methods.shared.ranges import at_least_one
+from bench.models.head import train_head
+from bench.models.quantisation import dequantise, forget_quantisation, is_quantised
+
+TASK_TYPES = {
+    Family.encoder: peft.TaskType.SEQ_CLS,
+    Family.encoder_decoder: peft.TaskType.SEQ_2_SEQ_LM,
+    Family.decoder: peft.TaskType.CAUSAL_LM,
+}
+
+
+T = TypeVar("T")
+
+
+@dataclass(kw_only=True)
+class PeftMethod(Method):
+    """A method whose modules come from the peft library; subclasses say which configuration."""
+
+    def peft_config(self, setting: Setting) -> peft.PeftConfig:
+        """The library's configuration for this model."""
+        raise NotImplementedError
+
+    def apply(self, model: nn.Module, setting: Setting) -> nn.Module:
+        """Wrap `model` in a PeftModel; the library freezes the base."""
+        try:
+            return peft.get_peft_model(model, self.peft_config(setting))
+        except (ValueError, TypeError, NotImplementedError) as error:
+            raise UnsupportedError(f"{self.title} on {type(model).__name__}: {error}") from error
+
+    def merge(self, model: nn.Module, setting: Setting) -> nn.Module:
+        """Let the library fold its weights into the base; a quantised one is dequantised first.
+
+        Four bits could not hold what was trained: the method is applied anew to the dequantised base, then merged.
+        """
+        if not self.mergeable:
+            return super().merge(model, setting)
+        if is_quantised(model):
+            state = self.stored_state(model)
+            forget_quantisation(model)
+            model = self.apply(dequantise(model.unload()), setting)  # type: ignore[operator]
+            train_head(model, setting.structure)
+            self.load_stored_state(model, state)
+        merged = model.merge_and_unload()  # type: ignore[operator]  # of a PeftModel or a tuner
+        assert isinstance(merged, nn.Module)
+        return merged
+
+
+@dataclass(kw_only=True)
+class PromptLearning(PeftMethod):
+    """Virtual tokens in front of the text. Attributes: num_virtual_tokens, how many."""
+
+    num_virtual_tokens: int
+
+    identity_at_start = False
+    layer = Layer.inputs
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least_one(num_virtual_tokens=self.num_virtual_tokens)
+
+    def check(self, setting: Setting) -> None:
+        """Virtual tokens take up positions, where positions are absolute."""
+        super().check(setting)
+        limit = setting.structure.max_positions
+        if limit is not None and self.num_virtual_tokens + setting.max_length > limit:
+            raise UserError(
+                f"{self.num_virtual_tokens} virtual tokens + training.max_length={setting.max_length} exceed the "
+                f"model's {limit} positions; lower one of them"
+            )
+
+    def why_not_mergeable(self) -> str:
+        """The reason, for the error message."""
+        return "virtual tokens are inputs, not weights"
+
+
+def by_family(settings: Mapping[str, T], setting: Setting, key: str) -> T:
+    """What a YAML says under `key` for this model's family.
+
+    Raises:
+        UserError: the family is not in it.
+    """
+    if setting.family not in settings:
+        raise UserError(f"method.{key} says nothing of the family '{setting.family}'")
+    return settings[setting.family]

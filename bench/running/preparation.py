@@ -1,0 +1,105 @@
+"""What a cell needs before it can train: tokenizer, data, the model's structure, and the model with its method.
+
+Everything that can be refused is refused in `prepare`, before a weight is loaded.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from accelerate.utils import set_seed
+from torch import nn
+from transformers import PretrainedConfig
+
+from bench.configuration.cell import Cell, Quantisation
+from bench.data.example import Padding
+from bench.data.synthetic import Shape
+from bench.evaluation.inference import Inference
+from bench.metering.parameters import count_all, count_parameters
+from bench.metering.phases import PhaseMeter
+from bench.methods.base import Method, Setting
+from bench.models.families import structure_of
+from bench.models.head import train_head
+from bench.models.load import build_empty, load_architecture, load_model, load_tokenizer
+from bench.records.schema import Parameters
+from bench.tasks.base import Task, TaskData
+from bench.training.optimiser import step_count
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A cell that is ready to have its model loaded.
+
+    Attributes:
+        architecture: the model's transformers configuration.
+        data: tokenised.
+        padding: how batches are padded.
+        inference: how the task is scored; None on synthetic data, where nothing is.
+        setting: what the method may know.
+    """
+
+    architecture: PretrainedConfig
+    data: TaskData
+    padding: Padding
+    inference: Inference | None
+    setting: Setting
+
+
+def prepare(cell: Cell, task: Task, method: Method, meter: PhaseMeter, device: torch.device) -> Prepared:
+    """Read tokenizer, structure and data, and check that model, task, method and lengths fit together.
+
+    Raises:
+        UserError: something is missing or does not fit.
+        UnsupportedError: the method and the model do not go together.
+    """
+    base, training = cell.base, cell.training
+    task.check_family(base.family)
+    with meter.phase("load"):
+        architecture = load_architecture(base, task.head())
+        tokenizer = None if cell.data.synthetic else load_tokenizer(base)
+        structure = structure_of(build_empty(base, architecture), base.family)
+    pad_token = (architecture.pad_token_id or 0) if tokenizer is None else tokenizer.pad_token_id
+    padding = Padding(pad_token, multiple=8 if device.type == "cuda" else 1)
+    with meter.phase("prepare_data"):
+        if tokenizer is None:
+            shape = Shape.of(cell.data, training.max_length, architecture.vocab_size, pad_token, cell.seed)
+            data, longest, inference = (
+                TaskData(task.synthesise(shape), {}, notes={"synthetic": True}),
+                shape.longest,
+                None,
+            )
+        else:
+            data, longest = (
+                task.load(tokenizer, training.max_length, cell.data),
+                task.longest_input(training.max_length),
+            )
+            limits = training.evaluation_batch_size, training.evaluation_tokens
+            inference = Inference(tokenizer, padding, *limits, notes=data.notes)
+    wanted = method.load_options().quantisation
+    setting = Setting(
+        base.family,
+        structure,
+        total_steps=step_count(training, len(data.train)),
+        max_length=longest,
+        gradient_checkpointing=training.gradient_checkpointing,
+        quantisation=base.quantisation if wanted == Quantisation.none else wanted,
+    )
+    structure.check_length(longest)
+    method.check(setting)
+    return Prepared(architecture, data, padding, inference, setting)
+
+
+def load_adapted(cell: Cell, method: Method, prepared: Prepared) -> tuple[nn.Module, Parameters]:
+    """Load the model, apply the method, and count.
+
+    The random state is set before each of the two, so that a seed gives every method the same task head.
+    """
+    setting = prepared.setting
+    set_seed(cell.seed)
+    model = load_model(cell.base, prepared.architecture, setting.quantisation)
+    if setting.gradient_checkpointing:
+        model.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
+    base_total = count_all(model)
+    set_seed(cell.seed)
+    model = method.apply(model, setting)
+    train_head(model, setting.structure)
+    return model, count_parameters(model, method, setting.structure, base_total)

@@ -1,0 +1,170 @@
+"""The life of one cell, from its configuration to its record. Read `_live` from top to bottom."""
+
+import time
+import traceback
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from accelerate.utils import InitProcessGroupKwargs
+
+import bench.system.quiet  # noqa: F401  # before the libraries that it silences
+from bench.configuration.cell import Cell, Precision
+from bench.configuration.compose import build
+from bench.distributed.spread import check_spread, spread
+from bench.errors import UnsupportedError, UserError
+from bench.metering.environment import environment
+from bench.metering.phases import PhaseMeter
+from bench.methods.base import Method
+from bench.models.sharded import whole
+from bench.records.outputs import write_predictions, write_trained
+from bench.records.schema import CellIdentity, Failure, Metrics, Record, Status
+from bench.records.store import folder_of, make_folder, write_record
+from bench.running.fitting import fit
+from bench.running.foretell import foretell
+from bench.running.memory_limits import check_shrink, is_out_of_memory, release_memory, shrink
+from bench.running.overhead import measure_overhead
+from bench.running.preparation import load_adapted, prepare
+from bench.running.ranks import attempt_on_ranks
+from bench.running.run import Report, Run, silent
+from bench.running.scores import Best, evaluate_splits
+from bench.tasks.base import Task
+from bench.training.checkpoint import remove_checkpoints
+
+
+def run_cell(cell: Cell, report: Report = silent) -> tuple[Record, Path]:
+    """Run one cell and write its record, however it ends.
+
+    Args:
+        cell: what to run.
+        report: told about the progress.
+
+    Returns:
+        The record, and the path of its file.
+
+    Raises:
+        UserError: a mistake in the configuration, found before any training; no record is written.
+    """
+    check_shrink(cell)
+    check_spread(cell)
+    folder = folder_of(cell.config["results_dir"], cell)
+    make_folder(folder)
+    attempt_once = attempt if cell.config["processes"] == 1 else attempt_on_ranks
+    record = attempt_once(cell, folder, report)
+    while (shrunk := shrink(record)) is not None:
+        release_memory()
+        record = attempt_once(cell, folder, report, shrunk)
+    path = write_record(record, folder)
+    if record.status == Status.done:
+        remove_checkpoints(folder)
+    return record, path
+
+
+def attempt(cell: Cell, folder: Path, report: Report, shrunk: Sequence[dict[str, int]] = ()) -> Record:
+    """Run a cell once in this process, and return its record, however it ends.
+
+    Args:
+        cell: what to run.
+        folder: for what is written beside the record.
+        report: told about the progress.
+        shrunk: the micro-batches that earlier attempts were too large for, see `bench.running.memory_limits`.
+
+    Raises:
+        UserError: a mistake in the configuration, found before any training.
+    """
+    if cell.config["threads"] is not None:
+        torch.set_num_threads(cell.config["threads"])
+    accelerator = _accelerator(cell)
+    report = report if accelerator.is_main_process else silent
+    meter = PhaseMeter(accelerator.device)
+    begin, started = time.perf_counter(), datetime.now(UTC)
+    record = Record(CellIdentity.of(cell), Status.failed, environment(accelerator.device))
+    record.environment["shrunk"] = list(shrunk)
+    run = Run(
+        cell=cell, folder=folder, accelerator=accelerator, meter=meter, record=record, report=report, begin=begin
+    )  # fmt: skip
+    try:
+        _live(run)
+        record.status = Status.done
+    except UnsupportedError as error:
+        record.status, record.error = Status.unsupported, _failure(error, meter)
+    except UserError:
+        raise
+    except Exception as error:  # whatever it is, the record tells it, and the other cells of a sweep go on
+        record.status = Status.out_of_memory if is_out_of_memory(error) else Status.failed
+        record.error = _failure(error, meter)
+    record.memory = meter.memory()
+    wanted = record.status == Status.out_of_memory or cell.config["predict_memory"]
+    if wanted and run.team.size == 1:  # how several processes share a cell's memory is not predicted
+        record.memory.train_peak_predicted = foretell(run)
+    record.time.load, record.time.prepare_data = meter.seconds.get("load"), meter.seconds.get("prepare_data")
+    record.time.evaluate = meter.seconds.get("evaluate")
+    record.time.total = (record.time.total or 0.0) + time.perf_counter() - begin  # with what was resumed
+    record.environment["start"], record.environment["end"] = started.isoformat(), datetime.now(UTC).isoformat()
+    return record
+
+
+def _live(run: Run) -> None:
+    """Prepare, load and adapt, train, evaluate; fill in the record on the way."""
+    cell, record, meter, report = run.cell, run.record, run.meter, run.report
+    task, method = build(cell.config["task"], Task), build(cell.config["method"], Method)
+    report("load", 0, 1, None)
+    prepared = prepare(cell, task, method, meter, run.device)
+    data, setting, inference = prepared.data, prepared.setting, prepared.inference
+    splits = {"train": len(data.train)} | {name: len(split.examples) for name, split in data.evaluation.items()}
+    metrics = record.metrics = Metrics(task.main_metric, examples=splits, notes=data.notes)
+    record.environment["data"] = data.revisions
+
+    with meter.phase("load"):
+        model, record.parameters = load_adapted(cell, method, prepared)
+        through = spread(model, setting.structure, cell.config["distributed"], run.accelerator)
+    best = Best(method, keep=cell.training.keep_best)
+
+    def evaluate(step: int) -> None:
+        if inference is not None:
+            with meter.phase("evaluate"):
+                report("evaluate", step, setting.total_steps, None)
+                scores = evaluate_splits(task, model, data.validation, inference)
+            metrics.curve.append({"step": step, "values": scores.values})
+            best.offer(model, scores, run.team.agree(scores.values[task.main_metric]))
+
+    with meter.phase("train"):
+        fit(run, model, method, prepared, best=best, evaluate=evaluate, through=through)
+
+    best.restore(model)
+    scores = best.scores
+    if inference is not None and (scores is None or data.test is not None):
+        with meter.phase("evaluate"):
+            report("evaluate", setting.total_steps, setting.total_steps, None)
+            scores = evaluate_splits(task, model, data.test or data.validation, inference)
+    if scores is not None:
+        metrics.values, metrics.subjects = scores.values, scores.parts
+    stored = {name: whole(tensor) for name, tensor in method.stored_state(model).items()}
+    if run.team.is_first:
+        if scores is not None:
+            write_predictions(run.folder, scores.references, scores.predictions)
+        record.storage.adapter_bytes = write_trained(run.folder, stored, cell.config["save_trained"])
+    if cell.config["measure_inference"] and run.team.size == 1:
+        with meter.phase("inference"):
+            record.inference = measure_overhead(run, model, method, prepared)
+
+
+def _accelerator(cell: Cell) -> Accelerator:
+    device = cell.config["device"]
+    if device not in ("auto", "cpu", "cuda"):
+        raise UserError(f"device={device} must be auto, cpu or cuda")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UserError("device=cuda, but no CUDA device is available; `bench doctor` says what is")
+    AcceleratorState._reset_state()  # a process that ran a cell of another precision before keeps its settings
+    precision = "bf16" if cell.training.precision == Precision.bf16 else "no"
+    # One process may wait for another's evaluation; one that died is noticed by whoever started them.
+    patience = InitProcessGroupKwargs(timeout=timedelta(days=1))
+    on_cpu = device == "cpu" or not torch.cuda.is_available()
+    return Accelerator(cpu=on_cpu, mixed_precision=precision, kwargs_handlers=[patience])
+
+
+def _failure(error: Exception, meter: PhaseMeter) -> Failure:
+    return Failure(type(error).__name__, str(error), traceback.format_exc(), meter.last)

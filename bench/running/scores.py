@@ -1,0 +1,68 @@
+"""Score a model on a task's splits, and remember the best state along training."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from bench.evaluation.inference import Inference
+from bench.methods.base import Method
+from bench.models.sharded import whole
+from bench.tasks.base import Split, Task
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What an evaluation gives.
+
+    Attributes:
+        values: every metric by name.
+        parts: the main metric of each part of the data that the task distinguishes.
+        references, predictions: by split, in the same order.
+    """
+
+    values: dict[str, float]
+    parts: dict[str, float]
+    references: dict[str, list[Any]]
+    predictions: dict[str, list[Any]]
+
+
+def evaluate_splits(task: Task, model: nn.Module, splits: dict[str, Split], inference: Inference) -> Scores:
+    """Let the model predict every example of the splits, and score the predictions."""
+    references = {name: split.references for name, split in splits.items()}
+    predictions = {name: task.predict(model, split.examples, inference) for name, split in splits.items()}
+    return Scores(task.score(references, predictions), task.breakdown(references, predictions), references, predictions)
+
+
+class Best:
+    """The evaluation that counts: the last one, or with `keep` the one with the best main metric, and its state."""
+
+    def __init__(self, method: Method, keep: bool) -> None:
+        self._method, self._keep = method, keep
+        self._state: dict[str, Tensor] | None = None
+        self._score = float("-inf")
+        self.scores: Scores | None = None
+
+    def offer(self, model: nn.Module, scores: Scores, score: float) -> None:
+        """Take note of an evaluation with main metric `score`; with `keep`, copy the state to the CPU if it is best."""
+        if not self._keep:
+            self.scores = scores
+        elif self.scores is None or score > self._score:
+            self.scores, self._score = scores, score
+            state = self._method.checkpoint_state(model)
+            self._state = {name: whole(tensor.detach()).to("cpu", copy=True) for name, tensor in state.items()}
+
+    def restore(self, model: nn.Module) -> None:
+        """Put the best state back into the model."""
+        if self._state is not None:
+            self._method.load_checkpoint_state(model, self._state)
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """The evaluation that counts so far, as tensors and plain values."""
+        scores = None if self.scores is None else asdict(self.scores)
+        return self._state or {}, {"scores": scores, "kept": self._state is not None, "score": self._score}
+
+    def load_state(self, tensors: dict[str, Tensor], plain: dict[str, Any]) -> None:
+        """Put a `state` back."""
+        self.scores = None if plain["scores"] is None else Scores(**plain["scores"])
+        self._state, self._score = (tensors if plain["kept"] else None), plain["score"]

@@ -1,0 +1,131 @@
+"""How long a cell will take: from what it does, and from what cells like it took.
+
+A rough measure, for the order of a sweep's cells and its remaining time; nothing else rests on it.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean
+from typing import Any, TypeAlias
+
+from bench.configuration.cell import Cell
+
+Likenesses: TypeAlias = tuple[tuple[str, ...], ...]
+
+UNKNOWN_SIZE = 1e8  # parameters of a model that says nothing about its size
+UNKNOWN_ROWS = 5000  # training examples of a task that is not a published one
+# Multiplications per parameter and token: forward and backward, with and without the weights' own gradients.
+FULL, FROZEN = 6, 4
+
+
+@dataclass
+class Costs:
+    """Predicts seconds; learns from every cell that is finished."""
+
+    _rates: dict[tuple[str, ...], list[float]] = field(default_factory=dict)  # seconds per unit of work
+
+    def observe(self, cell: Cell, seconds: float) -> None:
+        """Take note of what a cell took."""
+        for likeness in _likenesses(cell):
+            self._rates.setdefault(likeness, []).append(seconds / work(cell))
+
+    def seconds(self, cell: Cell) -> float | None:
+        """What a cell will take, judged by those most like it; None while nothing is known."""
+        return self._seconds(_likenesses(cell), work(cell))
+
+    def _seconds(self, likenesses: Likenesses, amount: float) -> float | None:
+        for likeness in likenesses:
+            if likeness in self._rates:
+                return amount * fmean(self._rates[likeness])
+        return None
+
+    def longest_first(self, cells: Iterable[Cell]) -> list[Cell]:
+        """In the order in which to run them, so that no long one is left at the end."""
+        return sorted(cells, key=lambda cell: -(self.seconds(cell) or work(cell)))
+
+
+class Remaining:
+    """The cells of a sweep that are not finished, and how long they will take."""
+
+    def __init__(self, costs: Costs) -> None:
+        self._costs = costs
+        self._cells: dict[str, Cell] = {}
+        self._work: defaultdict[Likenesses, float] = defaultdict(
+            float
+        )  # summed up for equal cells: there may be thousands
+
+    def add(self, cell: Cell) -> None:
+        """Count a cell in."""
+        self._cells[cell.id] = cell
+        self._work[_likenesses(cell)] += work(cell)
+
+    def remove(self, cell_id: str, seconds: float | None) -> None:
+        """Count a cell out; None: it took no time that could be learned from."""
+        cell = self._cells.pop(cell_id, None)
+        if cell is not None:
+            self._work[_likenesses(cell)] -= work(cell)
+            if seconds:
+                self._costs.observe(cell, seconds)
+
+    def seconds(self) -> float | None:
+        """Seconds of all cells one after the other; None: cannot be judged yet."""
+        if not self._cells:
+            return None
+        parts = [self._costs._seconds(likenesses, amount) for likenesses, amount in self._work.items()]
+        return None if None in parts else sum(part or 0.0 for part in parts)
+
+
+def work(cell: Cell) -> float:
+    """Multiplications of a cell's training, about."""
+    training = cell.training
+    rows = _rows(cell.config["task"])
+    rows = min(rows, cell.data.limit_train or rows)
+    tokens = rows * training.epochs * training.max_length
+    if training.max_steps is not None:
+        tokens = min(tokens, training.max_steps * training.batch_size * training.max_length)
+    factor = FULL if cell.config["method"].get("category") == "full" else FROZEN
+    return factor * _size(cell.config["model"]) * tokens
+
+
+def _likenesses(cell: Cell) -> Likenesses:
+    """What a cell has in common with others, the most telling first."""
+    return (cell.model, cell.task, cell.method), (cell.model, cell.task), (cell.model,), ()
+
+
+def _rows(task: dict[str, Any]) -> float:
+    """Training examples. The miniature's data are as many for every task, about."""
+    if task.get("miniature"):
+        return UNKNOWN_ROWS
+    from bench.data.published import ALPACA, GLUE, wmt16  # draws in pyarrow, which a finished sweep does not need
+
+    subset = task.get("subset")
+    if subset in GLUE:
+        return GLUE[subset].rows["train"]
+    if task.get("name") == "wmt16" and subset is not None:
+        return wmt16(subset, "", "").rows.get("train", UNKNOWN_ROWS)
+    return ALPACA.rows["train"] if task.get("name") == "mmlu" else UNKNOWN_ROWS
+
+
+def _size(model: dict[str, Any]) -> float:
+    """Parameters of the usual transformer: attention, feed-forward and embeddings."""
+    shape = model.get("architecture") or _read_shape(model.get("path"))
+    width = shape.get("hidden_size") or shape.get("d_model")
+    layers = shape.get("num_hidden_layers") or shape.get("num_layers")
+    if not width or not layers:
+        return UNKNOWN_SIZE
+    layers += shape.get("num_decoder_layers", layers) if "d_model" in shape else 0
+    inner = shape.get("intermediate_size") or shape.get("d_ff") or 4 * width
+    return float(layers * (4 * width * width + 2 * width * inner) + shape.get("vocab_size", 0) * width)
+
+
+def _read_shape(path: str | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        shape = json.loads((Path(path) / "config.json").read_bytes())
+    except (OSError, ValueError):
+        return {}  # whoever loads the model says what is wrong with it
+    return shape if isinstance(shape, dict) else {}

@@ -1,0 +1,155 @@
+"""Cells as jobs of a SLURM cluster: arrays, requeued when they are preempted or run out of time.
+
+Submitit is the engine: it submits, requeues on its signal shortly before the time limit, and brings the answers back.
+The settings are those of hydra-submitit-launcher, whose own launcher gives up when one job dies; this one does not.
+"""
+
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from bench.errors import UserError
+from bench.sweeping.launchers.cluster import Answer, ClusterLauncher, Job, Outcome, Resources, run_there
+from bench.sweeping.progress import CellProgress
+
+STATE_SECONDS = 30  # how often SLURM is asked for the jobs' states, at most
+GRACE_SECONDS = 15  # an ended job's answer may take this long to be seen over a shared file system
+DEFAULT_WORKERS = 256
+MISSING = "hydra/launcher=slurm needs its extra: pip install -c constraints.txt -e '.[slurm]', in the checkout"
+
+
+class JobDiedError(Exception):
+    """A job ended without an answer: killed, cancelled, or its node is gone."""
+
+
+class ResumableJob:
+    """What submitit runs; `checkpoint` makes it requeue the job, which goes on from the cell's own checkpoint."""
+
+    def __call__(self, job: Job) -> Answer:
+        """Run the cell."""
+        return run_there(job)
+
+    def checkpoint(self, job: Job) -> Any:
+        """What to run when the job starts anew."""
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self, job)
+
+
+class SlurmLauncher(ClusterLauncher):
+    """`hydra/launcher=slurm`."""
+
+    def __init__(self, workers: int | None, array_size: int, timeout: float | None = None, **settings: Any) -> None:
+        """Create the launcher.
+
+        Args:
+            workers: cells of one array at a time; None: as many as SLURM lets run, at most 256.
+            array_size: cells in one job array.
+            timeout: seconds that a cell may take; None: any.
+            settings: hydra-submitit-launcher's.
+        """
+        self._settings: dict[str, Any] = OmegaConf.to_container(OmegaConf.create(settings))  # type: ignore[assignment]
+        self._array_size = array_size
+        threads = self._settings.get("cpus_per_task") or 1
+        super().__init__(Resources(threads=threads, timeout=timeout), workers)
+
+    def answers(self, jobs: Sequence[Job], progress: CellProgress) -> Iterator[tuple[Job, Outcome]]:
+        """Submit the jobs as arrays, and wait for them; interrupted, cancel them."""
+        executor = self._executor(jobs)
+        running: dict[Any, Job] = {}
+        try:
+            for start in range(0, len(jobs), self._array_size):
+                part = list(jobs[start : start + self._array_size])
+                running |= zip(_submit(executor, part), part, strict=True)
+            names = ", ".join(sorted({_array(handle) for handle in running}))
+            progress.say(f"{len(jobs)} jobs submitted to SLURM ({names}); their own messages: {executor.folder.parent}")
+            yield from _wait(dict(running), running)
+        finally:
+            if running:
+                subprocess.run(["scancel", *(handle.job_id for handle in running)], check=False, capture_output=True)
+
+    def _executor(self, jobs: Sequence[Job]) -> Any:
+        try:
+            import submitit
+            from hydra_plugins.hydra_submitit_launcher.config import BaseQueueConf, SlurmQueueConf
+            from submitit.slurm.slurm import SlurmInfoWatcher, SlurmJob
+        except ImportError as error:
+            raise UserError(MISSING) from error
+        SlurmJob.watcher = SlurmInfoWatcher(delay_s=STATE_SECONDS)
+        results = Path(jobs[0].cell.config["results_dir"]).resolve()
+        given = {key: value for key, value in self._settings.items() if value is not None}
+        given = {"submitit_folder": str(results / ".slurm/%j"), "name": "bench", **given}
+        if has_gpus(given.get("partition")):
+            given.setdefault("gpus_per_node", max(job.processes for job in jobs))
+        try:
+            checked: DictConfig = OmegaConf.merge(OmegaConf.structured(SlurmQueueConf), given)  # type: ignore[assignment]
+        except OmegaConfBaseException as error:
+            raise UserError(f"hydra.launcher: {str(error).splitlines()[0]}") from error
+        settings: dict[str, Any] = OmegaConf.to_container(checked)  # type: ignore[assignment]
+        folder, timeouts = settings.pop("submitit_folder"), settings.pop("max_num_timeout")
+        settings |= {"array_parallelism": self.workers or DEFAULT_WORKERS}
+        del settings["_target_"]
+        common = set(OmegaConf.structured(BaseQueueConf))
+        try:
+            executor = submitit.AutoExecutor(folder=folder, cluster="slurm", slurm_max_num_timeout=timeouts)
+            executor.update_parameters(**{k if k in common else f"slurm_{k}": v for k, v in settings.items()})
+        except (RuntimeError, NameError, ValueError) as error:
+            raise UserError(f"hydra/launcher=slurm: {str(error).splitlines()[0]}") from error
+        return executor
+
+
+def has_gpus(partition: str | None) -> bool:
+    """Whether SLURM counts GPUs in this partition, or in any."""
+    command = ["sinfo", "--noheader", "--format=%G", *([f"--partition={partition}"] if partition else [])]
+    try:
+        return "gpu" in subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    except FileNotFoundError as error:
+        raise UserError("hydra/launcher=slurm: there is no SLURM on this machine (sinfo is not found)") from error
+    except subprocess.CalledProcessError as error:
+        raise UserError(f"hydra/launcher=slurm: {error.stderr.strip().splitlines()[-1]}") from error
+
+
+def _submit(executor: Any, jobs: list[Job]) -> list[Any]:
+    from submitit.core.utils import FailedJobError, FailedSubmissionError
+
+    try:
+        return list(executor.map_array(ResumableJob(), jobs))
+    except (FailedJobError, FailedSubmissionError) as error:
+        lines = [line for line in str(error).splitlines() if line.startswith("sbatch:")]
+        raise UserError(f"SLURM refuses the jobs: {' '.join(lines) or error}") from error
+
+
+def _array(handle: Any) -> str:
+    return str(handle.job_id).split("_")[0]
+
+
+def _wait(waiting: dict[Any, Job], running: dict[Any, Job]) -> Iterator[tuple[Job, Outcome]]:
+    """Give each job with its outcome as it ends, and take it out of `running`."""
+    ended: dict[Any, float] = {}  # when a job without an answer was first seen to have ended
+    while running:
+        for handle, job in list(running.items()):
+            outcome: Outcome | None = None
+            if handle.done():
+                if handle.paths.result_pickle.exists():
+                    outcome = _answer(handle)
+                elif time.monotonic() - ended.setdefault(handle, time.monotonic()) > GRACE_SECONDS:
+                    outcome = JobDiedError(f"job {handle.job_id} ended without an answer ({handle.state})")
+            if outcome is not None:
+                del running[handle]
+                yield job, outcome
+        time.sleep(max(1.0, len(running) / 100))  # a look costs a shared file system something
+
+
+def _answer(handle: Any) -> Outcome:
+    from submitit.core.utils import UncompletedJobError
+
+    try:
+        outcome: Outcome = handle.result()
+    except UncompletedJobError as error:
+        outcome = error
+    return outcome

@@ -1,0 +1,147 @@
+"""Records and a definition → a table."""
+
+from dataclasses import replace
+
+from bench.records.columns import without_collecting
+from bench.tables.content.caption import notes_of, title, usual_seeds
+from bench.tables.content.entries import average_entry, field_entry, score_entry
+from bench.tables.content.marks import baseline_notes, compared, ranked
+from bench.tables.content.reference import with_reference
+from bench.tables.definition.columns import Shown, shown_columns
+from bench.tables.definition.command import check_experiment, command_of
+from bench.tables.definition.frame import Records, load_records
+from bench.tables.definition.measures import alike
+from bench.tables.definition.names import check_names
+from bench.tables.definition.options import Options
+from bench.tables.definition.rows import RowId, Runs, Titles, all_rows, expected_seeds, order, runs_by_row
+from bench.tables.definition.schema import TableDefinition, definition_files, in_megabytes, load_definition
+from bench.tables.definition.table import CATEGORIES, Block, Entry, Row, Table, one_line
+
+
+@without_collecting()
+def make_table(
+    results_dir: str,
+    experiment: str,
+    definition: str | None = None,
+    options: Options | None = None,
+    config_dir: str | None = None,
+) -> Table:
+    """Make a table of an experiment's records.
+
+    Args:
+        results_dir: where records lie.
+        experiment: a name such as `survey/glue`.
+        definition: a name in `configs/table/`; None: the last part of the experiment's name, else `scores`.
+        options: see `Options`.
+        config_dir: a folder of the user's own; its `table/` comes before the project's.
+
+    Raises:
+        UserError: nothing to show, an unknown definition, or records that cannot be read.
+    """
+    options = options or Options()
+    usual = _definition_of(experiment, config_dir)
+    defined = load_definition(definition or usual, config_dir)
+    check_experiment(results_dir, experiment, config_dir)
+    records = load_records(results_dir, experiment, defined.row_keys)
+    check_names(defined, records, config_dir)
+    command = command_of(
+        {"experiment": experiment, "results_dir": results_dir, "definition": defined.name}, usual, options, config_dir
+    )
+    defined = in_megabytes(defined) if records.miniature else defined
+    table = replace(with_reference(_assemble(records, defined, options), config_dir=config_dir), command=command)
+    if options.compare is not None:
+        # Not at the top: scipy takes longer to import than the rest of the table to make.
+        from bench.tables.content.comparison import with_comparison
+
+        table = with_comparison(table, options.compare)
+    return table
+
+
+def _definition_of(experiment: str, config_dir: str | None) -> str:
+    name = experiment.rpartition("/")[2]
+    return name if name in definition_files(config_dir) else "scores"
+
+
+def _assemble(records: Records, definition: TableDefinition, options: Options) -> Table:
+    tasks = _tasks_by_model(records)
+    shown = shown_columns(definition, records, tasks)
+    runs = runs_by_row(alike(records), definition)
+    seeds = expected_seeds(records.expected, definition)
+    titles = Titles(records.cells)
+    blocks: dict[tuple[str, str], list[Row]] = {}
+    for row_id in order(all_rows(runs, records, definition), records.cells, titles, definition):
+        entries = _entries(row_id, runs.get(row_id, {}), shown=shown, tasks=tasks, seeds=seeds, options=options)
+        blocks.setdefault((row_id[0], row_id[1]), []).append(_row(row_id, entries, titles, definition))
+    finished = [
+        ranked(compared(Block(titles.block(model, task), rows), shown), shown) for (model, task), rows in blocks.items()
+    ]
+    columns = [item.column for item in shown]
+    usual = usual_seeds(finished, columns)
+    last = records.experiment.rpartition("/")[2]
+    name = records.experiment.replace("/", "-") + ("" if definition.name == last else f"-{definition.name}")
+    return Table(
+        name=name,
+        definition=definition.name,
+        survey=definition.survey,
+        experiment=records.experiment,
+        miniature=records.miniature,
+        title=title(definition, records.miniature),
+        seeds=usual,
+        columns=columns,
+        blocks=finished,
+        notes=[
+            *notes_of(records, definition, options, usual=usual, blocks=finished, shown=shown, tasks=tasks),
+            *baseline_notes(finished, shown),
+        ],
+        records=records,
+        row_keys=definition.row_keys,
+    )
+
+
+def _tasks_by_model(records: Records) -> dict[str, list[str]]:
+    """The experiment's tasks for each model: those of the grid, then others that have records."""
+    pairs = [(cell.model, cell.task) for cell in records.expected]
+    pairs += list(records.cells[["model", "task"]].drop_duplicates().itertuples(index=False, name=None))
+    tasks: dict[str, dict[str, None]] = {}
+    for model, task in pairs:
+        tasks.setdefault(model, {})[task] = None
+    return {model: list(names) for model, names in tasks.items()}
+
+
+def _row(row_id: RowId, entries: dict[str, Entry], titles: Titles, definition: TableDefinition) -> Row:
+    model, task, method, *keys, variant = row_id
+    category = titles.category(method)
+    parts = [f"{key.rpartition('.')[2]}={value}" for key, value in zip(definition.row_keys, keys, strict=True)]
+    settings = ", ".join(part for part in [*parts, variant] if part)
+    words = one_line(CATEGORIES.get(category, category))
+    return Row(model, method, titles.method(method), words, one_line(settings), entries, tuple(keys), task)
+
+
+def _entries(
+    row_id: RowId,
+    of_row: Runs,
+    *,
+    shown: list[Shown],
+    tasks: dict[str, list[str]],
+    seeds: dict[tuple[RowId, str], set[int]],
+    options: Options,
+) -> dict[str, Entry]:
+    model, block_task = row_id[:2]
+    entries: dict[str, Entry] = {}
+    of_task: dict[str, list[Entry]] = {}
+    for item in shown:
+        if item.task is None:
+            continue
+        expected = seeds.get((row_id[:-1], item.task), set())
+        entry = score_entry(of_row.get(item.task, []), item, len(expected), options)
+        entries[item.column.key] = entry
+        of_task.setdefault(item.task, []).append(entry)
+    for item in shown:
+        if item.definition.average:
+            needed = [block_task] if block_task else [task for task in tasks[model] if task in of_task]
+            entries[item.column.key] = average_entry([of_task[task] for task in needed], options)
+        elif item.task is None:
+            needed = [block_task] if block_task else tasks[model]
+            expected_of = {task: len(seeds.get((row_id[:-1], task), set())) for task in needed}
+            entries[item.column.key] = field_entry(of_row, item, expected_of, options)
+    return {item.column.key: entries[item.column.key] for item in shown}

@@ -1,0 +1,117 @@
+"""Paired comparison of a table's entries with one method, from the stored predictions."""
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+
+from bench.errors import unknown_name
+from bench.tables.content.marks import baseline
+from bench.tables.content.predictions import Predictions, read_predictions
+from bench.tables.definition.table import Block, Entry, Row, Table
+from bench.tables.statistics.paired import METRICS, bleu_bootstrap, grouped_bootstrap, mcnemar, paired_bootstrap
+
+NO_PREDICTIONS = "predictions of the same seed are missing"
+
+
+def with_comparison(table: Table, method: str) -> Table:
+    """Fill in the p-value of each score against the row of `method` in its block.
+
+    Each seed's predictions are compared with those of the same seed; of several seeds the largest p-value counts, as
+    their examples are the same and cannot be pooled. Where `method` has several rows, each row is compared with the one
+    of the same settings. MNLI's mismatched half and averages over tasks are not tested. Notes say what was not
+    compared, and what only on some of its seeds.
+
+    Raises:
+        UserError: no row of that method.
+    """
+    methods = {row.method for block in table.blocks for row in block.rows}
+    if method not in methods:
+        raise unknown_name("method", method, methods)
+    seeds = dict(zip(table.records.cells["path"], table.records.cells["seed"], strict=True))
+    done = set(table.records.cells.loc[table.records.cells["status"] == "done", "path"])
+    untested: Counter[str] = Counter()
+    in_part: Counter[str] = Counter()
+    blocks = []
+    for block in table.blocks:
+        bases = [row for row in block.rows if row.method == method]
+        rows = []
+        for row in block.rows:
+            entries, base = dict(row.entries), baseline(row, bases)
+            for key in [] if row is base else _testable(table, row):
+                if base is None or base.entries[key].value is None:
+                    untested[_lacking(method, base, bases)] += 1
+                    continue
+                ours, theirs = (_by_seed(one.entries[key], seeds, done) for one in (row, base))
+                found = _p_value(ours, theirs, key.rpartition(".")[2])
+                if isinstance(found, str):
+                    untested[found] += 1
+                    continue
+                entries[key] = replace(entries[key], p_value=found)
+                shared = len(ours.keys() & theirs.keys())
+                in_part[f"{shared} of {len(ours)}"] += shared < len(ours)
+            rows.append(replace(row, entries=entries))
+        blocks.append(Block(block.title, rows))
+    note = f"* differs from {method} on the same examples (p < 0.05): McNemar's exact test for accuracies, bootstrap"
+    notes = [
+        *table.notes,
+        f"{note} for other metrics; of several seeds the largest p counts; no correction for many tests",
+        *(f"{count} score(s) not compared: {reason}" for reason, count in untested.items()),
+        *(
+            f"{count} score(s) compared on {some} seeds only, those that both have"
+            for some, count in (+in_part).items()
+        ),
+    ]
+    return replace(table, blocks=blocks, notes=notes)
+
+
+def _lacking(method: str, base: Row | None, bases: list[Row]) -> str:
+    """Why there is no score to compare with."""
+    if base is not None:
+        return f"{method} has no score"
+    return f"{method} has several rows, none of the same settings" if bases else f"no row of {method} beside them"
+
+
+def _testable(table: Table, row: Row) -> list[str]:
+    keys = [column.key for column in table.columns if column.score and "." in column.key]
+    return [key for key in keys if not key.endswith("_mismatched") and row.entries[key].value is not None]
+
+
+def _by_seed(entry: Entry, seeds: dict[str, int], done: set[str]) -> dict[int, str]:
+    return {seeds[path]: path for path in entry.records if path in done}
+
+
+def _p_value(first: dict[int, str], second: dict[int, str], metric: str) -> float | str:
+    """The largest p-value of any seed, or why there is none."""
+    values = []
+    for seed in sorted(first.keys() & second.keys()):
+        ours, theirs = read_predictions(first[seed]), read_predictions(second[seed])
+        if ours is None or theirs is None or ours.references != theirs.references or not ours.references:
+            return NO_PREDICTIONS
+        if not len(ours.references) == len(ours.predictions) == len(theirs.predictions):
+            return NO_PREDICTIONS
+        p_value = compare(ours, theirs, metric)
+        if p_value is None:
+            return f"there is no test for {metric} here"
+        values.append(p_value)
+    return max(values) if values else NO_PREDICTIONS
+
+
+def compare(first: Predictions, second: Predictions, metric: str) -> float | None:
+    """The p-value that two systems score the same on the same examples; None for a metric that has no test here."""
+    if metric in {"bleu", "chrf"}:
+        return bleu_bootstrap(first.references, first.predictions, second.predictions, metric)
+    if metric.startswith("accuracy"):
+        pairs = [zip(first.references, system.predictions, strict=True) for system in (first, second)]
+        right = [np.array([said == wanted for wanted, said in of_system]) for of_system in pairs]
+        if metric == "accuracy_macro" and first.groups is not None:
+            _, groups = np.unique(first.groups, return_inverse=True)
+            return grouped_bootstrap(right[0].astype(float), right[1].astype(float), groups)
+        return mcnemar(right[0], right[1])
+    if metric not in METRICS:
+        return None
+    try:
+        arrays = [np.asarray(one, dtype=float) for one in (first.references, first.predictions, second.predictions)]
+    except (TypeError, ValueError):  # texts, under the name of a metric of numbers
+        return None
+    return paired_bootstrap(arrays[0], arrays[1], arrays[2], METRICS[metric])

@@ -1,0 +1,79 @@
+"""What an entry says by comparison with others in its block: reductions, best and second best."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from bench.tables.definition.columns import Shown
+from bench.tables.definition.table import Block, Entry, Row
+from bench.tables.statistics.summary import ranks
+
+
+def compared(block: Block, shown: list[Shown]) -> Block:
+    """Fill in the columns that say by how many percent a field lies below another method's."""
+    below = [(item.column.key, item.definition.below) for item in shown if item.definition.below is not None]
+    rows = block.rows
+    for key, method in below:
+        bases = [row for row in rows if row.method == method]
+        rows = [
+            replace(row, entries={**row.entries, key: _reduction(row.entries[key], _base(row, bases, key))})
+            for row in rows
+        ]
+    return Block(block.title, rows)
+
+
+def baseline_notes(blocks: list[Block], shown: list[Shown]) -> list[str]:
+    """Say where a column that compares has no one row to compare with."""
+    notes = []
+    for item in shown:
+        method = item.definition.below
+        several = [
+            block.title
+            for block in blocks
+            if len(bases := [row for row in block.rows if row.method == method]) > 1
+            and not all(baseline(row, bases) for row in block.rows)
+        ]
+        if several:
+            notes.append(
+                f"{item.column.title}: {method} has several rows for {' and '.join(several)}; only rows of the same "
+                "settings are compared"
+            )
+    return notes
+
+
+def baseline(row: Row, bases: list[Row]) -> Row | None:
+    """Which of `bases` to compare a row with: the only one, or the one of the same settings; else none is right."""
+    if len(bases) == 1:
+        return bases[0]
+    same = [base for base in bases if (base.keys, base.variant) == (row.keys, row.variant)]
+    return same[0] if len(same) == 1 else None
+
+
+def _base(row: Row, bases: list[Row], key: str) -> float | None:
+    base = baseline(row, bases)
+    return None if base is None else base.entries[key].value or None
+
+
+def _reduction(entry: Entry, base: float | None) -> Entry:
+    if entry.value is None:
+        return entry
+    if base is None:
+        return replace(entry, status="incomplete", value=None, deviation=None, values=(), interval=None)
+    return replace(entry, value=100 * (1 - entry.value / base), deviation=None, values=(), interval=None)
+
+
+def ranked(block: Block, shown: list[Shown]) -> Block:
+    """Mark the best and second best of each column that says which values are better."""
+    rows = block.rows
+    for item in shown:
+        column = item.column
+        if column.better == "none":
+            continue
+        values = [row.entries[column.key].value for row in rows]
+        array = np.array([np.nan if value is None else value for value in values], dtype=float)
+        places = ranks(array, column.digits, column.better == "higher")
+        rows = [
+            replace(row, entries={**row.entries, column.key: replace(row.entries[column.key], rank=place)})
+            for row, place in zip(rows, places, strict=True)
+        ]
+    return Block(block.title, rows)

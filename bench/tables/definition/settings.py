@@ -1,0 +1,114 @@
+"""Settings that tell records of one model, task and method apart. Runs with different settings are never averaged."""
+
+import json
+from functools import lru_cache
+from typing import Any
+
+import pandas as pd
+
+from bench.tables.definition.grid import setting_text
+
+# Differences in these change no score: names, sources, and where the data lie.
+WITHOUT_EFFECT = frozenset(
+    {"model.title", "task.title", "method.title", "method.paper", "method.category", "data.root", "training.log_every"}
+)
+
+
+@lru_cache(maxsize=65536)
+def flat_settings(settings: str) -> dict[str, str]:
+    """The leaves of JSON text, `training.learning_rate` → "0.0001"; without nulls and what has no effect."""
+    leaves: dict[str, str] = {}
+
+    def walk(prefix: str, value: Any) -> None:
+        if isinstance(value, dict):
+            for key, item in value.items():
+                walk(f"{prefix}.{key}" if prefix else str(key), item)
+        elif value is not None and prefix not in WITHOUT_EFFECT:
+            leaves[prefix] = setting_text(value)
+
+    walk("", json.loads(settings))
+    return leaves
+
+
+def tell_apart(cells: pd.DataFrame, row_keys: tuple[str, ...] = ()) -> tuple[pd.DataFrame, list[str]]:
+    """Find the settings in which records of one model, task and method differ, other than the seed.
+
+    Args:
+        cells: with the columns model, task, method and settings (JSON).
+        row_keys: settings that are row keys of the table; they are left out.
+
+    Returns:
+        The cells with a column for each of `row_keys` and the column `variant`, such as "learning_rate=0.001"
+        (empty where all agree); and a note for each method whose settings differ.
+    """
+    cells = cells.copy()
+    for key in row_keys:
+        cells[key] = [flat_settings(text).get(key, "") for text in cells["settings"]]
+    variants = pd.Series("", index=cells.index, dtype=object)
+    notes = []
+    distinct = cells[["model", "task", "method", "settings"]].drop_duplicates()
+    for (model, method), group in distinct.groupby(["model", "method"], sort=False):
+        keys: set[str] = set()
+        for _, texts in group.groupby("task", sort=False)["settings"]:
+            keys |= _differing(list(texts))
+        shown = sorted(keys - set(row_keys))
+        if not shown:
+            continue
+        here = (cells["model"] == model) & (cells["method"] == method)
+        variants[here] = [_label(flat_settings(text), shown) for text in cells.loc[here, "settings"]]
+        notes.append(f"{method} on {model} was run with different settings, shown apart: {', '.join(shown)}")
+    cells["variant"] = variants
+    return cells, notes
+
+
+def _differing(texts: list[str]) -> set[str]:
+    """The keys in which settings differ; absent and null are the same."""
+    flats = [flat_settings(text) for text in texts]
+    if len(flats) < 2:
+        return set()
+    return {key for key in set().union(*flats) if len({flat.get(key) for flat in flats}) > 1}
+
+
+def _label(flat: dict[str, str], keys: list[str]) -> str:
+    last = [key.rpartition(".")[2] for key in keys]
+    names = [short if last.count(short) == 1 else key for short, key in zip(last, keys, strict=True)]
+    return ", ".join(f"{name}={flat.get(key, 'null')}" for name, key in zip(names, keys, strict=True))
+
+
+# What a caption says of the training, in its words.
+CAPTION = {
+    "training.batch_size": "batch size",
+    "training.epochs": "epochs",
+    "training.max_steps": "steps at most",
+    "data.limit_train": "training examples at most",
+    "training.learning_rate": "learning rate",
+    "training.schedule": "schedule",
+    "training.max_length": "maximum length",
+    "training.precision": "precision",
+}
+
+
+def settings_note(settings: pd.Series) -> str:
+    """How the cells were trained, for the caption: `settings: batch size 32, learning rate 0.0001 to 0.001, …`.
+
+    Args:
+        settings: JSON text of each cell's settings.
+    """
+    flats = [flat_settings(text) for text in settings.unique()]
+    parts = []
+    for key, words in CAPTION.items():
+        values = sorted({flat[key] for flat in flats if key in flat}, key=lambda text: (len(text), text))
+        if len(values) > 1 and all(_is_number(value) for value in values):
+            values.sort(key=float)
+            parts.append(f"{words} {values[0]} to {values[-1]}")
+        elif values:
+            parts.append(f"{words} {' or '.join(values)}")
+    return "settings: " + ", ".join(parts) if parts else "settings: not recorded"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

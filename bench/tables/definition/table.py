@@ -1,0 +1,154 @@
+"""A finished table as plain data, the same for every format."""
+
+import re
+from dataclasses import dataclass, field
+
+from bench.tables.definition.frame import Records
+
+CATEGORIES = {
+    "full": "Full fine-tuning",
+    "additive": "Additive",
+    "partial": "Partial",
+    "reparameterised": "Reparameterised",
+    "hybrid": "Hybrid",
+    "unified": "Unified",
+    "other": "Other",
+}
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff\ud800-\udfff]+")
+
+
+def one_line(text: object) -> str:
+    """A name as one printable line: control characters, which no format can carry, become a space."""
+    line = str(text)
+    return (line if line.isprintable() else CONTROL.sub(" ", line)).strip()
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of figures.
+
+    Attributes:
+        key: unique in the table, such as `cola.matthews_correlation` or `trainable`.
+        group: the header above, shared by neighbouring columns; empty: none.
+        title: the header.
+        unit: see `definition.UNITS`.
+        digits: after the point.
+        better: "higher", "lower" or "none".
+        score: whether the values are scores of a task (or their average), with a deviation over seeds.
+    """
+
+    key: str
+    group: str
+    title: str
+    unit: str
+    digits: int
+    better: str
+    score: bool
+
+    @property
+    def task(self) -> str:
+        """The task of a score, as in the key; empty for anything else and for the average."""
+        return self.key.partition(".")[0] if self.score and "." in self.key else ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What stands in one row and column.
+
+    Attributes:
+        status: done, missing, failed, out_of_memory, unsupported; "incomplete" for an average that lacks tasks.
+        value: mean or median over seeds in the column's unit; None unless done.
+        deviation: standard deviation over seeds (n − 1 in the denominator); None for fewer than two.
+        values: one per finished seed.
+        seeds: how many finished; of a measurement, how many were measured.
+        expected: how many there should be; 0 for a count, which any record tells and no seed changes.
+        interval: bootstrap confidence interval of `value`.
+        p_value: of the paired comparison with another method.
+        rank: 1 for the best of its block, 2 for the second best.
+        reference: the survey's own value, if it was filled in.
+        records: paths of the records behind it.
+    """
+
+    status: str
+    value: float | None = None
+    deviation: float | None = None
+    values: tuple[float, ...] = ()
+    seeds: int = 0
+    expected: int = 0
+    interval: tuple[float, float] | None = None
+    p_value: float | None = None
+    rank: int | None = None
+    reference: float | None = None
+    records: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method (with one variant of settings) on one model.
+
+    Attributes:
+        keys: the values of the table's row keys.
+        task: the block's, where blocks are of one task.
+    """
+
+    model: str
+    method: str
+    title: str
+    category: str
+    variant: str
+    entries: dict[str, Entry]
+    keys: tuple[str, ...] = ()
+    task: str = ""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows with the model (or model and task) in common, in the order of the categories."""
+
+    title: str
+    rows: list[Row]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table, ready to be rendered.
+
+    Attributes:
+        name: for files, such as `miniature-glue`.
+        definition: the definition's name.
+        survey: the survey's number, such as III; empty for none.
+        experiment: whose records these are.
+        miniature: made of artificial data or models.
+        title: the caption; says "miniature" where it is one.
+        seeds: how many seeds most entries have.
+        columns, blocks: the table itself.
+        row_keys: the settings that make rows of their own, such as `training.learning_rate`.
+        notes: one sentence each.
+        command: that makes this table again; formats and where files go are left out.
+        records: behind it; for files of all values and for figures.
+    """
+
+    name: str
+    definition: str
+    survey: str
+    experiment: str
+    miniature: bool
+    title: str
+    seeds: int
+    columns: list[Column]
+    blocks: list[Block]
+    records: Records
+    notes: list[str] = field(default_factory=list)
+    row_keys: tuple[str, ...] = ()
+    command: str = ""
+
+    @property
+    def header_groups(self) -> list[tuple[str, int]]:
+        """Neighbouring columns of one group: (header, how many columns)."""
+        groups: list[tuple[str, int]] = []
+        for column in self.columns:
+            if groups and column.group and groups[-1][0] == column.group:
+                groups[-1] = (column.group, groups[-1][1] + 1)
+            else:
+                groups.append((column.group, 1))
+        return groups

@@ -1,0 +1,1 @@
+"""Figures of a finished table. Read `drawing` first: which there are; `plots` draws them."""

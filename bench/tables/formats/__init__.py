@@ -1,0 +1,1 @@
+"""A finished table as CSV, LaTeX, Markdown or text. Nothing here computes."""

@@ -1,0 +1,107 @@
+"""Writes docs/methods.md from the registry: `python -m scripts.document_methods > docs/methods.md`.
+
+Everything in it is computed: what a method says of itself, and its counts on the survey's encoders, on the meta device.
+"""
+
+import sys
+from typing import Any
+
+from bench.configuration.cell import ModelConfig
+from bench.configuration.compose import Configurations, build
+from bench.metering.parameters import plan_parameters
+from bench.methods.base import Category, Method
+from bench.models.head import Head
+from bench.records.schema import Parameters
+
+COMMAND = "python -m scripts.document_methods > docs/methods.md"
+MODELS = ("roberta_base", "roberta_large")
+# The library's tuners have no formula of their own here, `compose` shows how to write another composition.
+LEFT_OUT = ("peft/any", "compose")
+STEPS, LENGTH = 1000, 128  # any will do: no count depends on them
+
+
+def methods() -> list[Method]:
+    """All methods of the registry, in the order of the survey's categories."""
+    order = list(Category)
+    with Configurations() as configurations:
+        names = [name for name in configurations.options("method") if name not in LEFT_OUT]
+        settings = [configurations.cell(["model=roberta_base", f"method={name}"]).config["method"] for name in names]
+    built: list[Method] = [build(config, Method) for config in settings]
+    return sorted(built, key=lambda method: order.index(method.category))
+
+
+def models() -> list[ModelConfig]:
+    """The models that are counted."""
+    with Configurations() as configurations:
+        return [configurations.cell([f"model={name}"]).base for name in MODELS]
+
+
+def document() -> str:
+    """The whole page."""
+    found, counted = methods(), models()
+    counts = {m.name: [plan_parameters(model, m, Head(2), STEPS, LENGTH) for model in counted] for m in found}
+    sections = [_introduction(), _what_they_do(found), _counts(found, counts, counted), _remarks(found)]
+    return "\n\n".join(sections) + "\n"
+
+
+def _introduction() -> str:
+    return (
+        "# Methods\n\n"
+        f"Written by `{COMMAND}` from `configs/method/` and `bench/methods/`; do not edit.\n\n"
+        "x: a layer's input, h: a branch's output before the residual sum, LN: the pretrained norm, W: frozen weights "
+        "unless said otherwise. The task head is trained with every method.\n\n"
+        "Any other tuner of the installed peft library: `method=peft/any peft.type=LOHA peft.r=8`. Methods together: "
+        "`method=compose`, see `configs/method/compose.yaml`."
+    )
+
+
+def _what_they_do(found: list[Method]) -> str:
+    rows = [
+        [
+            f"`{m.name}`", m.title, m.category.value, f"{m.formula}", m.where, m.trains,
+            "yes" if m.identity_at_start else "no", "yes" if m.mergeable else "no", _link(m.paper),
+        ]
+        for m in found
+    ]  # fmt: skip
+    header = ["name", "method", "category", "formula", "where", "trains", "identity at start", "mergeable", "paper"]
+    return "## What they do\n\n" + _table(header, rows)
+
+
+def _counts(found: list[Method], counts: dict[str, list[Parameters]], counted: list[ModelConfig]) -> str:
+    header = ["method"]
+    for model in counted:
+        header += [f"{model.title}: trained", "% of base", "of it for training only", "stored"]
+    rows = [[m.title, *(cell for counted in counts[m.name] for cell in _cells(counted))] for m in found]
+    heads = ", ".join(f"{c.head:,} on {model.title}" for c, model in zip(counts["lora"], counted, strict=True))
+    return (
+        "## Parameters\n\n"
+        f"Besides the head of a two-label task ({heads}). The percentage's denominator is the bare base model with its "
+        "head. Stored counts 32-bit values; a packed bit is 1/32.\n\n" + _table(header, rows)
+    )
+
+
+def _cells(counts: Parameters) -> list[str]:
+    trained = counts.trainable - counts.head
+    share = 100 * trained / counts.base_total
+    return [f"{trained:,}", f"{share:.2f}", f"{counts.training_only:,}", f"{counts.stored - counts.head:,.0f}"]
+
+
+def _remarks(found: list[Method]) -> str:
+    changed = [f"- {m.title}: {m.why_not_identity}." for m in found if not m.identity_at_start]
+    fixed = [f"- {m.title}: {m.why_not_mergeable()}." for m in found if not m.mergeable]
+    return "\n".join(["## Why not the identity at the start", "", *changed, "", "## Why not mergeable", "", *fixed])
+
+
+def _table(header: list[str], rows: list[list[Any]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def _link(paper: str) -> str:
+    """`Authors year, https://…` as a Markdown link."""
+    name, _, address = paper.rpartition(", ")
+    return f"[{name}]({address})"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(document())

@@ -1,0 +1,120 @@
+"""Cells that are filled in are the cells that Hydra composes."""
+
+import pytest
+
+from bench.configuration import expansion
+from bench.configuration.compose import Configurations
+from bench.configuration.expansion import Expansion
+from bench.errors import UserError
+from bench.sweeping.sweeper import selected
+
+EXPERIMENTS = [name for name in Configurations().options("experiment") if name != "runs"]
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def configurations():
+    with Configurations() as configurations:
+        yield configurations
+
+
+def expand(configurations, overrides):
+    return list(Expansion(configurations.compose, configurations.folders).cells(overrides))
+
+
+@pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["some", "every"])
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_the_cells_of_shipped_experiments(configurations, experiment, every):
+    arguments = [f"experiment={experiment}", "seed=0,7", "training.learning_rate=3e-4,1e-3", "results_dir=elsewhere"]
+    cells = selected(arguments, configurations.compose)
+    if not every:
+        cells = cells[:: max(1, len(cells) // 9)]
+    first, again = expand(configurations, cells), expand(configurations, cells)
+    assert first == again, "the same from what was kept"
+    for made, overrides in zip(first, cells, strict=True):
+        composed = configurations.cell(overrides)
+        assert made == composed
+        assert made.id == composed.id
+
+
+ONE_BY_ONE = {
+    "a list among plain values": ["task.subjects=[a,b]", "seed=1"],
+    "a key of the whole section": ["training={batch_size: 8}", "seed=1"],
+    "a value in the schema's words": ["training.schedule=cosine", "training.precision=bf16"],
+    "a number where a fraction is wanted": ["training.epochs=3", "training.weight_decay=1"],
+    "nothing": ["training.max_grad_norm=null", "threads=2"],
+    "truth": ["save_trained=false", "data.any_size=true"],
+    "text with a space": ["data.root='a b'"],
+    "a setting of the method": ["method.r=4", "seed=2"],
+    "a reference": ["seed=${training.batch_size}"],
+    "peft's own settings": ["method=peft/any", "peft.type=LOHA", "peft.r=4", "seed=1"],
+    "a whole number with leading zeros": ["method.r=4", "data.root=007"],
+}
+
+
+@pytest.mark.parametrize("case", ONE_BY_ONE)
+def test_whatever_is_given(configurations, case):
+    base = ["model=miniature/llama", "task=miniature/mmlu"]
+    assert expand(configurations, [[*base, *ONE_BY_ONE[case]]]) == [configurations.cell([*base, *ONE_BY_ONE[case]])]
+
+
+@pytest.mark.parametrize(
+    "wrong", ["training.lr=1", "method.rank=4", "training.batch_size=many", "training.learning_rate=-1", "seed=x"]
+)
+def test_what_hydra_refuses_is_refused(configurations, wrong):
+    with pytest.raises(UserError) as expected:
+        configurations.cell([wrong])
+    with pytest.raises(UserError) as found:
+        expand(configurations, [[wrong]])
+    assert str(found.value) == str(expected.value)
+
+
+REFERRING = {
+    "a plain reference": "wait: ${seed}",
+    "one above": "of: ${training}",
+    "a relative one": "wait: ${..seed}",
+    "one within the other": "wait: ${training.${key}}\nkey: epochs",
+    "the environment": "wait: ${oc.env:HOME}",
+}
+
+
+@pytest.mark.parametrize("kind", REFERRING)
+def test_a_value_that_others_refer_to_is_left_to_hydra(tmp_path, kind):
+    (tmp_path / "method").mkdir()
+    lines = "_target_: x.Y\nname: mine\ntitle: Mine\ncategory: other\npaper: none\n"
+    (tmp_path / "method" / "mine.yaml").write_text(lines + REFERRING[kind].replace("${key}", "${method.key}"))
+    given = ["method=mine", "seed=5", "training.epochs=2"]
+    with Configurations(str(tmp_path)) as configurations:
+        assert expand(configurations, [given]) == [configurations.cell(given)]
+
+
+def test_a_changed_configuration_is_composed_anew(tmp_path):
+    method = tmp_path / "method" / "mine.yaml"
+    method.parent.mkdir()
+    lines = "_target_: x.Y\nname: mine\ntitle: Mine\ncategory: other\npaper: none\nr: "
+    for rank in (1, 2):
+        method.write_text(f"{lines}{rank}")
+        with Configurations(str(tmp_path)) as configurations:
+            assert expand(configurations, [["method=mine"]])[0].config["method"]["r"] == rank
+
+
+def test_what_was_kept_spares_hydra(configurations, monkeypatch):
+    expand(configurations, [["seed=1"]])
+
+    def compose(overrides):
+        raise AssertionError(f"composed again: {overrides}")
+
+    assert len(list(Expansion(compose, configurations.folders).cells([["seed=2"], ["seed=3"]]))) == 2
+
+
+def test_a_damaged_or_unwritable_cache_does_no_harm(configurations, tmp_path, monkeypatch):
+    expand(configurations, [["seed=1"]])
+    for file in (tmp_path / "cache").rglob("*.json"):
+        file.write_text("{")
+    assert expand(configurations, [["seed=1"]]) == [configurations.cell(["seed=1"])]
+    monkeypatch.setattr(expansion, "write_once", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
+    assert expand(configurations, [["seed=1", "method=ia3"]]) == [configurations.cell(["seed=1", "method=ia3"])]

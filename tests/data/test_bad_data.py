@@ -1,0 +1,151 @@
+"""Data that are not what they should be: one clear line with file and row, and nothing is kept."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from datasets import ClassLabel, Dataset, Features, Value
+from transformers import PreTrainedTokenizerBase
+
+from bench.configuration.cell import DataConfig
+from bench.data.published import MMLU, wmt16
+from bench.data.source import locate
+from bench.errors import UserError
+from bench.system.cache import cache_folder
+from bench.tasks.glue import Glue
+
+Mirror = Callable[..., DataConfig]
+GOOD = {"sentence1": "A.", "sentence2": "B.", "label": 0}
+QUESTION = {"question": "Q?", "subject": "s", "choices": ["a", "b", "c", "d"], "answer": 0}
+
+
+def read(mirror: Mirror, rows: list[dict[str, Any]], tokenizer: PreTrainedTokenizerBase, kind: str = "parquet") -> None:
+    data = mirror("nyu-mll/glue/rte", "train", rows, kind)
+    Glue(name="glue/rte", title="RTE", subset="rte").load(tokenizer, 16, data)
+
+
+@pytest.mark.parametrize("kind", ["parquet", "jsonl"])
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ({"label": 7}, r"train.*row 3: label is 7, which is none of 0 \(entailment\), 1 \(not_entailment\)"),
+        ({"label": -1}, r"row 3: label is -1"),
+        ({"sentence2": None}, r"row 3: sentence2 is missing"),
+    ],
+)
+def test_a_bad_value_is_named_with_file_and_row(
+    kind: str, bad: dict[str, Any], message: str, mirror: Mirror, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    with pytest.raises(UserError, match=message):
+        read(mirror, [GOOD, GOOD, GOOD | bad], tokenizer, kind)
+    assert not (cache_folder() / "tokens").exists()
+
+
+def test_missing_column(mirror: Mirror, tokenizer: PreTrainedTokenizerBase) -> None:
+    with pytest.raises(UserError, match=r"the column sentence2 is missing; it has sentence1, label"):
+        read(mirror, [{"sentence1": "A.", "label": 0}], tokenizer)
+
+
+def test_missing_split_and_missing_folder(mirror: Mirror, tokenizer: PreTrainedTokenizerBase) -> None:
+    with pytest.raises(UserError, match="the split validation is missing"):
+        read(mirror, [GOOD], tokenizer)
+    with pytest.raises(UserError, match="no such folder"):
+        Glue(name="glue/rte", title="RTE", subset="rte").load(tokenizer, 16, DataConfig(root="/nowhere/at/all"))
+
+
+def test_empty_split(mirror: Mirror, tokenizer: PreTrainedTokenizerBase) -> None:
+    data = mirror("nyu-mll/glue/rte", "train", [GOOD])
+    schema = pa.schema([("sentence1", pa.string()), ("sentence2", pa.string()), ("label", pa.int64())])
+    file = next(Path(str(data.root)).rglob("train-*.parquet"))
+    pa.parquet.write_table(schema.empty_table(), file)
+    with pytest.raises(UserError, match="there are no rows"):
+        Glue(name="glue/rte", title="RTE", subset="rte").load(tokenizer, 16, data)
+
+
+def test_another_label_set(tmp_path: Path, tokenizer: PreTrainedTokenizerBase) -> None:
+    names = ClassLabel(names=["not_entailment", "entailment"])
+    features = Features({"sentence1": Value("string"), "sentence2": Value("string"), "label": names})
+    folder = tmp_path / "nyu-mll/glue/rte"
+    folder.mkdir(parents=True)
+    Dataset.from_list([GOOD], features=features).to_parquet(folder / "train-00000-of-00001.parquet")
+    with pytest.raises(UserError, match=r"the labels of label are \['not_entailment', 'entailment'\] instead of"):
+        Glue(name="glue/rte", title="RTE", subset="rte").load(
+            tokenizer, 16, DataConfig(root=str(tmp_path), any_size=True)
+        )
+
+
+def test_bytes_that_are_not_utf8(mirror: Mirror, tokenizer: PreTrainedTokenizerBase) -> None:
+    data = mirror("nyu-mll/glue/rte", "train", [GOOD])
+    file = next(Path(str(data.root)).rglob("train-*.parquet"))
+    raw = pa.array([b"fine", b"caf\xe9"], pa.binary())
+    texts = pa.StringArray.from_buffers(2, *raw.buffers()[1:])
+    pa.parquet.write_table(pa.table({"sentence1": texts, "sentence2": ["a", "b"], "label": [0, 1]}), file)
+    with pytest.raises(UserError, match=r"train-.*parquet, row 2: sentence1 is not UTF-8"):
+        Glue(name="glue/rte", title="RTE", subset="rte").load(tokenizer, 16, data)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("nyu-mll/glue/rte/train.jsonl", b'{"sentence1": "caf\xe9"}\n', r"train.jsonl, row 1: not UTF-8"),
+        ("nyu-mll/glue/rte/train.jsonl", b"{}\n{\n", r"train.jsonl, row 2: not JSON"),
+        ("RTE/train.tsv", b"index\tsentence1\tsentence2\tlabel\n0\ta\tb\tmaybe\n", r"train.tsv, row 2: label 'maybe'"),
+        ("RTE/train.tsv", b"index\tsentence1\tlabel\n", r"the column sentence2 is missing"),
+        ("RTE/train.tsv", b"index\tsentence1\tsentence2\tlabel\n0\ta\n", r"row 2: 2 fields, too few"),
+        ("RTE/train.tsv", b"index\tsentence1\tsentence2\tlabel\n0\tcaf\xe9\tb\tentailment\n", r"row 2: not UTF-8"),
+    ],
+)
+def test_broken_text_files(
+    name: str, content: bytes, message: str, tmp_path: Path, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    file = tmp_path / name
+    file.parent.mkdir(parents=True)
+    file.write_bytes(content)
+    with pytest.raises(UserError, match=message):
+        Glue(name="glue/rte", title="RTE", subset="rte").load(
+            tokenizer, 16, DataConfig(root=str(tmp_path), any_size=True)
+        )
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ({"answer": 4}, r"row 2: answer is 4, which is none of 0 \(A\), 1 \(B\), 2 \(C\), 3 \(D\)"),
+        ({"choices": ["a", "b", "c"]}, r"row 2: choices has 3 texts instead of 4"),
+    ],
+)
+def test_mmlu_questions(bad: dict[str, Any], message: str, mirror: Mirror) -> None:
+    data = mirror("cais/mmlu/all", "dev", [QUESTION, QUESTION | bad])
+    with pytest.raises(UserError, match=message):
+        locate(MMLU, "dev", data).rows()
+
+
+def test_a_translation_without_one_language(mirror: Mirror) -> None:
+    data = mirror("wmt/wmt16/ro-en", "train", [{"translation": {"en": "a", "de": "b"}}])
+    with pytest.raises(UserError, match="translation has no text in the language 'ro'"):
+        locate(wmt16("ro-en", "en", "ro"), "train", data).rows()
+
+
+def test_the_row_is_counted_in_its_own_file(mirror: Mirror) -> None:
+    data = mirror("nyu-mll/glue/rte", "train", [GOOD, GOOD])
+    first = next(Path(str(data.root)).rglob("train-*.parquet"))
+    second = first.with_name("train-00001-of-00002.parquet")
+    pa.parquet.write_table(pa.Table.from_pylist([GOOD, GOOD | {"label": 9}]), second)
+    from bench.data.published import GLUE
+
+    with pytest.raises(UserError, match=r"train-00001-of-00002.parquet, row 2: label is 9"):
+        locate(GLUE["rte"], "train", data).rows()
+
+
+def test_the_command_line_says_it_in_one_line_and_leaves_no_record(
+    bench: Callable[..., Any], mirror: Mirror, tmp_path: Path
+) -> None:
+    data = mirror("nyu-mll/glue/rte", "train", [GOOD, GOOD | {"label": 7}])
+    ended = bench("run", "task=glue/rte", f"data.root={data.root}", "data.any_size=true")
+    assert ended.returncode == 2
+    assert ended.stderr.count("\n") == 1
+    assert "row 2: label is 7" in ended.stderr
+    assert not list(tmp_path.rglob("record.json"))

@@ -1,0 +1,100 @@
+"""Tokenised data are made once, keyed by all that decides them, and shared safely."""
+
+import multiprocessing
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from transformers import PreTrainedTokenizerBase
+
+from bench.configuration.cell import DataConfig
+from bench.data import token_cache
+from bench.data.example import Examples
+from bench.errors import UserError
+from bench.system.cache import cache_folder
+from bench.tasks.glue import Glue
+
+Mirror = Callable[..., DataConfig]
+ROWS = [{"sentence": f"Sentence number {i}.", "label": i % 2} for i in range(7)]
+
+
+def cola(mirror: Mirror) -> tuple[Glue, DataConfig]:
+    mirror("nyu-mll/glue/cola", "validation", ROWS)
+    return Glue(name="glue/cola", title="CoLA", subset="cola"), mirror("nyu-mll/glue/cola", "train", ROWS)
+
+
+def files() -> set[Path]:
+    return set((cache_folder() / "tokens").glob("*"))
+
+
+def test_a_second_load_tokenises_nothing_and_gives_the_same(
+    mirror: Mirror, tokenizer: PreTrainedTokenizerBase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, data = cola(mirror)
+    first = list(task.load(tokenizer, 16, data).train)
+    monkeypatch.setattr(token_cache, "encode", None)
+    monkeypatch.setattr("bench.tasks.glue.encode", None)
+    assert list(task.load(tokenizer, 16, data).train) == first
+    assert all(file.suffix == ".arrow" for file in files())  # nothing half-written is left
+
+
+def test_what_decides_the_tokens_decides_the_name(mirror: Mirror, tokenizer: PreTrainedTokenizerBase) -> None:
+    task, data = cola(mirror)
+    task.load(tokenizer, 16, data)
+    known = files()
+    task.load(tokenizer, 16, data)
+    assert files() == known
+    task.load(tokenizer, 8, data)  # the length
+    assert len(files()) > len(known)
+    known = files()
+    mirror("nyu-mll/glue/cola", "train", [*ROWS, {"sentence": "Another.", "label": 1}])  # the content
+    assert len(task.load(tokenizer, 16, data).train) == 8
+    assert len(files()) == len(known) + 1
+    known = files()
+    assert len(task.load(tokenizer, 16, DataConfig(data.root, limit_train=3, any_size=True)).train) == 3
+    assert len(files()) == len(known) + 1
+
+
+def test_a_tokenizers_last_use_does_not_matter(tokenizer: PreTrainedTokenizerBase) -> None:
+    before = token_cache.tokenizer_fingerprint(tokenizer)
+    tokenizer(["a b c"], truncation=True, max_length=3, padding="max_length")
+    assert token_cache.tokenizer_fingerprint(tokenizer) == before
+
+
+def test_a_damaged_file_is_made_anew(mirror: Mirror, tokenizer: PreTrainedTokenizerBase) -> None:
+    task, data = cola(mirror)
+    first = list(task.load(tokenizer, 16, data).train)
+    for file in files():
+        file.write_bytes(b"ARROW1 but not really")
+    assert list(task.load(tokenizer, 16, data).train) == first
+
+
+def test_a_cache_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "file"))
+    with pytest.raises(UserError, match="BENCH_CACHE=FOLDER names another"):
+        token_cache.cached(["key"], lambda: pa.table({"a": [1]}))
+
+
+def _build(_: int) -> list[int]:
+    table = token_cache.cached(["shared"], lambda: pa.table({"a": np.arange(50_000)}))
+    values: list[int] = table.column("a").to_pylist()
+    return values[-2:]
+
+
+def test_processes_share_it_without_harm() -> None:
+    with multiprocessing.get_context("fork").Pool(4) as pool:
+        assert pool.map(_build, range(8)) == [[49_998, 49_999]] * 8
+    assert len(files()) == 1
+
+
+def test_examples_are_read_from_the_table_like_a_list() -> None:
+    table = pa.table({"input_ids": [[1, 2], [], [3, 4, 5]], "labels": [0, 1, 1]}).slice(1)
+    examples = Examples(table, ["input_ids", "labels"])
+    assert list(examples) == [{"input_ids": [], "labels": 1}, {"input_ids": [3, 4, 5], "labels": 1}]
+    assert examples[-1] == examples[1]
+    assert examples[0:1] == [examples[0]]
+    with pytest.raises(IndexError):
+        examples[2]

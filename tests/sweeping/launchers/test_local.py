@@ -1,0 +1,133 @@
+"""A sweep on one machine: every cell ends in a record, whatever happens to its process."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from bench.records.owner import start_of
+from bench.records.schema import Status
+from bench.records.store import read_records
+from bench.sweeping.launchers.pool import Pool, visible_gpus
+from tests.cells import SHORT
+from tests.sweeping.launchers.processes import BUSY, ended, family, until
+from tests.wrecks import write_wrecks
+
+
+def sweep(folder: Path, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "bench", "sweep", "experiment=miniature/glue", f"results_dir={folder / 'results'}",
+            *SHORT, *arguments]  # fmt: skip
+
+
+def statuses(folder: Path) -> dict[str, Status]:
+    return {record.cell.id: record.status for record in read_records(folder / "results", "miniature/glue")}
+
+
+def test_a_sweep_runs_what_is_not_done_and_nothing_twice(tmp_path):
+    command = sweep(tmp_path, "method=lora,bitfit", "task=miniature/sst2,miniature/cola")
+    first = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "4 cells, 0 done already, 4 to run" in first.stderr
+    assert set(statuses(tmp_path).values()) == {Status.done}
+    files = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("record.json")}
+    assert len(files) == 4
+
+    second = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "4 cells, 4 done already, 0 to run" in second.stderr
+    assert files == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("record.json")}
+
+    forced = [*command, "method=lora", "task=miniature/sst2", "force=true"]
+    subprocess.run(forced, capture_output=True, text=True, check=True)
+    assert [path.parent.name.split("-")[1:3] for path in tmp_path.rglob("attempt-1.json")] == [
+        ["miniature_sst2", "lora"]
+    ], "the earlier record is kept"
+
+
+def test_a_dry_run_names_the_cells(tmp_path):
+    result = subprocess.run(sweep(tmp_path, "dry_run=true", "method=lora"), capture_output=True, text=True, check=True)
+    assert len(result.stdout.splitlines()) == 3
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_cell_that_dies_or_hangs_harms_no_other(tmp_path):
+    write_wrecks(tmp_path)
+    command = [sys.executable, "-m", "bench", "run", "-m", "--config-dir", str(tmp_path), "method=wreck",
+               "method.how=hang,exit,segfault,raise,none", f"results_dir={tmp_path / 'results'}",
+               "timeout=45", "workers=2", *SHORT]  # fmt: skip
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 1, result.stderr
+    records = {r.cell.config["method"]["how"]: r for r in read_records(tmp_path / "results", "runs")}
+    logs = {how: tmp_path / "results" / "runs" / record.cell.id / "log.txt" for how, record in records.items()}
+    assert records["none"].status == Status.done
+    assert records["none"].environment["sharing"] == 2
+    assert records["exit"].error.message == "the process ended with exit code 7"
+    assert records["segfault"].error.message == "the process was killed by SIGSEGV"
+    assert "in apply" in logs["segfault"].read_text()
+    assert records["raise"].error.message == "a bug in a method"
+    assert "raise RuntimeError" in records["raise"].error.traceback
+    assert records["hang"].error.type == "TimeoutError"
+    assert records["hang"].error.message == "not finished after timeout=45 seconds"
+    assert "in apply" in logs["hang"].read_text(), "the log tells where it hung"
+    child = re.search(r"child (\d+)", logs["hang"].read_text())
+    assert start_of(int(child[1])) is None, "what a cell has started ends with it"
+
+    assert "4 of 5 cells failed:" in result.stderr
+    for how in ("hang", "exit", "segfault", "raise"):
+        assert f"log: {logs[how]}" in result.stderr
+
+    again = subprocess.run([*command, "only=failed", "dry_run=true"], capture_output=True, text=True, check=True)
+    assert len(again.stdout.splitlines()) == 4
+    assert "5 cells, 1 done already, 4 failed, 4 to run" in again.stderr
+
+
+def test_interrupting_ends_the_workers(tmp_path):
+    arguments = ("method=lora,bitfit", "training.max_steps=100000", "training.epochs=10000", "data.limit_train=null")
+    process = subprocess.Popen(sweep(tmp_path, *arguments), start_new_session=True, stderr=subprocess.PIPE, text=True)
+    until(lambda: len(claims(tmp_path)) >= 2)
+    started = family(process.pid)
+    assert {json.loads(claim.read_text())["pid"] for claim in claims(tmp_path)} <= set(started)
+    begin = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert time.monotonic() - begin < 5 + BUSY
+    assert process.returncode == 130
+    assert "the same command goes on" in errors
+    until(lambda: ended(started))
+
+
+@pytest.mark.parametrize("sharing", [1, 3])
+def test_workers_share_processors_and_gpus(sharing, monkeypatch):
+    """Which GPU each slot gets, and how many cells share it, without any GPU."""
+    given = []
+
+    class Process:
+        def __init__(self, target, args, name):
+            given.append(args[0])
+
+        def start(self):
+            pass
+
+    pool = Pool(2 * sharing, ["0", "GPU-1a"])
+    monkeypatch.setattr(pool._context, "Process", Process)
+    monkeypatch.setattr(os, "cpu_count", lambda: 12)
+    for _ in range(2 * sharing):
+        pool.start(SimpleNamespace(id="cell"), "", Path("log"))
+    assert [item.gpu for item in given] == ["0", "GPU-1a"] * sharing
+    assert {item.sharing for item in given} == {sharing}
+    assert pool.is_full
+
+
+def claims(folder: Path) -> list[Path]:
+    return list(folder.rglob("claim-*.json"))
+
+
+@pytest.mark.parametrize(("chosen", "gpus"), [("0,1", ["0", "1"]), ("", []), ("-1", []), ("GPU-1a", ["GPU-1a"])])
+def test_gpus_are_those_that_the_user_lets_be_seen(monkeypatch, chosen, gpus):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
+    assert visible_gpus() == gpus

@@ -1,0 +1,56 @@
+"""Ten thousand finished cells: a sweep and a status look at all of them in seconds."""
+
+import json
+import resource
+import subprocess
+import sys
+from dataclasses import asdict
+
+from bench.configuration.compose import Configurations
+from bench.records.schema import CellIdentity, Metrics, Record, Status
+from bench.records.store import FILE
+from bench.sweeping.sweeper import select_cells
+
+GRID = """
+name: many
+grid:
+  - model: miniature/roberta
+    task: [miniature/sst2, miniature/cola]
+    method: [lora, ia3]
+    seed: [{seeds}]
+    training.learning_rate: [{rates}]
+"""
+SECONDS = 5  # of processor time; the clock on the wall also counts what else the machine does
+
+
+def seconds_of(*arguments):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    result = subprocess.run([sys.executable, "-m", "bench", *arguments], capture_output=True, text=True, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, result
+
+
+def test_ten_thousand_finished_cells_are_looked_at_in_seconds(tmp_path):
+    (tmp_path / "experiment").mkdir()
+    seeds, rates = range(50), (f"{step}e-5" for step in range(1, 51))
+    text = GRID.format(seeds=", ".join(map(str, seeds)), rates=", ".join(rates))
+    (tmp_path / "experiment" / "many.yaml").write_text(text)
+    arguments = ["experiment=many", f"results_dir={tmp_path / 'results'}"]
+    with Configurations(str(tmp_path)) as configurations:
+        cells = select_cells(arguments, configurations.compose, configurations.folders)
+    assert len(cells) == 10_000
+    curve = [{"step": step, "loss": 0.5} for step in range(20)]
+    for folder, (_, cell) in cells.items():
+        metrics = Metrics("accuracy", {"accuracy": 0.5}, losses=curve)
+        record = Record(CellIdentity.of(cell), Status.done, {"host": "here"}, metrics=metrics)
+        folder.mkdir(parents=True)
+        # As the store does, without waiting for the disk.
+        (folder / FILE).write_text(json.dumps(asdict(record), indent=1))
+
+    seconds, swept = seconds_of("sweep", "--config-dir", str(tmp_path), *arguments)
+    assert "10000 cells, 10000 done already, 0 to run" in swept.stderr
+    assert seconds < SECONDS
+
+    seconds, looked = seconds_of("status", "--config-dir", str(tmp_path), *arguments)
+    assert looked.stdout == "many: 10000 cells, 10000 done\n"
+    assert seconds < SECONDS

@@ -1,0 +1,32 @@
+"""What tables can show: every number of a record, each in its unit, all of them documented."""
+
+import re
+from pathlib import Path
+
+from bench.records.fields import CURVE, FIELDS
+from bench.tables.definition.measures import OF_DEVICE
+from bench.tables.definition.quantities import PARAMETERS, QUANTITIES
+
+# Neither a count nor a measurement of the run.
+OTHER = {
+    "id", "experiment", "model", "model_title", "task", "task_title", "method", "method_title", "category", "miniature",
+    "seed", "status", "error", "settings", "grid", "trial", "main", "metrics", "curve", "measure", "accelerator",
+    "host", "sharing", "shrunk", "data", "end",
+}  # fmt: skip
+DOCUMENT = Path(__file__).parents[3] / "docs" / "tables.md"
+
+
+def test_every_field_of_a_record_is_a_quantity_or_known_to_be_none():
+    assert {*FIELDS, *CURVE} == {*QUANTITIES} | OTHER
+
+
+def test_whatever_a_device_decides_is_never_mixed_with_that_of_another():
+    decided = {name for name, unit in QUANTITIES.items() if unit in {"GB", "s"}} | {"utilisation", "inference_slowdown"}
+    assert decided | {"tokens_per_second", "flops_per_second"} == OF_DEVICE
+    assert {*PARAMETERS} & OF_DEVICE == set()
+
+
+def test_the_document_lists_every_quantity_with_its_unit():
+    rows = re.findall(r"^\| (`[^|]*) \| (\w+) \|", DOCUMENT.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    listed = {name: unit for names, unit in rows for name in re.findall(r"`(\w+)`", names)}
+    assert {name: unit for name, unit in listed.items() if name in QUANTITIES} == QUANTITIES
