@@ -1,4 +1,4 @@
-"""The record: what running a cell left behind. Schema version 1.
+"""The record: what running a cell left behind. Schema version 2.
 
 Bytes, seconds and counts are plain numbers; null means not measured, never zero. A score is stored as its metric
 defines it: accuracy and F1 in 0…1, correlations in −1…1, BLEU and chrF in 0…100.
@@ -11,7 +11,7 @@ from typing import Any
 from bench.configuration.cell import Cell
 from bench.errors import UserError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class Status(StrEnum):
@@ -182,7 +182,20 @@ class Storage:
 
 @dataclass
 class Record:
-    """One attempt at one cell."""
+    """One attempt at one cell.
+
+    Attributes:
+        cell: which one.
+        status: how it ended.
+        environment: what it ran on.
+        error: why it did not end in `done`.
+        metrics, parameters, memory, time, storage: what was measured.
+        inference: a forward pass of the adapted, the merged and the bare model, by form.
+        fingerprints: of what the cell was made of, by kind: weights, tokenizer, data, classes, libraries.
+        origins: where each setting was taken from, by its key: command line, a file, a default.
+        warnings: what a reader of the scores ought to know before believing them, one line each.
+        schema_version: of this layout.
+    """
 
     cell: CellIdentity
     status: Status
@@ -193,7 +206,10 @@ class Record:
     memory: Memory | None = None
     time: Time = field(default_factory=Time)
     storage: Storage = field(default_factory=Storage)
-    inference: dict[str, InferenceCost] = field(default_factory=dict)  # of the adapted, the merged and the bare model
+    inference: dict[str, InferenceCost] = field(default_factory=dict)
+    fingerprints: dict[str, Any] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
     schema_version: int = SCHEMA_VERSION
 
     def to_dict(self) -> dict[str, Any]:
@@ -236,6 +252,9 @@ class Record:
                 time=Time(**data["time"]),
                 storage=Storage(**data["storage"]),
                 inference={name: InferenceCost(**cost) for name, cost in data.get("inference", {}).items()},
+                fingerprints=data["fingerprints"],
+                origins=data["origins"],
+                warnings=data["warnings"],
                 schema_version=data["schema_version"],
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -257,5 +276,10 @@ def migrate(data: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
-# From version to version + 1; empty while version 1 is the only one.
-MIGRATIONS: dict[int, Any] = {}
+def _without_fingerprints(data: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 said nothing of what a cell was made of."""
+    return data | {"fingerprints": {}, "origins": {}, "warnings": [], "schema_version": 2}
+
+
+# From version to version + 1.
+MIGRATIONS: dict[int, Any] = {1: _without_fingerprints}

@@ -1,5 +1,6 @@
 """What one attempt at a cell has at hand, from its first phase to its record."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,13 @@ class Run:
     record: Record
     report: Report
     begin: float
+
+    def warn(self, text: str) -> None:
+        """Say something that a reader of the scores ought to know, now and in the record; one line, each once."""
+        if text not in self.record.warnings:
+            self.record.warnings.append(text)
+            if self.team.is_first:
+                sys.stderr.write(f"bench: warning: {text}\n")
 
     @property
     def team(self) -> Team:

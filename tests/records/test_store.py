@@ -64,7 +64,7 @@ def test_a_failure_while_writing_leaves_the_old_file_and_no_other(tmp_path, monk
     [
         ("", "Expecting value"),
         ("[]", "schema_version is missing"),
-        ('{"schema_version": 2}', "newer than the 1 known here"),
+        ('{"schema_version": 3}', "newer than the 2 known here"),
         ('{"schema_version": 1, "status": "done"}', "not a record"),
     ],
 )
