@@ -81,7 +81,7 @@ class Compose(Method):
             trained |= {id(parameter) for _, parameter in trainable_parameters(model)}
         for name, parameter in model.named_parameters():
             # Not the head: the peft library keeps a frozen spare copy of it beside the one that the runner trains.
-            if id(parameter) in trained and setting.structure.head not in name.split("."):
+            if id(parameter) in trained and not setting.structure.is_of_head(name):
                 parameter.requires_grad_(True)
         return model
 

@@ -12,7 +12,8 @@ from bench.models.structure import Attention, Block, FeedForward, Structure
 
 def read_encoder(model: Any) -> Structure:
     """RoBERTa, and what is built like it: BERT, XLM-R."""
-    layers = _inside(_path_of(model, model.base_model), "encoder.layer")
+    base = model.base_model
+    layers = _inside(_path_of(model, base), "encoder.layer")
     blocks = []
     for index in range(_length(model, layers)):
         path = f"{layers}.{index}"
@@ -33,10 +34,10 @@ def read_encoder(model: Any) -> Structure:
             is_post_norm=True,
         )
         blocks.append(Block(path, (attention,), feed_forward))
-    head = "classifier" if hasattr(model, "classifier") else None
+    head = tuple(name for name, module in model.named_children() if module is not base and list(module.parameters()))
     config = model.config
     # RoBERTa counts positions from padding_idx + 1, so two of its positions are never used; BERT counts from zero.
-    embeddings = model.base_model.embeddings.position_embeddings
+    embeddings = base.embeddings.position_embeddings
     unused = 0 if embeddings.padding_idx is None else embeddings.padding_idx + 1
     positions = config.max_position_embeddings - unused
     return Structure(Family.encoder, tuple(blocks), head, config.hidden_size, _width(model, blocks), positions)
@@ -78,7 +79,7 @@ def read_encoder_decoder(model: Any) -> Structure:
             )
             blocks.append(Block(path, attentions, feed_forward))
     return Structure(
-        Family.encoder_decoder, tuple(blocks), None, model.config.d_model, _width(model, blocks), max_positions=None
+        Family.encoder_decoder, tuple(blocks), (), model.config.d_model, _width(model, blocks), max_positions=None
     )
 
 
@@ -107,7 +108,7 @@ def read_decoder(model: Any) -> Structure:
         blocks.append(Block(path, (attention,), feed_forward))
     config = model.config
     positions = config.max_position_embeddings
-    return Structure(Family.decoder, tuple(blocks), None, config.hidden_size, _width(model, blocks), positions)
+    return Structure(Family.decoder, tuple(blocks), (), config.hidden_size, _width(model, blocks), positions)
 
 
 # Of a pretrained model; an attribute that it lacks is what `structure_of` reports.

@@ -19,8 +19,7 @@ class Head:
 def head_parameters(model: nn.Module, structure: Structure) -> Iterator[tuple[str, nn.Parameter]]:
     """Names and parameters of the head in a model that a method may have wrapped; frozen spare copies left out."""
     for name, parameter in model.named_parameters():
-        parts = name.split(".")
-        if structure.head in parts and "original_module" not in parts:
+        if structure.is_of_head(name) and "original_module" not in name.split("."):
             yield name, parameter
 
 

@@ -85,7 +85,7 @@ class Structure:
     Attributes:
         family: the kind of model.
         blocks: encoder blocks first, then decoder blocks.
-        head: the task head that is trained with every method; None where the language-model head serves.
+        head: the modules of the task head, trained with every method; none where the language-model head serves.
         hidden_size: width of the residual stream.
         attention_width: width of all attention heads together; T5 sizes may differ from the hidden size.
         max_positions: the longest input; None where positions are relative (T5).
@@ -93,10 +93,14 @@ class Structure:
 
     family: Family
     blocks: tuple[Block, ...]
-    head: str | None
+    head: tuple[str, ...]
     hidden_size: int
     attention_width: int
     max_positions: int | None
+
+    def is_of_head(self, name: str) -> bool:
+        """Whether a parameter called `name` is the task head's, in a model that a method may have wrapped."""
+        return any(f".{path}." in f".{name}" for path in self.head)
 
     def check_length(self, length: int) -> None:
         """Refuse inputs of `length` tokens where the model has fewer positions.
