@@ -100,6 +100,27 @@ class ThroughNetwork(Method):
         super().check(setting)
         check_length(self.length, setting)
 
+    def apply(self, model: nn.Module, setting: Setting) -> nn.Module:
+        """Freeze the base; a network for each kind of attention, as in the authors' code, and every layer's prefix."""
+        freeze(model)
+        use_prefixed_attention(model)
+        device = next(model.parameters()).device
+        for attentions in kinds(setting.structure):
+            width = key_width(model, attentions[0])
+            outputs = self.network_width(len(attentions), width)
+            network = PrefixNetwork(self.length, setting.structure.hidden_size, self.inner, outputs, device)
+            for attention, prefix in zip(attentions, self.prefixes(network, len(attentions), width), strict=True):
+                model.get_submodule(attention.core).add_module(CHILD, prefix)
+        return model
+
+    def network_width(self, layers: int, width: int) -> int:
+        """How many values the network gives for each virtual token, for `layers` whose keys are `width` wide."""
+        raise NotImplementedError
+
+    def prefixes(self, network: PrefixNetwork, layers: int, width: int) -> Iterator[nn.Module]:
+        """The prefix of each layer: a module that is called without arguments and gives keys and values."""
+        raise NotImplementedError
+
     def why_not_mergeable(self) -> str:
         """The reason, for the error message."""
         return "keys and values of no token are not weights of a layer"
@@ -115,18 +136,13 @@ class Prefix(ThroughNetwork):
     formula = "softmax(q [P_k; K]ᵀ) [P_v; V], P = W₂ tanh(W₁ E)"
     trains = "E, W₁ and W₂, which give way to P"
 
-    def apply(self, model: nn.Module, setting: Setting) -> nn.Module:
-        """Freeze the base, give every attention its columns of the network, and train the networks."""
-        freeze(model)
-        use_prefixed_attention(model)
-        device = next(model.parameters()).device
-        for attentions in kinds(setting.structure):
-            width = key_width(model, attentions[0])
-            outputs = len(attentions) * 2 * width
-            network = PrefixNetwork(self.length, setting.structure.hidden_size, self.inner, outputs, device)
-            for index, attention in enumerate(attentions):
-                model.get_submodule(attention.core).add_module(CHILD, NetworkPrefix(network, index, width))
-        return model
+    def network_width(self, layers: int, width: int) -> int:
+        """Keys and values of every layer."""
+        return layers * 2 * width
+
+    def prefixes(self, network: PrefixNetwork, layers: int, width: int) -> Iterator[nn.Module]:
+        """Columns of the network's own for each layer."""
+        return (NetworkPrefix(network, index, width) for index in range(layers))
 
 
 def kinds(structure: Structure) -> list[list[Attention]]:

@@ -8,13 +8,10 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from bench.methods.base import Setting
 from bench.methods.folding import Foldable
-from bench.methods.prefix import PrefixNetwork, ThroughNetwork, key_width, kinds
+from bench.methods.prefix import PrefixNetwork, ThroughNetwork
 from bench.methods.shared.mask_scores import MaskScores
-from bench.methods.shared.prefixed_attention import CHILD, use_prefixed_attention
 from bench.methods.shared.propelt import Propelt
-from bench.methods.trainable import freeze
 
 
 class PrefixPrototype(Foldable):
@@ -69,18 +66,14 @@ class PropeltPrefix(ThroughNetwork, Propelt):
 
     formula = "softmax(q [(M∘P)_k; K]ᵀ) [(M∘P)_v; V], P = W₂ tanh(W₁ E)"
 
-    def apply(self, model: nn.Module, setting: Setting) -> nn.Module:
-        """Freeze the base; one prototype for each kind of attention, as in the authors' code, and masks per layer."""
-        freeze(model)
-        use_prefixed_attention(model)
-        device = next(model.parameters()).device
-        for attentions in kinds(setting.structure):
-            outputs = 2 * key_width(model, attentions[0])
-            network = PrefixNetwork(self.length, setting.structure.hidden_size, self.inner, outputs, device)
-            prototype = PrefixPrototype(network)
-            # The authors keep the scores of all layers in one tensor (layers, length, outputs), hence the fan-in.
-            fan_in = self.length * outputs
-            for attention in attentions:
-                mask = self.new_mask((self.length, outputs), fan_in, device)
-                model.get_submodule(attention.core).add_module(CHILD, MaskedPrefix(prototype, mask))
-        return model
+    def network_width(self, layers: int, width: int) -> int:
+        """Keys and values of one layer."""
+        return 2 * width
+
+    def prefixes(self, network: PrefixNetwork, layers: int, width: int) -> Iterator[nn.Module]:
+        """The prototype that the network gives, under a mask for each layer."""
+        prototype, outputs, device = PrefixPrototype(network), 2 * width, network.embedding.weight.device
+        # The authors keep the scores of all layers in one tensor (layers, length, outputs), hence the fan-in.
+        fan_in = self.length * outputs
+        for _ in range(layers):
+            yield MaskedPrefix(prototype, self.new_mask((self.length, outputs), fan_in, device))

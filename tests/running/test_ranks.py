@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 
 import pytest
@@ -16,6 +15,7 @@ from bench.records.store import read_record
 from bench.running.ranks import joined
 from bench.running.runner import run_cell
 from tests.cells import SHORT
+from tests.patience import wait_for
 
 SETTINGS = ("method=lora", "method.dropout=0", *SHORT)
 
@@ -90,15 +90,6 @@ def test_killed_it_leaves_no_process_behind(mortal, tmp_path):
     process.send_signal(signal.SIGKILL)
     process.wait()
     wait_for(lambda: not is_running(rank))
-
-
-def wait_for(condition):
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        if found := condition():
-            return found
-        time.sleep(0.1)
-    raise AssertionError("waited in vain")
 
 
 def is_running(pid):

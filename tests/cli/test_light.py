@@ -1,0 +1,45 @@
+"""Commands that look at words, folders and records answer without torch, which takes seconds to import."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.cli.commands import COMMANDS
+
+# What each of them is asked, in an empty folder; the others train, count or examine what needs torch.
+LIGHT = {
+    "sweep": ["experiment=miniature/glue", "dry_run=true"],
+    "status": ["experiment=miniature/glue"],
+    "table": ["experiment=miniature/glue"],
+    "findings": [],
+    "report": [],
+    "reference": ["set", "table=III"],
+}
+NEED_TORCH = {"run", "plan", "fetch", "doctor"}
+PROGRAM = """
+import json, sys
+from bench.cli.commands import run_command
+for words in json.loads(sys.argv[1]):
+    code = run_command(words)
+    if "torch" in sys.modules or "transformers" in sys.modules:
+        sys.exit(f"bench {' '.join(words)} has imported torch")
+"""
+
+
+def test_every_command_is_looked_at() -> None:
+    assert set(COMMANDS) == set(LIGHT) | NEED_TORCH
+
+
+@pytest.mark.parametrize(
+    "walk",
+    [[[name, "--help"] for name in COMMANDS], [[name, *words] for name, words in LIGHT.items()], [["run", "model=no"]]],
+    ids=["help", "work", "a mistake"],
+)
+def test_without_torch(walk: list[list[str]], tmp_path: Path) -> None:
+    command = [sys.executable, "-c", PROGRAM, json.dumps(walk)]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "Traceback" not in result.stderr
