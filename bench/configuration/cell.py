@@ -9,6 +9,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from omegaconf import MISSING
@@ -198,6 +199,8 @@ class CellConfig:
 
 # What decides a cell's result. The rest says where and how it is run, and does not belong to its identity.
 IDENTITY = ("model", "task", "method", "training", "data", "seed")
+# How a model, a task, a method or a part of one is called and sorted; another title makes no other cell.
+LABELS = frozenset({"title", "paper", "category"})
 
 SECTIONS: dict[str, type[ModelConfig | TrainingConfig | DataConfig]] = {
     "model": ModelConfig,
@@ -257,14 +260,13 @@ class Cell:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The part of the configuration that decides the result."""
+        """The part of the configuration that decides the result, and labels."""
         return {key: self.config[key] for key in IDENTITY}
 
-    @property
+    @cached_property
     def config_hash(self) -> str:
-        """SHA-256 of the settings in canonical JSON, 64 hexadecimal digits."""
-        text = json.dumps(self.settings, sort_keys=True, separators=(",", ":"), default=str)
-        return hashlib.sha256(text.encode()).hexdigest()
+        """SHA-256 of the settings without labels in canonical JSON, 64 hexadecimal digits."""
+        return hash_of({key: _without_labels(value) for key, value in self.settings.items()})
 
     @property
     def id(self) -> str:
@@ -272,3 +274,19 @@ class Cell:
         names = (self.model, self.task, self.method)
         readable = "-".join(name.replace("/", "_") for name in names)
         return f"{readable}-s{self.seed}-{self.config_hash[:8]}"
+
+
+def hash_of(settings: dict[str, Any]) -> str:
+    """SHA-256 of settings in canonical JSON, 64 hexadecimal digits."""
+    text = json.dumps(settings, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _without_labels(section: Any) -> Any:
+    """Model, task, method, or any part of one that names a class, without its labels."""
+    if isinstance(section, list):
+        return [_without_labels(item) for item in section]
+    if not isinstance(section, dict):
+        return section
+    is_component = "name" in section or "_target_" in section
+    return {key: _without_labels(item) for key, item in section.items() if not (is_component and key in LABELS)}

@@ -23,6 +23,18 @@ def test_where_and_how_it_is_run_does_not(compose):
         assert compose(change).config_hash == bare.config_hash, change
 
 
+def test_what_it_is_called_does_not(compose):
+    plain, composed = compose("method=lora"), compose("method=mam")
+    for change in ("model.title=Mine", "task.title=Mine", "method.title=Mine", "method.paper=Mine"):
+        assert compose("method=lora", change).id == plain.id, change
+    assert compose("method=mam", "method.parts.prefix.title=Mine").id == composed.id
+    assert compose("method=mam", "method.parts.prefix.length=3").id != composed.id
+
+
+def test_models_that_differ_in_their_path_only_are_two(compose):
+    assert compose("model.path=/a").id != compose("model.path=/b").id
+
+
 def test_every_yaml_composes_and_carries_its_file_name():
     with Configurations() as configurations:
         for group in ("model", "task", "method"):
