@@ -18,6 +18,7 @@ from bench.data.mirror_files import MirrorFiles, find_files
 from bench.data.published import Published
 from bench.data.schema import Label
 from bench.errors import UserError
+from bench.identity.data import read_files, read_generated, read_revision
 from bench.system.hub import offline_if_unreachable
 
 datasets.disable_progress_bars()
@@ -60,6 +61,7 @@ def locate(published: Published, split: str, data: DataConfig, miniature: bool =
     else:
         return _on_the_hub(published, split, data)
     found = find_files(root, published.name, published.subset, split)
+    (read_generated if miniature else read_files)(published.name, split, root, found.files)
     expected = None if miniature or data.any_size else published.rows.get(split)
     return Located(found.fingerprint(), lambda: _read_mirror(published, found, expected))
 
@@ -90,6 +92,7 @@ def _on_the_hub(published: Published, split: str, data: DataConfig) -> Located:
             f"settings where there is a network, or give data.root=FOLDER"
         ) from error
     expected = None if data.any_size else published.rows.get(split)
+    read_revision(published.name, split, str(rows._fingerprint))
     return Located(
         str(rows._fingerprint),
         lambda: _checked(rows, published, what, lambda row: f"{what}, row {row + 1}", expected),

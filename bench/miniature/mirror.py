@@ -57,12 +57,17 @@ def write_mirror(folder: pathlib.Path, seed: int = DEFAULT_SEED) -> None:
         pyarrow.parquet.write_table(table, path)
 
 
+def mirror_folder(seed: int = DEFAULT_SEED) -> pathlib.Path:
+    """Returns where the data sets lie, or will lie once they are generated."""
+    return cache_folder() / f"miniature-{generator_fingerprint(seed)}"
+
+
 def ensure_mirror(seed: int = DEFAULT_SEED) -> pathlib.Path:
     """Returns the folder with all of the miniature's data sets, and generates it if it is not there yet.
 
     Safe for concurrent processes: each writes a folder of its own and renames it; whoever comes later uses the first.
     """
-    final = cache_folder() / f"miniature-{generator_fingerprint(seed)}"
+    final = mirror_folder(seed)
     if final.is_dir():
         return final
     final.parent.mkdir(parents=True, exist_ok=True)

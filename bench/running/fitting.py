@@ -10,6 +10,7 @@ from torch import nn
 
 from bench.distributed.team import Team
 from bench.errors import UserError
+from bench.identity.fingerprints import digest_of_all
 from bench.metering.split import SplitMeter
 from bench.metering.time import StepClock
 from bench.metering.utilisation import utilisation
@@ -57,7 +58,8 @@ def fit(
     through = model if through is None else through
     cell, setting, accelerator, team = run.cell, prepared.setting, run.accelerator, run.team
     set_seed(cell.seed + RANK_STRIDE * team.rank)  # else dropout would be the same everywhere
-    checkpoints = Checkpoints(run.folder, cell.config_hash, cell.config["checkpoint_seconds"])
+    identity = f"{cell.config_hash} {digest_of_all(run.record.fingerprints)}"  # of other weights, nothing is resumed
+    checkpoints = Checkpoints(run.folder, identity, cell.config["checkpoint_seconds"])
     saved = _latest(checkpoints, team)
     if saved is not None and len(saved.plain["shrunk"]) > len(run.record.environment["shrunk"]):
         run.record.environment["shrunk"] = saved.plain["shrunk"]

@@ -16,6 +16,8 @@ from bench.configuration.cell import Cell, Precision
 from bench.configuration.compose import build
 from bench.distributed.spread import check_spread, spread
 from bench.errors import UnsupportedError, UserError
+from bench.identity.data import Splits, reading
+from bench.identity.fingerprints import fingerprints_of, of_model
 from bench.metering.environment import environment
 from bench.metering.phases import PhaseMeter
 from bench.methods.base import Method
@@ -31,7 +33,7 @@ from bench.running.preparation import load_adapted, prepare
 from bench.running.ranks import attempt_on_ranks
 from bench.running.run import Report, Run, silent
 from bench.running.scores import Best, evaluate_splits
-from bench.tasks.base import Task
+from bench.tasks.base import Task, TaskData
 from bench.training.checkpoint import remove_checkpoints
 
 
@@ -111,15 +113,19 @@ def _live(run: Run) -> None:
     """Prepare, load and adapt, train, evaluate; fill in the record on the way."""
     cell, record, meter, report = run.cell, run.record, run.meter, run.report
     task, method = build(cell.config["task"], Task), build(cell.config["method"], Method)
+    record.fingerprints = fingerprints_of(cell.config) | {"harness": record.environment["git"]}
     report("load", 0, 1, None)
-    prepared = prepare(cell, task, method, meter, run.device)
+    with reading() as read:
+        prepared = prepare(cell, task, method, meter, run.device)
     data, setting, inference = prepared.data, prepared.setting, prepared.inference
     splits = {"train": len(data.train)} | {name: len(split.examples) for name, split in data.evaluation.items()}
     metrics = record.metrics = Metrics(task.main_metric, examples=splits, notes=data.notes)
     record.environment["data"] = data.revisions
+    _note_data(run, read, data)
 
     with meter.phase("load"):
         model, record.parameters = load_adapted(cell, method, prepared)
+        record.fingerprints |= of_model(cell.config)  # what the hub had to be asked for is here by now
         through = spread(model, setting.structure, cell.config["distributed"], run.accelerator)
     best = Best(method, keep=cell.training.keep_best)
 
@@ -150,6 +156,17 @@ def _live(run: Run) -> None:
     if cell.config["measure_inference"] and run.team.size == 1:
         with meter.phase("inference"):
             record.inference = measure_overhead(run, model, method, prepared)
+
+
+def _note_data(run: Run, read: Splits, data: TaskData) -> None:
+    """Fingerprint all splits that were found for the task; of one that reads files by itself, what it says of them."""
+    told = {name: {"digest": revision} for name, revision in data.revisions.items()}
+    run.record.fingerprints["data"] = read or told
+    if not read and not told and not run.cell.data.synthetic:
+        run.warn(
+            f"the task '{run.cell.task}' does not say which data it read, so nobody will notice when they change; "
+            "read them by bench.data.source.locate, or name them in TaskData.revisions"
+        )
 
 
 def _accelerator(cell: Cell) -> Accelerator:

@@ -56,7 +56,7 @@ class Checkpoints:
 
         Args:
             folder: the cell's.
-            identity: the cell's `config_hash`; checkpoints of other settings are not resumed.
+            identity: of the cell's settings and of what it is made of; checkpoints of others are not resumed.
             interval: seconds between two of them; None: `SHORTEST`, or longer, so that writing takes `SHARE` of the
                 time at most; infinite: none.
         """
@@ -124,7 +124,7 @@ class Checkpoints:
         if state["version"] != VERSION:
             raise ValueError(f"version {state['version']} is not the {VERSION} known here")
         if state["identity"] != self._identity:
-            raise ValueError("it is of other settings")
+            raise ValueError("it is of other settings, or of another model, other data or other code")
         if state["tensors"] != _checksum(tensors):
             raise ValueError(f"{tensors.name} is damaged")
         return Content(step, load_file(tensors), state["plain"])
