@@ -28,8 +28,9 @@ from bench.data.example import Example, Examples, Padding
 from bench.data.published import MMLU
 from bench.data.source import locate
 from bench.evaluation.inference import Inference
-from bench.evaluation.multiple_choice import letter_tokens, shared_prompts
-from bench.tasks.few_shot import LETTERS, Row, prompt, prompt_table
+from bench.evaluation.multiple_choice import shared_prompts
+from bench.tasks.few_shot import Row, prompt, prompt_table
+from bench.tasks.mmlu import letters
 
 SAMPLE = 16  # prompts on which lm-eval's batch size is chosen
 BATCH_SIZES = (1, 2, 4, 8, 16, 32)
@@ -56,9 +57,9 @@ def main() -> None:
     print(f"model: {parameters:,} parameters on {model.device}, {torch.get_num_threads()} threads")
     print(f"prompts: {len(lengths)}, {min(lengths)} to {max(lengths)} tokens, mean {sum(lengths) / len(lengths):.0f}")
 
-    answers = letter_tokens(tokenizer, LETTERS)
+    answers = letters(tokenizer)
     inference = Inference(tokenizer, Padding(tokenizer.pad_token_id), 64, options.tokens)
-    harness = LmEval(model, tokenizer, answers)
+    harness = LmEval(model, tokenizer, [token for [token] in answers.rest])
     harness.choose_batch_size(examples)
     shared_prompts(model, examples[:2], inference, answers)  # warm, as lm-eval is by now
     our_times, their_times = [], []

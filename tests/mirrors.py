@@ -12,7 +12,7 @@ import pytest
 from transformers import PreTrainedTokenizerBase
 
 from bench.configuration.cell import DataConfig, Family, ModelConfig
-from bench.models.load import load_tokenizer
+from bench.models.tokenizer import load_tokenizer
 
 REAL = Path(os.environ.get("BENCH_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 

@@ -37,6 +37,12 @@ class Examples(Sequence[Example]):
     def __len__(self) -> int:
         return self._rows
 
+    def column(self, name: str) -> np.ndarray:
+        """All values of a column one after another: tokens without their borders, or numbers; empty for no column."""
+        if name in self._tokens:
+            return self._tokens[name][0]
+        return self._numbers.get(name, np.empty(0, dtype=np.int64))
+
     @overload
     def __getitem__(self, index: int) -> Example: ...
 
@@ -62,21 +68,24 @@ class Padding:
     Attributes:
         token: the padding token's id.
         multiple: lengths are rounded up to a multiple of this; 8 suits tensor cores.
+        segments: whether the model is given the segment ids that a tokenizer numbers the parts of a pair by.
     """
 
     token: int
     multiple: int = 1
+    segments: bool = True
 
     def __call__(self, examples: Sequence[Example]) -> dict[str, Tensor]:
         """Stack a batch.
 
         Returns:
-            `input_ids` and `attention_mask` `(batch, length)`; `labels` where the examples have them: `(batch,)` for
-            one label each, `(batch, label length)` padded with −100 for a sequence of them.
+            `input_ids` and `attention_mask` `(batch, length)`; `token_type_ids` of the same shape where the examples
+            have them and the model knows them; `labels` where the examples have them: `(batch,)` for one label each,
+            `(batch, label length)` padded with −100 for a sequence of them.
         """
         batch = {"input_ids": self._stack([example["input_ids"] for example in examples], self.token)}
         batch["attention_mask"] = self._stack([[1] * len(example["input_ids"]) for example in examples], 0)
-        if "token_type_ids" in examples[0]:
+        if self.segments and "token_type_ids" in examples[0]:
             batch["token_type_ids"] = self._stack([example["token_type_ids"] for example in examples], 0)
         if "labels" in examples[0]:
             labels = [example["labels"] for example in examples]

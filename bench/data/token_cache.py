@@ -12,6 +12,8 @@ import transformers
 from transformers import PreTrainedTokenizerBase
 
 from bench.errors import UserError
+from bench.identity.sources import source_of
+from bench.models.tokenizer import PROBES
 from bench.system.cache import cache_folder, write_once
 
 ROWS_AT_A_TIME = 5000  # bounds the memory that Python's lists of tokens take
@@ -57,7 +59,11 @@ def encode(rows: pa.Table, encoder: Callable[[Columns], Columns], schema: pa.Sch
 
 
 def tokenizer_fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
-    """A hash of everything that decides how `tokenizer` cuts text, whatever it was used for before."""
+    """A hash of everything that decides what `tokenizer` makes of text, whatever it was used for before.
+
+    Its vocabulary and rules, its special and added tokens, its templates, from which end it cuts, which inputs it gives
+    (segments or none); and what all of them make of a few texts, for a class that has rules in code.
+    """
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is not None:
         state = json.loads(backend.to_str())
@@ -65,8 +71,26 @@ def tokenizer_fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
         state.pop("padding", None)
     else:
         state = sorted(tokenizer.get_vocab().items())
-    described = [type(tokenizer).__name__, state, str(tokenizer.special_tokens_map), tokenizer.truncation_side]
+    described = [
+        [f"{kind.__module__}.{kind.__qualname__}" for kind in type(tokenizer).__mro__],
+        state,
+        str(tokenizer.special_tokens_map),
+        sorted(tokenizer.get_added_vocab().items()),
+        tokenizer.truncation_side,
+        list(tokenizer.model_input_names),
+        [tokenizer(text).data for text in PROBES],
+        tokenizer(*PROBES[:2]).data,
+    ]
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def from_outside(task: object) -> list[Any]:
+    """What a task's class from outside the package adds to a key: its settings, and the code behind it."""
+    package = __name__.partition(".")[0]
+    kinds = [kind for kind in type(task).__mro__ if kind.__module__.partition(".")[0] not in (package, "builtins")]
+    named = [f"{kind.__module__}.{kind.__qualname__}" for kind in kinds]
+    code = [(source_of(name) or {}).get("digest") for name in named]
+    return [named, code, vars(task)] if kinds else []
 
 
 def _read(file: Path) -> pa.Table:
@@ -83,7 +107,8 @@ def _code() -> list[str]:
     """Versions of what turns text into tokens, our own code included: another template, another table."""
     digest = hashlib.sha256()
     package = Path(__file__).parents[1]
-    for file in sorted(path for folder in ("data", "tasks") for path in (package / folder).glob("*.py")):
+    code = ("data/*.py", "tasks/*.py", "models/tokenizer*.py")
+    for file in sorted(path for pattern in code for path in package.glob(pattern)):
         digest.update(file.read_bytes())
     return [digest.hexdigest(), transformers.__version__, tokenizers.__version__]
 

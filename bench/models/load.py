@@ -1,4 +1,4 @@
-"""Load a pretrained model and its tokenizer: from the hub, a local folder, the package, or a random initialiser.
+"""Load a pretrained model: from the hub, a local folder, the package, or a random initialiser.
 
 One road for all sources: transformers' Auto classes on a folder or a repository id. No remote code is executed, and
 only safetensors are read unless the configuration insists on pickle.
@@ -15,9 +15,7 @@ from transformers import (
     AutoModelForCausalLM,
     AutoModelForSeq2SeqLM,
     AutoModelForSequenceClassification,
-    AutoTokenizer,
     PretrainedConfig,
-    PreTrainedTokenizerBase,
 )
 
 from bench.configuration.cell import AttentionKind, Family, ModelConfig, Quantisation, Weights
@@ -68,7 +66,7 @@ def load_architecture(config: ModelConfig, head: Head | None) -> PretrainedConfi
         labels = {"num_labels": head.labels, "problem_type": kind}
     if config.weights == Weights.random and config.architecture:
         return published_architecture(config, labels)
-    read: PretrainedConfig = _from_hub(config, AutoConfig, **labels)
+    read: PretrainedConfig = from_hub(config, AutoConfig, **labels)
     return read
 
 
@@ -87,15 +85,6 @@ def published_architecture(config: ModelConfig, labels: dict[str, Any]) -> Pretr
         return built
     except (ValueError, TypeError) as error:
         raise UserError(f"model.architecture of '{config.name}': {_first_line(error)}") from error
-
-
-def load_tokenizer(config: ModelConfig) -> PreTrainedTokenizerBase:
-    """Load the tokenizer; one without a padding token (LLaMA) pads with its unknown or end token, always masked."""
-    tokenizer = _from_hub(config, AutoTokenizer)
-    assert isinstance(tokenizer, PreTrainedTokenizerBase)
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
-    return tokenizer
 
 
 def build_empty(config: ModelConfig, architecture: PretrainedConfig) -> nn.Module:
@@ -124,7 +113,7 @@ def load_model(
         if quantisation == Quantisation.nf4:
             quantise(model, structure_of(model, config.family).linears)
     else:
-        model = _from_hub(
+        model = from_hub(
             config,
             AUTO_CLASSES[config.family],
             config=architecture,
@@ -151,7 +140,12 @@ def _from_config(config: ModelConfig, architecture: PretrainedConfig) -> Any:
         raise UserError(f"{source_of(config)} is no {config.family} model: {_first_line(error)}") from error
 
 
-def _from_hub(model: ModelConfig, auto_class: Any, **options: Any) -> Any:
+def from_hub(model: ModelConfig, auto_class: Any, **options: Any) -> Any:
+    """What `auto_class` makes of the model's files.
+
+    Raises:
+        UserError: they are missing, unreachable, or pickle without `allow_pickle`.
+    """
     source = source_of(model)
     local = model.path is not None or model.shipped is not None
     offline = not local and offline_if_unreachable()

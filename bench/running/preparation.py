@@ -3,7 +3,7 @@
 Everything that can be refused is refused in `prepare`, before a weight is loaded.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import torch
 from accelerate.utils import set_seed
@@ -13,13 +13,15 @@ from transformers import PretrainedConfig
 from bench.configuration.cell import Cell, Quantisation
 from bench.data.example import Padding
 from bench.data.synthetic import Shape
+from bench.data.vocabulary import check_tokens
 from bench.evaluation.inference import Inference
 from bench.metering.parameters import count_all, count_parameters
 from bench.metering.phases import PhaseMeter
 from bench.methods.base import Method, Setting
 from bench.models.families import structure_of
 from bench.models.head import train_head
-from bench.models.load import build_empty, load_architecture, load_model, load_tokenizer
+from bench.models.load import build_empty, load_architecture, load_model
+from bench.models.tokenizer import load_tokenizer, padding_token
 from bench.records.schema import Parameters
 from bench.tasks.base import Task, TaskData
 from bench.training.optimiser import step_count
@@ -35,6 +37,7 @@ class Prepared:
         padding: how batches are padded.
         inference: how the task is scored; None on synthetic data, where nothing is.
         setting: what the method may know.
+        warnings: what a reader of the scores ought to know of tokens and data, one line each.
     """
 
     architecture: PretrainedConfig
@@ -42,6 +45,7 @@ class Prepared:
     padding: Padding
     inference: Inference | None
     setting: Setting
+    warnings: list[str] = field(default_factory=list)
 
 
 def prepare(cell: Cell, task: Task, method: Method, meter: PhaseMeter, device: torch.device) -> Prepared:
@@ -56,8 +60,10 @@ def prepare(cell: Cell, task: Task, method: Method, meter: PhaseMeter, device: t
     with meter.phase("load"):
         architecture = load_architecture(base, task.head())
         tokenizer = None if cell.data.synthetic else load_tokenizer(base)
-        structure = structure_of(build_empty(base, architecture), base.family)
-    pad_token = (architecture.pad_token_id or 0) if tokenizer is None else tokenizer.pad_token_id
+        empty = build_empty(base, architecture)
+        structure = structure_of(empty, base.family)
+    rows = empty.get_input_embeddings().weight.shape[0]  # type: ignore[operator]
+    pad_token, warnings = padding_token(tokenizer, architecture, base.family, rows), []
     padding = Padding(pad_token, multiple=8 if device.type == "cuda" else 1)
     with meter.phase("prepare_data"):
         if tokenizer is None:
@@ -72,6 +78,12 @@ def prepare(cell: Cell, task: Task, method: Method, meter: PhaseMeter, device: t
                 task.load(tokenizer, training.max_length, cell.data),
                 task.longest_input(training.max_length),
             )
+            known = check_tokens(
+                {"train": data.train} | {name: split.examples for name, split in data.evaluation.items()},
+                tokenizer, architecture, base.family, rows,
+            )  # fmt: skip
+            data.notes["unknown_tokens"], warnings = known.unknown, known.warnings
+            padding = replace(padding, segments=known.segments)
             limits = training.evaluation_batch_size, training.evaluation_tokens
             inference = Inference(tokenizer, padding, *limits, notes=data.notes)
     wanted = method.load_options().quantisation
@@ -85,7 +97,7 @@ def prepare(cell: Cell, task: Task, method: Method, meter: PhaseMeter, device: t
     )
     structure.check_length(longest)
     method.check(setting)
-    return Prepared(architecture, data, padding, inference, setting)
+    return Prepared(architecture, data, padding, inference, setting, warnings)
 
 
 def load_adapted(cell: Cell, method: Method, prepared: Prepared) -> tuple[nn.Module, Parameters]:

@@ -117,6 +117,8 @@ def _live(run: Run) -> None:
     report("load", 0, 1, None)
     with reading() as read:
         prepared = prepare(cell, task, method, meter, run.device)
+    for warning in prepared.warnings:
+        run.warn(warning)
     data, setting, inference = prepared.data, prepared.setting, prepared.inference
     splits = {"train": len(data.train)} | {name: len(split.examples) for name, split in data.evaluation.items()}
     metrics = record.metrics = Metrics(task.main_metric, examples=splits, notes=data.notes)

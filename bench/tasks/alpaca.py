@@ -12,6 +12,7 @@ from bench.data.example import IGNORED
 from bench.data.published import ALPACA
 from bench.data.source import locate
 from bench.data.token_cache import Columns, cached, encode, tokenizer_fingerprint
+from bench.models.tokenizer import end_token, prompt_tokens
 
 PROMPT = (
     "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n"
@@ -35,20 +36,23 @@ def alpaca_table(
 
     Returns:
         `input_ids` and `labels` (`IGNORED` on the prompt) of each example, and the fingerprint of the rows.
+
+    Raises:
+        UserError: the tokenizer has no end token, which every response ends in.
     """
-    located = locate(ALPACA, split, data, miniature)
+    located, end = locate(ALPACA, split, data, miniature), end_token(tokenizer)
 
     def tokenise(rows: Columns) -> Columns:
         prompts = [
             (PROMPT_WITH_INPUT if source else PROMPT).format(instruction=instruction, input=source)
             for instruction, source in zip(rows["instruction"], rows["input"], strict=True)
         ]
-        prompt_ids = tokenizer(prompts)["input_ids"]
+        prompt_ids = prompt_tokens(tokenizer, prompts)
         response_ids = tokenizer(rows["output"], add_special_tokens=False)["input_ids"]
         columns: Columns = {"input_ids": [], "labels": []}
         for prompt, response in zip(prompt_ids, response_ids, strict=True):
             if len(prompt) < max_length:
-                tokens = [*prompt, *response, tokenizer.eos_token_id][:max_length]
+                tokens = [*prompt, *response, end][:max_length]
                 columns["input_ids"].append(tokens)
                 columns["labels"].append([IGNORED] * len(prompt) + tokens[len(prompt) :])
         return columns

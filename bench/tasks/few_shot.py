@@ -1,7 +1,8 @@
 """MMLU's prompts: a header, solved examples, the question.
 
-They are those of the authors' code (hendrycks/test, evaluate.py) and of QLoRA's. Examples that would overflow the
-model's context are dropped from the front.
+They are those of the authors' code (hendrycks/test, evaluate.py) and of QLoRA's, spaces included: each word of a
+subject has one in front, so two stand before the first. Examples that would overflow the model's context are dropped
+from the front.
 """
 
 from collections import defaultdict
@@ -11,7 +12,10 @@ from typing import Any
 import pyarrow as pa
 from transformers import PreTrainedTokenizerBase
 
+from bench.models.tokenizer import prompt_tokens
+
 LETTERS = "ABCD"
+END = "\nAnswer:"  # of every prompt
 Row = Mapping[str, Any]
 
 # `group` numbers the prompts that begin alike: those of one subject with equally many examples.
@@ -45,7 +49,7 @@ def prompt_table(
     for row in solved:
         if len(examples[row["subject"]]) < shots:
             examples[row["subject"]].append(row)
-    whole = tokenizer([prompt(row, examples[row["subject"]]) for row in questions])["input_ids"]
+    whole = prompt_tokens(tokenizer, [prompt(row, examples[row["subject"]]) for row in questions])
     groups: dict[tuple[str, int], int] = {}
     columns: dict[str, list[Any]] = {name: [] for name in COLUMNS.names}
     for row, first in zip(questions, whole, strict=True):
@@ -53,7 +57,7 @@ def prompt_table(
         tokens, dropped = list(first), 0
         while len(tokens) > longest and dropped < len(examples[subject]):
             dropped += 1
-            tokens = tokenizer(prompt(row, examples[subject][dropped:]))["input_ids"]
+            [tokens] = prompt_tokens(tokenizer, [prompt(row, examples[subject][dropped:])])
         columns["input_ids"].append(tokens[-longest:])
         columns["group"].append(groups.setdefault((subject, dropped), len(groups)))
         columns["subject"].append(subject)
@@ -64,7 +68,7 @@ def prompt_table(
 
 def prompt(row: Row, examples: list[Row]) -> str:
     """The text that the answer's letter follows."""
-    subject = row["subject"].replace("_", " ")
+    subject = "".join(f" {word}" for word in row["subject"].split("_"))
     header = f"The following are multiple choice questions (with answers) about {subject}.\n\n"
     return header + "".join(f"{question(e)} {LETTERS[e['answer']]}\n\n" for e in examples) + question(row)
 
@@ -72,4 +76,4 @@ def prompt(row: Row, examples: list[Row]) -> str:
 def question(row: Row) -> str:
     """Question, choices, "Answer:"."""
     choices = "".join(f"\n{letter}. {choice}" for letter, choice in zip(LETTERS, row["choices"], strict=True))
-    return f"{row['question'].strip()}{choices}\nAnswer:"
+    return f"{row['question']}{choices}{END}"

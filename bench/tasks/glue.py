@@ -19,7 +19,7 @@ from bench.data.published import Published
 from bench.data.schema import Label
 from bench.data.source import locate
 from bench.data.synthetic import Shape, classification
-from bench.data.token_cache import Columns, cached, encode, tokenizer_fingerprint
+from bench.data.token_cache import Columns, cached, encode, from_outside, tokenizer_fingerprint
 from bench.errors import unknown_name
 from bench.evaluation.classification import classify
 from bench.evaluation.inference import Inference
@@ -92,8 +92,8 @@ class Glue(Task):
             rows = located.rows().slice(0, limit)
             return encode(rows, tokenise, _columns(tokenizer, regression=self.head().regression))
 
-        key = ["glue", self.subset, located.fingerprint, tokenizer_fingerprint(tokenizer), max_length, limit]
-        table = cached(key, build)
+        key = ["glue", self.subset, texts, located.fingerprint, tokenizer_fingerprint(tokenizer), max_length, limit]
+        table = cached([*key, from_outside(self)], build)
         return Split(Examples(table, table.column_names), table.column("labels").to_pylist()), located.fingerprint
 
     def predict(self, model: nn.Module, examples: Sequence[Example], run: Inference) -> list[Any]:

@@ -1,7 +1,8 @@
 """MMLU, few-shot, after training on Alpaca.
 
 Hendrycks et al. 2021, https://arxiv.org/abs/2009.03300; prompt and scoring as in the authors' code and in QLoRA's
-(Dettmers et al. 2023, https://arxiv.org/abs/2305.14314): the answer is the most likely of " A", " B", " C", " D".
+(Dettmers et al. 2023, https://arxiv.org/abs/2305.14314): the answer is the most likely of " A", " B", " C", " D". Where
+a tokenizer cuts these into several tokens, whole continuations are compared.
 """
 
 from collections import defaultdict
@@ -19,13 +20,14 @@ from bench.data.example import Example, Examples
 from bench.data.published import ALPACA, MMLU, Published
 from bench.data.source import Located, locate
 from bench.data.synthetic import Shape, continuation
-from bench.data.token_cache import cached, tokenizer_fingerprint
+from bench.data.token_cache import cached, from_outside, tokenizer_fingerprint
 from bench.errors import unknown_name
+from bench.evaluation.answers import Answers, answers_after
 from bench.evaluation.inference import Inference
-from bench.evaluation.multiple_choice import choose, letter_tokens
+from bench.evaluation.multiple_choice import choose
 from bench.tasks.alpaca import alpaca_table, rows_left_out
 from bench.tasks.base import Split, Task, TaskData
-from bench.tasks.few_shot import LETTERS, Row, prompt_table
+from bench.tasks.few_shot import END, LETTERS, Row, prompt_table
 
 
 @dataclass(kw_only=True)
@@ -65,10 +67,13 @@ class Mmlu(Task):
 
     def load(self, tokenizer: PreTrainedTokenizerBase, max_length: int, data: DataConfig) -> TaskData:
         """Alpaca to train on; MMLU's validation and test questions with the dev questions as examples."""
-        letter_tokens(tokenizer, LETTERS)  # refuses a tokenizer that cannot do the task, before any training
+        room = letters(tokenizer).room  # refuses a tokenizer that cannot do the task, before any training
         train, alpaca_revision = alpaca_table(tokenizer, max_length, data, self.train_split, self.miniature)
         (_, dev), *splits = ((name, locate(source, name, data, self.miniature)) for source, name in self.sources()[1:])
-        tables = {name: self._prompts(tokenizer, dev, found, data.limit_evaluation) for name, found in splits}
+        tables = {
+            name: self._prompts(tokenizer, dev, found, self.prompt_length - room, data.limit_evaluation)
+            for name, found in splits
+        }
         return TaskData(
             train=Examples(train, train.column_names),
             validation={"validation": _split(tables["validation"])},
@@ -81,14 +86,16 @@ class Mmlu(Task):
             },
         )
 
-    def _prompts(self, tokenizer: PreTrainedTokenizerBase, dev: Located, found: Located, limit: int | None) -> pa.Table:
+    def _prompts(
+        self, tokenizer: PreTrainedTokenizerBase, dev: Located, found: Located, longest: int, limit: int | None
+    ) -> pa.Table:
         def build() -> pa.Table:
             questions = self._of_interest(found)
-            return prompt_table(tokenizer, questions[:limit], self._of_interest(dev), self.shots, self.prompt_length)
+            return prompt_table(tokenizer, questions[:limit], self._of_interest(dev), self.shots, longest)
 
         subjects = sorted(self.subjects) if self.subjects is not None else None
         key = ["mmlu", dev.fingerprint, found.fingerprint, tokenizer_fingerprint(tokenizer)]
-        return cached([*key, self.shots, self.prompt_length, subjects, limit], build)
+        return cached([*key, self.shots, longest, subjects, limit, from_outside(self)], build)
 
     def _of_interest(self, found: Located) -> list[Row]:
         """The rows of the subjects that are asked for.
@@ -107,7 +114,7 @@ class Mmlu(Task):
 
     def predict(self, model: nn.Module, examples: Sequence[Example], run: Inference) -> list[Any]:
         """The index of the chosen answer."""
-        return choose(model, examples, run, letter_tokens(run.tokenizer, LETTERS))
+        return choose(model, examples, run, letters(run.tokenizer))
 
     def score(self, references: dict[str, list[Any]], predictions: dict[str, list[Any]]) -> dict[str, float]:
         """Accuracy over subjects (macro) and over questions (micro) of the first split."""
@@ -123,6 +130,15 @@ class Mmlu(Task):
         for (subject, answer), choice in zip(references[split], predictions[split], strict=True):
             right[subject].append(answer == choice)
         return {subject: float(np.mean(hits)) for subject, hits in sorted(right.items())}
+
+
+def letters(tokenizer: PreTrainedTokenizerBase) -> Answers:
+    """What follows "Answer:" for each answer: a space and a letter.
+
+    Raises:
+        UserError: the tokenizer cannot tell them apart.
+    """
+    return answers_after(tokenizer, END, [f" {letter}" for letter in LETTERS])
 
 
 def _split(table: pa.Table) -> Split:

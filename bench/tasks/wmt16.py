@@ -5,7 +5,7 @@ prefix of T5's own pretraining mixture (Raffel et al. 2020, https://arxiv.org/ab
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 import pyarrow as pa
@@ -18,10 +18,11 @@ from bench.data.example import Example, Examples
 from bench.data.published import Published
 from bench.data.source import locate
 from bench.data.synthetic import Shape, translation
-from bench.data.token_cache import Columns, cached, encode, tokenizer_fingerprint
+from bench.data.token_cache import Columns, cached, encode, from_outside, tokenizer_fingerprint
 from bench.evaluation.inference import Inference
-from bench.evaluation.translation import translate
-from bench.evaluation.translation_metric import translation_scores, translation_signatures
+from bench.evaluation.translation import Search, translate
+from bench.evaluation.translation_metric import bleu_tokenizer, translation_scores, translation_signatures
+from bench.models.tokenizer import end_token
 from bench.tasks.base import Split, Task, TaskData
 
 COLUMNS = pa.schema([("input_ids", pa.list_(pa.int32())), ("labels", pa.list_(pa.int32())), ("reference", pa.string())])
@@ -38,6 +39,8 @@ class Wmt16(Task):
         train_split: which split to train on.
         beams: width of the beam search.
         max_new_tokens: a longer translation is cut.
+        length_penalty, early_stopping: of the beam search, see `bench.evaluation.translation.Search`.
+        bleu_tokenizer: sacreBLEU's; None: the one for the target language.
     """
 
     subset: str
@@ -47,6 +50,9 @@ class Wmt16(Task):
     train_split: str
     beams: int
     max_new_tokens: int
+    length_penalty: float = 1.0
+    early_stopping: bool = False
+    bleu_tokenizer: str | None = None
 
     family: ClassVar[Family] = Family.encoder_decoder
 
@@ -60,6 +66,15 @@ class Wmt16(Task):
         """The language pair's columns and row counts."""
         return published.wmt16(self.subset, self.source, self.target)
 
+    @property
+    def _search(self) -> Search:
+        return Search(self.beams, self.max_new_tokens, self.length_penalty, self.early_stopping)
+
+    @property
+    def _words(self) -> str:
+        """The tokenizer of BLEU."""
+        return bleu_tokenizer(self.target, self.bleu_tokenizer)
+
     def sources(self) -> list[tuple[Published, str]]:
         """To train on, newsdev2016 and newstest2016."""
         return [(self.published, split) for split in (self.train_split, "validation", "test")]
@@ -70,6 +85,7 @@ class Wmt16(Task):
 
     def load(self, tokenizer: PreTrainedTokenizerBase, max_length: int, data: DataConfig) -> TaskData:
         """Validation is newsdev2016, test newstest2016; both labelled. Sources and targets are cut at `max_length`."""
+        end_token(tokenizer)  # refuses a tokenizer without one, before any training
         splits: dict[str, Split] = {}
         revisions: dict[str, str] = {}
         limits = (data.limit_train, data.limit_evaluation, data.limit_evaluation)
@@ -80,7 +96,7 @@ class Wmt16(Task):
             validation={"validation": splits["validation"]},
             test={"test": splits["test"]},
             revisions=revisions,
-            notes={"sacrebleu": translation_signatures()},
+            notes={"sacrebleu": translation_signatures(self._words), "search": asdict(self._search)},
         )
 
     def _split(
@@ -94,12 +110,15 @@ class Wmt16(Task):
             sources = [self.prefix + pair[self.source] for pair in pairs]
             options: dict[str, Any] = {"truncation": True, "max_length": max_length, "return_attention_mask": False}
             inputs = tokenizer(sources, **options)["input_ids"]
-            labels = tokenizer(text_target=references, **options)["input_ids"]
+            labels = [
+                _ended(row, end_token(tokenizer), max_length)
+                for row in tokenizer(text_target=references, **options)["input_ids"]
+            ]
             return {"input_ids": inputs, "labels": labels, "reference": references}
 
         key = ["wmt16", self.source, self.target, self.prefix, located.fingerprint, max_length, limit]
         table = cached(
-            [*key, tokenizer_fingerprint(tokenizer)],
+            [*key, tokenizer_fingerprint(tokenizer), from_outside(self)],
             lambda: encode(located.rows().slice(0, limit), tokenise, COLUMNS),
         )
         return Split(
@@ -108,9 +127,14 @@ class Wmt16(Task):
 
     def predict(self, model: nn.Module, examples: Sequence[Example], run: Inference) -> list[Any]:
         """Translations as text."""
-        return translate(model, examples, run, self.beams, self.max_new_tokens)
+        return translate(model, examples, run, self._search)
 
     def score(self, references: dict[str, list[Any]], predictions: dict[str, list[Any]]) -> dict[str, float]:
         """Corpus BLEU and chrF of the first split."""
         split = next(iter(references))
-        return translation_scores(references[split], predictions[split])
+        return translation_scores(references[split], predictions[split], self._words)
+
+
+def _ended(tokens: list[int], end: int, longest: int) -> list[int]:
+    """What is to be written, with the end token behind it that a tokenizer may leave out."""
+    return tokens if tokens[-1:] == [end] else [*tokens[: longest - 1], end]

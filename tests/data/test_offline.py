@@ -12,7 +12,7 @@ from bench.configuration.cell import DataConfig, Family, ModelConfig
 from bench.data.published import GLUE
 from bench.data.source import locate
 from bench.errors import UserError
-from bench.models.load import load_tokenizer
+from bench.models.tokenizer import load_tokenizer
 from bench.system import hub
 
 ROBERTA = ModelConfig("roberta_base", "", Family.encoder, hub="FacebookAI/roberta-base")

@@ -1,8 +1,11 @@
 """Tokenised data are made once, keyed by all that decides them, and shared safely."""
 
+import importlib
 import multiprocessing
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +18,7 @@ from bench.data.example import Examples
 from bench.errors import UserError
 from bench.system.cache import cache_folder
 from bench.tasks.glue import Glue
+from tests.tokens import LETTERS, made
 
 Mirror = Callable[..., DataConfig]
 ROWS = [{"sentence": f"Sentence number {i}.", "label": i % 2} for i in range(7)]
@@ -61,6 +65,45 @@ def test_a_tokenizers_last_use_does_not_matter(tokenizer: PreTrainedTokenizerBas
     before = token_cache.tokenizer_fingerprint(tokenizer)
     tokenizer(["a b c"], truncation=True, max_length=3, padding="max_length")
     assert token_cache.tokenizer_fingerprint(tokenizer) == before
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"model_input_names": ["input_ids", "token_type_ids", "attention_mask"]},
+        {"truncation_side": "left"},
+        {"eos_token": "<s>"},
+        {"extra_special_tokens": ["[NEW]"]},
+        {"single": "<s> $A </s>"},
+        {"pair": "<s> $A $B </s>"},
+        {"words": LETTERS[:-1]},
+        {"pattern": None},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_a_tokenizer_that_differs_in_anything_has_a_cache_of_its_own(other: dict[str, Any], tmp_path: Path) -> None:
+    plain = token_cache.tokenizer_fingerprint(made(tmp_path / "plain"))
+    assert token_cache.tokenizer_fingerprint(made(tmp_path / "elsewhere")) == plain
+    assert token_cache.tokenizer_fingerprint(made(tmp_path / "other", **other)) != plain
+
+
+def test_a_task_of_ones_own_has_a_cache_of_its_own(
+    mirror: Mirror, tokenizer: PreTrainedTokenizerBase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, data = cola(mirror)
+    task.load(tokenizer, 16, data)
+    known = files()
+    monkeypatch.syspath_prepend(tmp_path)
+    for version in ("0", "12"):
+        (tmp_path / "own_cola.py").write_text(
+            f"from bench.tasks.glue import Glue\nclass Own(Glue):\n    version = {version}\n"
+        )
+        importlib.invalidate_caches()
+        sys.modules.pop("own_cola", None)
+        own = importlib.import_module("own_cola").Own(name="own", title="", subset="cola")
+        own.load(tokenizer, 16, data)
+        assert len(files()) == len(known) + 1  # both splits hold the same
+        known = files()
 
 
 def test_a_damaged_file_is_made_anew(mirror: Mirror, tokenizer: PreTrainedTokenizerBase) -> None:

@@ -9,7 +9,7 @@ from bench.data.example import Example, Padding
 from bench.evaluation.batching import sorted_batches
 from bench.evaluation.classification import classify
 from bench.evaluation.inference import Inference
-from bench.evaluation.translation import translate
+from bench.evaluation.translation import Search, translate
 
 
 def texts(seed: int) -> list[Example]:
@@ -34,6 +34,8 @@ def test_encoder_scores() -> None:
 class Numbers:
     """Stands for a tokenizer: tokens are written as numbers."""
 
+    eos_token_id = 1
+
     def batch_decode(self, rows: torch.Tensor, skip_special_tokens: bool) -> list[str]:
         return [" ".join(str(token) for token in row if token > 1) for row in rows.tolist()]
 
@@ -48,7 +50,7 @@ def test_translations() -> None:
 
     def run(batch_size: int, tokens: int | None) -> list[str]:
         inference = Inference(Numbers(), Padding(0), batch_size, tokens)  # type: ignore[arg-type]
-        return translate(model, texts(1), inference, beams=2, max_new_tokens=6)
+        return translate(model, texts(1), inference, Search(beams=2, max_new_tokens=6))
 
     alone = run(1, None)
     assert len(set(alone)) > 1

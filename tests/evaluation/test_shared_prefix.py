@@ -10,11 +10,12 @@ from torch import nn
 from transformers import AutoModelForCausalLM, MistralConfig
 
 from bench.data.example import Example
+from bench.evaluation.answers import Answers
 from bench.evaluation.inference import Inference
 from bench.evaluation.multiple_choice import choose, shared_prompts, whole_prompts
 from bench.evaluation.shared_prefix import obstacle, prompt_groups
 
-ANSWERS = [5, 6, 7, 8]
+ANSWERS = Answers(0, [], [[5], [6], [7], [8]])
 QUANTISED = 1e-3  # its arithmetic is bf16; 1e-4 is asked of fp32
 SMALL = {"lora": ["method.r=4"], "qlora": ["method.r=4"], "adapter_s": ["method.bottleneck=8"],
          "adapter_parallel": ["method.bottleneck=8"]}  # fmt: skip

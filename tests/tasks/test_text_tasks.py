@@ -13,19 +13,25 @@ from bench.data.published import MMLU
 from bench.data.source import locate
 from bench.errors import UserError
 from bench.tasks.alpaca import PROMPT, PROMPT_WITH_INPUT, alpaca_table, rows_left_out
-from bench.tasks.few_shot import prompt_table
+from bench.tasks.few_shot import prompt, prompt_table
 from bench.tasks.mmlu import Mmlu
 from bench.tasks.wmt16 import Wmt16
+from tests.tokens import made
 
 Mirror = Callable[..., DataConfig]
 PAIRS = [{"translation": {"en": "Good day.", "ro": "Bună ziua."}}, {"translation": {"en": "Yes.", "ro": "Da."}}]
 
 
-def wmt16() -> Wmt16:
-    return Wmt16(
-        name="wmt16", title="", subset="ro-en", source="en", target="ro", prefix="translate English to Romanian: ",
-        train_split="train", beams=4, max_new_tokens=8,
-    )  # fmt: skip
+def wmt16(**changes: Any) -> Wmt16:
+    settings = {"source": "en", "target": "ro", "beams": 4, "max_new_tokens": 8} | changes
+    prefix = "translate English to Romanian: "
+    return Wmt16(name="wmt16", title="", subset="ro-en", prefix=prefix, train_split="train", **settings)
+
+
+def translation_mirror(mirror: Mirror, pairs: list[dict[str, Any]] | None = None) -> DataConfig:
+    for split in ("train", "validation", "test"):
+        data = mirror("wmt/wmt16/ro-en", split, pairs or PAIRS)
+    return data
 
 
 def mmlu(**changes: Any) -> Mmlu:
@@ -48,9 +54,7 @@ def mmlu_mirror(mirror: Mirror) -> DataConfig:
 
 
 def test_wmt16_prefixes_the_source_and_keeps_the_reference(mirror: Mirror, tokenizer: PreTrainedTokenizerBase) -> None:
-    for split in ("train", "validation", "test"):
-        data = mirror("wmt/wmt16/ro-en", split, PAIRS)
-    loaded = wmt16().load(tokenizer, 32, data)
+    loaded = wmt16().load(tokenizer, 32, translation_mirror(mirror))
     assert loaded.train[0]["input_ids"] == tokenizer("translate English to Romanian: Good day.")["input_ids"]
     assert loaded.train[0]["labels"] == tokenizer("Bună ziua.")["input_ids"]
     assert loaded.test is not None
@@ -91,7 +95,7 @@ def test_alpaca_learns_the_response_only(mirror: Mirror, decoder_tokenizer: PreT
 def test_mmlu_prompt_is_the_authors(mirror: Mirror, decoder_tokenizer: PreTrainedTokenizerBase) -> None:
     loaded = mmlu(prompt_length=500).load(decoder_tokenizer, 64, mmlu_mirror(mirror))
     text = (
-        "The following are multiple choice questions (with answers) about high school physics.\n\n"
+        "The following are multiple choice questions (with answers) about  high school physics.\n\n"
         "Question 0?\nA. w\nB. x\nC. y\nD. z\nAnswer: A\n\n"
         "Question 1?\nA. w\nB. x\nC. y\nD. z\nAnswer: B\n\n"
         "Question 2?\nA. w\nB. x\nC. y\nD. z\nAnswer:"
@@ -100,6 +104,58 @@ def test_mmlu_prompt_is_the_authors(mirror: Mirror, decoder_tokenizer: PreTraine
     assert validation.examples[4 + 2]["input_ids"] == decoder_tokenizer(text)["input_ids"]
     assert validation.references[4 + 2] == ("high_school_physics", 2)
     assert loaded.notes == {"few_shot_examples_dropped": 0, "instructions_too_long": 0}
+
+
+def test_every_space_of_the_authors_prompt_is_there() -> None:
+    """Their subjects keep the space that their words are joined with, and nothing is stripped."""
+    row = {"question": " What?  ", "subject": "college_physics", "choices": ["w", "x", "y ", "z"], "answer": 1}
+    text = " What?  \nA. w\nB. x\nC. y \nD. z\nAnswer:"
+    header = "The following are multiple choice questions (with answers) about  college physics.\n\n"
+    assert prompt(row, [row]) == f"{header}{text} B\n\n{text}"
+
+
+def test_a_prompt_leaves_room_for_an_answer_of_several_tokens(mirror: Mirror, tmp_path: Path) -> None:
+    tokenizer = made(tmp_path / "model")  # a space and a letter
+    data = mmlu_mirror(mirror)
+    loaded = mmlu(prompt_length=80).load(tokenizer, 800, data).validation["validation"]
+    assert max(len(example["input_ids"]) for example in loaded.examples) == 79
+
+
+def test_no_end_token_comes_between_a_prompt_and_what_follows(mirror: Mirror, tmp_path: Path) -> None:
+    data = mmlu_mirror(mirror)
+    plain, ending = (
+        mmlu(prompt_length=500).load(made(tmp_path / name, single=single), 800, data)
+        for name, single in (("plain", "<s> $A"), ("ending", "<s> $A </s>"))
+    )
+    assert list(ending.train) == list(plain.train)
+    assert list(ending.validation["validation"].examples) == list(plain.validation["validation"].examples)
+
+
+@pytest.mark.parametrize("task", ["mmlu", "wmt16"])
+def test_a_task_whose_texts_end_needs_an_end_token(task: str, mirror: Mirror, tmp_path: Path) -> None:
+    tokenizer = made(tmp_path / "model", without=("eos_token",))
+    data = mmlu_mirror(mirror)
+    with pytest.raises(UserError, match="no end token"):
+        (mmlu() if task == "mmlu" else wmt16()).load(tokenizer, 64, data)
+
+
+@pytest.mark.parametrize("single", ["$A", "$A </s>"])
+def test_a_translation_to_be_learned_ends_in_one_end_token(single: str, mirror: Mirror, tmp_path: Path) -> None:
+    data = translation_mirror(mirror)
+    tokenizer = made(tmp_path / "model", family="encoder_decoder", single=single)
+    for length in (200, 5):
+        for example in wmt16().load(tokenizer, length, data).train:
+            assert example["labels"].count(tokenizer.eos_token_id) == 1
+            assert example["labels"][-1] == tokenizer.eos_token_id
+            assert len(example["labels"]) <= length
+
+
+def test_the_record_says_how_translations_are_searched_for_and_scored(mirror: Mirror, tmp_path: Path) -> None:
+    data = translation_mirror(mirror)
+    tokenizer = made(tmp_path / "model", family="encoder_decoder", single="$A </s>")
+    notes = wmt16(beams=3, length_penalty=0.6).load(tokenizer, 64, data).notes
+    assert notes["search"] == {"beams": 3, "max_new_tokens": 8, "length_penalty": 0.6, "early_stopping": False}
+    assert "tok:13a" in notes["sacrebleu"]["bleu"]
 
 
 def test_examples_that_overflow_are_dropped_from_the_front_and_counted(

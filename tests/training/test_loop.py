@@ -12,7 +12,8 @@ from bench.metering.time import StepClock
 from bench.methods.base import Method, Setting
 from bench.models.families import structure_of
 from bench.models.head import Head, head_parameters, train_head
-from bench.models.load import load_architecture, load_model, load_tokenizer
+from bench.models.load import load_architecture, load_model
+from bench.models.tokenizer import load_tokenizer
 from bench.training.loop import batches_of, train
 from bench.training.losses import Losses, TrainingDivergedError
 from bench.training.optimiser import make_optimiser, make_schedule
