@@ -1,12 +1,13 @@
 """Writes docs/methods.md from the registry: `python -m scripts.document_methods > docs/methods.md`.
 
-Everything in it is computed: what a method says of itself, and its counts on the survey's encoders, on the meta device.
+Everything in it is computed: what a method says of itself, and its counts on the survey's encoders and encoder-decoders, on
+the meta device.
 """
 
 import sys
 from typing import Any
 
-from bench.configuration.cell import ModelConfig
+from bench.configuration.cell import Family, ModelConfig
 from bench.configuration.compose import Configurations, build
 from bench.metering.parameters import plan_parameters
 from bench.methods.base import Category, Method
@@ -14,7 +15,7 @@ from bench.models.head import Head
 from bench.records.schema import Parameters
 
 COMMAND = "python -m scripts.document_methods > docs/methods.md"
-MODELS = ("roberta_base", "roberta_large")
+MODELS = ("roberta_base", "roberta_large", "t5_base", "t5_large")
 # The library's tuners have no formula of their own here, `compose` shows how to write another composition.
 LEFT_OUT = ("peft/any", "compose")
 STEPS, LENGTH = 1000, 128  # any will do: no count depends on them
@@ -39,9 +40,13 @@ def models() -> list[ModelConfig]:
 def document() -> str:
     """The whole page."""
     found, counted = methods(), models()
-    counts = {m.name: [plan_parameters(model, m, Head(2), STEPS, LENGTH) for model in counted] for m in found}
+    counts = {m.name: [plan_parameters(model, m, _head(model), STEPS, LENGTH) for model in counted] for m in found}
     sections = [_introduction(), _what_they_do(found), _counts(found, counts, counted), _remarks(found)]
     return "\n\n".join(sections) + "\n"
+
+
+def _head(model: ModelConfig) -> Head | None:
+    return Head(2) if model.family == Family.encoder else None
 
 
 def _introduction() -> str:
@@ -68,16 +73,26 @@ def _what_they_do(found: list[Method]) -> str:
 
 
 def _counts(found: list[Method], counts: dict[str, list[Parameters]], counted: list[ModelConfig]) -> str:
-    header = ["method"]
-    for model in counted:
-        header += [f"{model.title}: trained", "% of base", "of it for training only", "stored"]
-    rows = [[m.title, *(cell for counted in counts[m.name] for cell in _cells(counted))] for m in found]
-    heads = ", ".join(f"{c.head:,} on {model.title}" for c, model in zip(counts["lora"], counted, strict=True))
+    heads = ", ".join(
+        f"{c.head:,} on {model.title}" for c, model in zip(counts["lora"], counted, strict=True) if c.head
+    )
     return (
         "## Parameters\n\n"
         f"Besides the head of a two-label task ({heads}). The percentage's denominator is the bare base model with its "
-        "head. Stored counts 32-bit values; a packed bit is 1/32.\n\n" + _table(header, rows)
+        "head. Stored counts 32-bit values; a packed bit is 1/32.\n\n"
+        + "\n\n".join(_counts_of(found, counts, counted, pair) for pair in (MODELS[:2], MODELS[2:]))
     )
+
+
+def _counts_of(
+    found: list[Method], counts: dict[str, list[Parameters]], counted: list[ModelConfig], names: tuple[str, ...]
+) -> str:
+    header = ["method"]
+    shown = [number for number, model in enumerate(counted) if model.name in names]
+    for number in shown:
+        header += [f"{counted[number].title}: trained", "% of base", "of it for training only", "stored"]
+    rows = [[m.title, *(cell for number in shown for cell in _cells(counts[m.name][number]))] for m in found]
+    return _table(header, rows)
 
 
 def _cells(counts: Parameters) -> list[str]:
@@ -89,7 +104,15 @@ def _cells(counts: Parameters) -> list[str]:
 def _remarks(found: list[Method]) -> str:
     changed = [f"- {m.title}: {m.why_not_identity}." for m in found if not m.identity_at_start]
     fixed = [f"- {m.title}: {m.why_not_mergeable()}." for m in found if not m.mergeable]
-    return "\n".join(["## Why not the identity at the start", "", *changed, "", "## Why not mergeable", "", *fixed])
+    other = [f"- {m.title}: {difference}." for m in found for difference in m.differences]
+    silent = [f"- {m.title}: {m.without_gradient}." for m in found if m.without_gradient]
+    parts = {
+        "Why not the identity at the start": changed,
+        "Why not mergeable": fixed,
+        "Where they are not what their authors run": other,
+        "What is counted as trained and may get no gradient in the first two steps": silent,
+    }
+    return "\n\n".join("\n".join([f"## {title}", "", *lines]) for title, lines in parts.items())
 
 
 def _table(header: list[str], rows: list[list[Any]]) -> str:

@@ -7,13 +7,15 @@
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from torch import nn
 
 from bench.errors import UserError
 from bench.methods.base import Layer, Method, Setting
 from bench.methods.shared.bottleneck import Bottleneck, ParallelAdapter, PfeifferAdapter, SequentialAdapter
-from bench.methods.shared.ranges import at_least_one, below_one, within_hidden_size
+from bench.methods.shared.norm_places import KNOWN, NORMALISED, READABLE, attach_behind_sum, check_norms
+from bench.methods.shared.ranges import at_least_one, below_one, one_of, within_hidden_size
 from bench.methods.trainable import freeze
 
 
@@ -62,20 +64,25 @@ class AdapterMethod(Method):
 class AdapterS(AdapterMethod):
     """Adapter^S: h + up(ReLU(down(LN(h)))) after every attention, h + up(ReLU(down(h))) after every feed-forward.
 
-    The adapters act on the output projection's result, before dropout, residual sum and LayerNorm. A T5 decoder layer
-    has three sites: cross-attention is one. The adapter behind an attention has an input LayerNorm of its own.
+    Behind an attention the adapter acts on the output projection's result, before its dropout; behind a feed-forward
+    after the dropout; both before the residual sum and its norm, as in the authors' code. A T5 decoder layer has three
+    sites: cross-attention is one. The adapter behind an attention has an input LayerNorm of its own.
     """
 
     identity_at_start = False
     why_not_identity = "the authors draw the up-projection from N(0, 0.02) too"
     formula = "h ← h + up(ReLU(down(h)))"
-    where = "after attention (input normalised) and after feed-forward, before the residual sum"
+    where = (
+        "after attention (input normalised, before its dropout) and after feed-forward (after its dropout), before the "
+        "residual sum"
+    )
+    differences = ("the task head is trained, as with every method here; the authors' code freezes it at random",)
 
     def add_adapters(self, model: nn.Module, setting: Setting) -> None:
         """One per residual branch."""
         structure = setting.structure
         normed = [(attention.output, True) for attention in structure.attentions]
-        plain = [(block.feed_forward.output, False) for block in structure.blocks]
+        plain = [(block.feed_forward.result, False) for block in structure.blocks]
         for path, has_norm in (*normed, *plain):
             bottleneck = self.new_bottleneck(model, setting)
             bottleneck.initialise_normally()
@@ -93,15 +100,26 @@ class AdapterPfeiffer(AdapterMethod):
     why_not_identity = "the up-projection is drawn from N(0, 0.02)"
     formula = "y = LN(h + up(ReLU(down(LN(h + x)))) + x)"
     where = "after feed-forward, at the residual sum"
+    differences = ("pre-norm models: y = h + up(ReLU(down(LN(h + x)))) + x, LN the pretrained norm before the branch",)
+
+    def check(self, setting: Setting) -> None:
+        """There is a pretrained norm to read through."""
+        super().check(setting)
+        check_norms(self.title, setting.structure, READABLE)
 
     def add_adapters(self, model: nn.Module, setting: Setting) -> None:
         """One per feed-forward."""
         for block in setting.structure.blocks:
             bottleneck = self.new_bottleneck(model, setting)
             bottleneck.initialise_normally()
-            adapter, site = PfeifferAdapter(bottleneck), block.feed_forward
-            norm = model.get_submodule(site.norm)
-            adapter.attach(model.get_submodule(site.total), norm, self.name, site.is_post_norm)
+            attach_behind_sum(model, PfeifferAdapter(bottleneck), block.feed_forward, self.name)
+
+
+class Reads(StrEnum):
+    """What a parallel adapter takes for the feed-forward's input."""
+
+    residual = "residual"
+    normalised = "normalised"
 
 
 @dataclass(kw_only=True)
@@ -110,18 +128,28 @@ class AdapterParallel(AdapterMethod):
 
     Attributes:
         scale: by family, s.
+        reads: what x is where a norm stands before the branch: the residual stream as it comes, or what the norm gives
+            of it. The authors' code reads the former on mBART, adapter-hub on T5 and LLaMA.
     """
 
     scale: dict[str, float]
+    reads: Reads
 
     formula = "h ← h + s·up(ReLU(down(x)))"
-    where = "beside feed-forward"
+    where = "beside feed-forward; x is the residual stream, before any norm"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.reads = one_of(Reads, reads=self.reads)
 
     def check(self, setting: Setting) -> None:
-        """The scale is set for this family."""
+        """The scale is set for this family, and what is to be read is there."""
         super().check(setting)
         if setting.family not in self.scale:
             raise UserError(f"method.scale says nothing of the family '{setting.family}'")
+        check_norms(self.title, setting.structure, KNOWN)
+        if self.reads == Reads.normalised:
+            check_norms(f"{self.title} with method.reads=normalised", setting.structure, NORMALISED)
 
     def add_adapters(self, model: nn.Module, setting: Setting) -> None:
         """One per feed-forward."""
@@ -129,4 +157,9 @@ class AdapterParallel(AdapterMethod):
             bottleneck = self.new_bottleneck(model, setting)
             bottleneck.initialise_at_zero()
             adapter, site = ParallelAdapter(bottleneck, self.scale[setting.family]), block.feed_forward
-            adapter.attach(model.get_submodule(site.branch), self.name, site.is_post_norm)
+            branch = model.get_submodule(site.branch)
+            if site.is_post_norm:
+                adapter.attach_to_sum(branch, self.name)
+                continue
+            source = site.norm if self.reads == Reads.residual and site.norm is not None else site.branch
+            adapter.attach_to_branch(branch, self.name, model.get_submodule(source), model.get_submodule(site.result))

@@ -22,6 +22,9 @@ Batch = dict[str, Tensor]
 Gradients = Callable[[], Iterator[Tensor]]
 
 
+NO_DIFFERENCES: tuple[str, ...] = ()
+
+
 class Category(StrEnum):
     """The survey's taxonomy (Section III)."""
 
@@ -120,6 +123,9 @@ class Method:
     formula = ""  # one line for the documentation
     where = ""  # where it sits, one line
     trains = ""  # what is updated, one line
+    differences = NO_DIFFERENCES  # where it is not what its authors run; a line each
+    # Which of the counted values may get no gradient in the first two steps, and why; "": each of them gets one.
+    without_gradient = ""
 
     def __post_init__(self) -> None:
         self.category = Category(self.category)

@@ -30,6 +30,7 @@ class BitFit(Method):
     formula = "y = W x + b, only b trained"
     where = "every linear layer and LayerNorm (T5, LLaMA: every linear layer, bias added)"
     trains = "every parameter whose name contains 'bias'"
+    differences = ("T5 and LLaMA have no biases to train: zeros are added to every linear layer of every block",)
 
     def check(self, setting: Setting) -> None:
         """Four-bit layers keep their biases in bf16, which has no digits for small updates."""

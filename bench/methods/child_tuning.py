@@ -76,6 +76,7 @@ class ChildTuningD(ChildTuning):
     formula = "W ← W + M∘ΔW, M = the top p of the Fisher information"
     where = "every weight of every block"
     trains = "the child, the embeddings and final norms"
+    differences = ("weight decay leaves alone what is not of the child; the authors' shrinks it all the same",)
 
     def __post_init__(self) -> None:
         super().__post_init__()

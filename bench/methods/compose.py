@@ -13,6 +13,7 @@ from bench.errors import UserError
 from bench.methods.adalora import AdaLora
 from bench.methods.base import Category, Gradients, Layer, LoadOptions, Method, OptimiserKind, ParameterGroup, Setting
 from bench.methods.lora import Lora
+from bench.methods.shared.peft_library import innermost
 from bench.methods.trainable import trainable_parameters
 
 PARTS = (Category.additive, Category.partial, Category.reparameterised)
@@ -50,6 +51,8 @@ class Compose(Method):
         self.formula = "; ".join(method.formula for method in self.methods)
         self.where = "; ".join(method.where for method in self.methods)
         self.trains = "; ".join(method.trains for method in self.methods)
+        self.differences = tuple(difference for method in self.methods for difference in method.differences)
+        self.without_gradient = "; ".join(m.without_gradient for m in self.methods if m.without_gradient)
 
     def _check_parts(self) -> None:
         names = [method.name for method in self.methods]
@@ -76,7 +79,7 @@ class Compose(Method):
         """Apply the parts one after the other; each freezes what it finds, so what was trained is thawed at the end."""
         trained: set[int] = set()
         for method in self.methods:
-            adapted = method.apply(_innermost(model) if method.layer == Layer.activations else model, setting)
+            adapted = method.apply(innermost(model) if method.layer == Layer.activations else model, setting)
             model = adapted if method.layer != Layer.activations else model
             trained |= {id(parameter) for _, parameter in trainable_parameters(model)}
         for name, parameter in model.named_parameters():
@@ -163,10 +166,3 @@ class Compose(Method):
     def why_not_mergeable(self) -> str:
         """The first part's reason."""
         return next((m.why_not_mergeable() for m in self.methods if not m.mergeable), super().why_not_mergeable())
-
-
-def _innermost(model: nn.Module) -> nn.Module:
-    """The pretrained model inside the peft library's wrappers; the paths of a structure are relative to it."""
-    while isinstance(model, peft.PeftModel):
-        model = model.get_base_model()
-    return model

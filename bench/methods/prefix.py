@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from bench.errors import UserError
 from bench.methods.base import Layer, Method, Setting
 from bench.methods.folding import Foldable
-from bench.methods.shared.prefixed_attention import CHILD, use_prefixed_attention
+from bench.methods.shared.prefixed_attention import put_prefix, use_prefixed_attention
 from bench.methods.shared.ranges import at_least_one
 from bench.methods.trainable import freeze
 from bench.models.structure import Attention, Structure
@@ -110,7 +110,7 @@ class ThroughNetwork(Method):
             outputs = self.network_width(len(attentions), width)
             network = PrefixNetwork(self.length, setting.structure.hidden_size, self.inner, outputs, device)
             for attention, prefix in zip(attentions, self.prefixes(network, len(attentions), width), strict=True):
-                model.get_submodule(attention.core).add_module(CHILD, prefix)
+                put_prefix(model.get_submodule(attention.core), prefix)
         return model
 
     def network_width(self, layers: int, width: int) -> int:

@@ -11,6 +11,7 @@ from torch.nn import functional
 from bench.methods.base import Setting
 from bench.methods.shared.bottleneck import INITIAL_STD, PfeifferAdapter
 from bench.methods.shared.mask_scores import MaskScores
+from bench.methods.shared.norm_places import READABLE, attach_behind_sum, check_norms
 from bench.methods.shared.propelt import Propelt
 from bench.methods.shared.ranges import at_least_one, within_hidden_size
 from bench.methods.trainable import freeze
@@ -48,8 +49,9 @@ class PropeltAdapter(Propelt):
         at_least_one(reduction=self.reduction)
 
     def check(self, setting: Setting) -> None:
-        """The bottleneck has at least one unit."""
+        """The bottleneck has at least one unit, and there is a pretrained norm to read through."""
         super().check(setting)
+        check_norms(self.title, setting.structure, READABLE)
         within_hidden_size(setting, reduction=self.reduction)
 
     def apply(self, model: nn.Module, setting: Setting) -> nn.Module:
@@ -66,9 +68,8 @@ class PropeltAdapter(Propelt):
             # The authors' scores have the transposed shapes, hence the fan-in.
             down_mask = self.new_mask((size, hidden), size, device)
             up_mask = self.new_mask((hidden, size), hidden, device)
-            adapter, site = PfeifferAdapter(MaskedBottleneck(prototype, down_mask, up_mask)), block.feed_forward
-            norm = model.get_submodule(site.norm)
-            adapter.attach(model.get_submodule(site.total), norm, self.name, site.is_post_norm)
+            adapter = PfeifferAdapter(MaskedBottleneck(prototype, down_mask, up_mask))
+            attach_behind_sum(model, adapter, block.feed_forward, self.name)
         return model
 
     def why_not_mergeable(self) -> str:

@@ -23,6 +23,11 @@ class QLora(Lora):
     formula = "h = dequantise(W) x + (α/r) B A x"
     where = "every linear layer of every block"
     trains = "A and B, over a base in NF4"
+    differences = (
+        "the base goes from fp32 into NF4; the authors' run rounds it to bf16 before (`qlora.py`, --bf16), embeddings "
+        "and head included, which here stay in fp32",
+        "A and B are held and updated in fp32, as the peft library has it; in the authors' run in bf16",
+    )
 
     def load_options(self) -> LoadOptions:
         """NF4."""

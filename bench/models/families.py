@@ -7,7 +7,21 @@ from torch import nn
 
 from bench.configuration.cell import Family
 from bench.errors import UnsupportedError
-from bench.models.structure import Attention, Block, FeedForward, Structure
+from bench.models.structure import Attention, Block, FeedForward, NormPlace, Structure
+
+# The norms among a decoder block's children, by name, as the classes of transformers have them: where they stand, and
+# which of them the residual stream goes through on its way into the feed-forward. Any other set is read as unknown.
+DECODER_NORMS: dict[frozenset[str], tuple[NormPlace, str | None]] = {
+    frozenset({"input_layernorm", "post_attention_layernorm"}): (NormPlace.before, "post_attention_layernorm"),
+    frozenset(
+        {"input_layernorm", "post_attention_layernorm", "pre_feedforward_layernorm", "post_feedforward_layernorm"}
+    ): (NormPlace.around, "pre_feedforward_layernorm"),
+    frozenset({"input_layernorm", "post_attention_layernorm", "post_norm1", "post_norm2"}): (
+        NormPlace.around,
+        "post_attention_layernorm",
+    ),
+    frozenset({"post_attention_layernorm", "post_feedforward_layernorm"}): (NormPlace.after_branch, None),
+}
 
 
 def read_encoder(model: Any) -> Structure:
@@ -28,10 +42,12 @@ def read_encoder(model: Any) -> Structure:
         feed_forward = FeedForward(
             inputs=(_require(model, f"{path}.intermediate.dense"),),
             output=_require(model, f"{path}.output.dense"),
+            result=_first(model, f"{path}.output.dropout", f"{path}.output.dense"),
             norm=_require(model, f"{path}.output.LayerNorm"),
             branch=_require(model, f"{path}.output"),
             total=_require(model, f"{path}.output.LayerNorm"),
-            is_post_norm=True,
+            place=NormPlace.after_sum,
+            norms=("attention.output.LayerNorm", "output.LayerNorm"),
         )
         blocks.append(Block(path, (attention,), feed_forward))
     head = tuple(name for name, module in model.named_children() if module is not base and list(module.parameters()))
@@ -40,7 +56,7 @@ def read_encoder(model: Any) -> Structure:
     embeddings = base.embeddings.position_embeddings
     unused = 0 if embeddings.padding_idx is None else embeddings.padding_idx + 1
     positions = config.max_position_embeddings - unused
-    return Structure(Family.encoder, tuple(blocks), head, config.hidden_size, _width(model, blocks), positions)
+    return Structure(Family.encoder, tuple(blocks), head, _hidden(model, blocks), _width(model, blocks), positions)
 
 
 def read_encoder_decoder(model: Any) -> Structure:
@@ -72,19 +88,21 @@ def read_encoder_decoder(model: Any) -> Structure:
             feed_forward = FeedForward(
                 inputs=tuple(_require(model, f"{dense}.{name}") for name in (("wi_0", "wi_1") if gated else ("wi",))),
                 output=_require(model, f"{dense}.wo"),
+                result=_first(model, f"{total}.dropout", f"{dense}.wo"),
                 norm=_require(model, f"{total}.layer_norm"),
                 branch=dense,
                 total=total,
-                is_post_norm=False,
+                place=NormPlace.before,
+                norms=tuple(f"layer.{number}.layer_norm" for number in range(len(sites) + 1)),
             )
             blocks.append(Block(path, attentions, feed_forward))
     return Structure(
-        Family.encoder_decoder, tuple(blocks), (), model.config.d_model, _width(model, blocks), max_positions=None
+        Family.encoder_decoder, tuple(blocks), (), _hidden(model, blocks), _width(model, blocks), max_positions=None
     )
 
 
 def read_decoder(model: Any) -> Structure:
-    """LLaMA, and what is built like it: Mistral, Qwen, SmolLM."""
+    """LLaMA, and what is built like it: Mistral, Qwen, SmolLM; with norms elsewhere Gemma 2 and 3, OLMo 2."""
     layers = _inside(_path_of(model, model.base_model), "layers")
     blocks = []
     for index in range(_length(model, layers)):
@@ -97,18 +115,22 @@ def read_decoder(model: Any) -> Structure:
             output=_require(model, f"{path}.self_attn.o_proj"),
             stack="decoder",
         )
+        norms = _norms(model, path)
+        place, norm = DECODER_NORMS.get(frozenset(norms), (NormPlace.unknown, None))
         feed_forward = FeedForward(
             inputs=(_require(model, f"{path}.mlp.gate_proj"), _require(model, f"{path}.mlp.up_proj")),
             output=_require(model, f"{path}.mlp.down_proj"),
-            norm=_require(model, f"{path}.post_attention_layernorm"),
+            result=f"{path}.mlp.down_proj",
+            norm=None if norm is None else f"{path}.{norm}",
             branch=_require(model, f"{path}.mlp"),
             total=path,
-            is_post_norm=False,
+            place=place,
+            norms=norms,
         )
         blocks.append(Block(path, (attention,), feed_forward))
     config = model.config
     positions = config.max_position_embeddings
-    return Structure(Family.decoder, tuple(blocks), (), config.hidden_size, _width(model, blocks), positions)
+    return Structure(Family.decoder, tuple(blocks), (), _hidden(model, blocks), _width(model, blocks), positions)
 
 
 # Of a pretrained model; an attribute that it lacks is what `structure_of` reports.
@@ -140,6 +162,24 @@ def _require(model: nn.Module, path: str) -> str:
     return path
 
 
+def _first(model: nn.Module, wanted: str, otherwise: str) -> str:
+    """The path `wanted` if a module is there."""
+    try:
+        return _require(model, wanted)
+    except AttributeError:
+        return _require(model, otherwise)
+
+
+def _norms(model: nn.Module, path: str) -> tuple[str, ...]:
+    """Names of the norms among the children of the block at `path`; those inside attention and feed-forward are not."""
+    children = model.get_submodule(path).named_children()
+    return tuple(
+        name
+        for name, module in children
+        if "norm" in f"{name} {type(module).__name__}".lower() and not isinstance(module, nn.Identity)
+    )
+
+
 def _length(model: nn.Module, path: str) -> int:
     """How many layers stand in the list at `path`."""
     return sum(1 for _ in model.get_submodule(path).children())
@@ -156,6 +196,15 @@ def _inside(base: str, path: str) -> str:
 
 def _width(model: nn.Module, blocks: list[Block]) -> int:
     """Width of all heads of the first attention together."""
-    width = model.get_submodule(blocks[0].attentions[0].query).out_features
+    return _outputs(model, blocks[0].attentions[0].query)
+
+
+def _hidden(model: nn.Module, blocks: list[Block]) -> int:
+    """Width of what the first feed-forward gives: MobileBERT's blocks are narrower than its configuration says."""
+    return _outputs(model, blocks[0].feed_forward.output)
+
+
+def _outputs(model: nn.Module, path: str) -> int:
+    width = model.get_submodule(path).out_features
     assert isinstance(width, int)
     return width

@@ -7,6 +7,7 @@ what is missing.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 
 from bench.configuration.cell import Family
 from bench.errors import UserError, unknown_name
@@ -36,6 +37,16 @@ class Attention:
     is_cross: bool = False
 
 
+class NormPlace(StrEnum):
+    """Where the pretrained norms of a feed-forward F stand on the residual stream x."""
+
+    after_sum = "after the sum"  # LN(x + F(x)): BERT, RoBERTa
+    before = "before the branch"  # x + F(LN(x)): T5, LLaMA
+    around = "around the branch"  # x + LN₂(F(LN₁(x))): Gemma 2 and 3
+    after_branch = "after the branch"  # x + LN(F(x)): OLMo 2 and 3, EXAONE 4
+    unknown = "unknown"
+
+
 @dataclass(frozen=True)
 class FeedForward:
     """Paths of one feed-forward: its projections, and how it joins the residual stream.
@@ -43,19 +54,29 @@ class FeedForward:
     Attributes:
         inputs: the input projections; two where it is gated.
         output: the output projection; its result is h, before dropout, residual sum and (post-norm) LayerNorm.
-        norm: the pretrained norm of this branch.
+        result: the module that returns h after the dropout; the output projection where there is no dropout.
+        norm: the pretrained norm that the residual stream goes through; None where there is none, or none is known.
         branch: post-norm: the module called with (inner activations, x) that returns LN(h + x);
-            pre-norm: the module that maps x to h, x being normalised already.
-        total: post-norm: the norm, whose input is h + x; pre-norm: the module that returns h + x, x being the residual.
-        is_post_norm: whether the norm follows the residual sum (BERT, RoBERTa) or precedes the branch (T5, LLaMA).
+            elsewhere: the module that maps its input to h, normalised where a norm stands before the branch.
+        total: post-norm: the norm, whose input is h + x; elsewhere: the module that returns h + x, x being the
+            residual.
+        place: where the norms stand.
+        norms: the names of all norms of the block, for messages.
     """
 
     inputs: tuple[str, ...]
     output: str
-    norm: str
+    result: str
+    norm: str | None
     branch: str
     total: str
-    is_post_norm: bool
+    place: NormPlace
+    norms: tuple[str, ...]
+
+    @property
+    def is_post_norm(self) -> bool:
+        """Whether the norm follows the residual sum."""
+        return self.place == NormPlace.after_sum
 
 
 @dataclass(frozen=True)
@@ -86,7 +107,7 @@ class Structure:
         family: the kind of model.
         blocks: encoder blocks first, then decoder blocks.
         head: the modules of the task head, trained with every method; none where the language-model head serves.
-        hidden_size: width of the residual stream.
+        hidden_size: width of what the blocks' branches give to the residual stream.
         attention_width: width of all attention heads together; T5 sizes may differ from the hidden size.
         max_positions: the longest input; None where positions are relative (T5).
     """

@@ -122,7 +122,7 @@ def _live(run: Run) -> None:
     data, setting, inference = prepared.data, prepared.setting, prepared.inference
     splits = {"train": len(data.train)} | {name: len(split.examples) for name, split in data.evaluation.items()}
     metrics = record.metrics = Metrics(task.main_metric, examples=splits, notes=data.notes)
-    record.environment["data"] = data.revisions
+    record.environment["data"], record.environment["differences"] = data.revisions, list(method.differences)
     _note_data(run, read, data)
 
     with meter.phase("load"):

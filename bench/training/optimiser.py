@@ -1,6 +1,7 @@
 """The optimiser and its schedule, from a cell's training configuration and a method's parameter groups."""
 
 import math
+import re
 from typing import Any
 
 import torch
@@ -15,6 +16,10 @@ SCHEDULES = {
     Schedule.constant: "constant_with_warmup",
     Schedule.cosine: "cosine",
 }
+
+# Of a parameter's full name, in lower case, as transformers' Trainer has them. T5's `relative_attention_bias.weight` is
+# a bias by this rule, although its last part is not called one; embeddings are none, and decay.
+SPARED = re.compile(r"bias|layernorm|rmsnorm|(?:^|\.)norm(?:$|\.)|_norm(?:$|\.)")
 
 
 def step_count(training: TrainingConfig, examples: int) -> int:
@@ -99,10 +104,9 @@ def make_schedule(optimiser: torch.optim.Optimizer, training: TrainingConfig, to
 
 
 def _undecayed(model: nn.Module) -> set[str]:
-    """Names of the parameters that weight decay leaves alone, as in transformers' Trainer: biases and norms."""
-    return {
-        f"{path}.{name}" if path else name
-        for path, module in model.named_modules()
-        for name, _ in module.named_parameters(recurse=False)
-        if "Norm" in type(module).__name__ or "bias" in name
-    }
+    """Names of the parameters that weight decay leaves alone: biases and norms, by name as in transformers' Trainer.
+
+    Norms are known by their class too: the Trainer decays T5's own in blocks that call theirs otherwise.
+    """
+    norms = {id(p) for m in model.modules() if "Norm" in type(m).__name__ for p in m.parameters(recurse=False)}
+    return {name for name, p in model.named_parameters() if id(p) in norms or SPARED.search(name.lower())}

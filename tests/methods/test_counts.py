@@ -30,6 +30,8 @@ PUBLISHED = [
     ("roberta_base", "propelt_lora", 1_870_082 - 592_130),
     ("roberta_base", "propelt_prefix", 3_002_626 - 592_130),
     ("t5_base", "lora", 884_736), ("t5_large", "lora", 2_359_296),
+    # 20 tokens, keys and values, of the 36 (72) attentions of encoder, decoder and between them.
+    ("t5_base", "prefix_tuning", 20 * 2 * 36 * 768), ("t5_large", "prefix_tuning", 20 * 2 * 72 * 1024),
     ("t5_base", "ia3", 73_728), ("t5_large", "ia3", 196_608),
     ("llama_7b", "ia3", 1_581_056), ("llama_7b", "lora", 159_907_840), ("llama_7b", "qlora", 159_907_840),
 ]  # fmt: skip
@@ -65,6 +67,14 @@ def test_published_counts(configurations, model, method, expected):
 def test_full_fine_tuning_trains_all(configurations, model):
     found = counts(configurations, model, "full")
     assert found.trainable == found.stored == found.base_total == TOTALS[model]
+
+
+def test_prefix_tuning_of_t5_counts_a_prefix_of_its_own_for_every_attention(configurations):
+    assert counts(configurations, "t5_base", "prefix_tuning").trainable == 1_105_920
+    assert counts(configurations, "t5_large", "prefix_tuning").trainable == 2_949_120
+    # What the peft library means, the decoder's self-attention alone, is as many as on an encoder of that size.
+    alone = "method.attentions.encoder_decoder=[decoder]"
+    assert counts(configurations, "t5_base", "prefix_tuning", alone).trainable == 368_640
 
 
 def test_mam_is_stored_folded(configurations):

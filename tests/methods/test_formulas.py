@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from bench.errors import UnsupportedError, UserError
 from bench.methods.child_tuning import MASK
 from tests.tiny import Adapted, settings_of, tiny_batch, tiny_model
 
@@ -44,7 +45,7 @@ def test_sequential_adapter():
 
     x, output = torch.randn(2, 7, 128), layer.output
     h = x @ output.dense.weight.T + output.dense.bias
-    adapter = output.dense.adapter_s
+    adapter = output.dropout.adapter_s
     assert adapter.norm is None
     h = h + bottleneck(h, adapter.bottleneck.down, adapter.bottleneck.up)
     assert torch.allclose(output(x, residual), layer_norm(h + residual, output.LayerNorm), atol=1e-5)
@@ -60,8 +61,30 @@ def test_sequential_adapter_sits_on_all_three_branches_of_a_t5_decoder_layer():
     x = hidden()
     inner = torch.relu(rms_norm(x, layers[2].layer_norm) @ layers[2].DenseReluDense.wi.weight.T)
     h = inner @ layers[2].DenseReluDense.wo.weight.T
-    adapter = layers[2].DenseReluDense.wo.adapter_s.bottleneck
+    adapter = layers[2].dropout.adapter_s.bottleneck
     assert torch.allclose(layers[2](x), x + h + bottleneck(h, adapter.down, adapter.up), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("family", "dropout"), [("encoder", "hidden_dropout_prob"), ("encoder_decoder", "dropout_rate")]
+)
+def test_sequential_adapter_reads_the_feed_forward_after_its_dropout_and_the_attention_before(family, dropout):
+    """Where the dropout lets nothing pass, only what comes after it is heard: the bias of the up-projection."""
+    model = Adapted(settings_of("adapter_s"), family, base=tiny_model(family, **{dropout: 1.0})).model
+    bias = torch.linspace(-1, 1, WIDTH)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name.endswith("up.bias"):
+                parameter.copy_(bias)
+    block = (model.roberta.encoder.layer if family == "encoder" else model.encoder.block)[0].train()
+    x = hidden()
+    if family == "encoder":
+        expected = layer_norm(x + bias, block.output.LayerNorm)
+        assert torch.allclose(block.output(torch.randn(2, 7, 128), x), expected, atol=1e-5)
+        assert torch.allclose(block.attention.output(x, x), layer_norm(x, block.attention.output.LayerNorm), atol=1e-5)
+    else:
+        assert torch.allclose(block.layer[1](x), x + bias)
+        assert torch.allclose(block.layer[0](x)[0], x)
 
 
 def test_pfeiffer_adapter_behind_the_norm():
@@ -89,7 +112,7 @@ def test_pfeiffer_adapter_in_a_pre_norm_model(family):
     assert torch.allclose(actual, total + bottleneck(rms_norm(total, norm), adapter.down, adapter.up), atol=1e-5)
 
 
-def test_parallel_adapter_behind_and_before_the_norm():
+def test_parallel_adapter_behind_the_norm():
     layer = trained("adapter_parallel", "encoder").roberta.encoder.layer[0]
     x, adapter = hidden(), layer.output.adapter_parallel.bottleneck
     inner = functional.gelu(x @ layer.intermediate.dense.weight.T + layer.intermediate.dense.bias)
@@ -97,10 +120,55 @@ def test_parallel_adapter_behind_and_before_the_norm():
     h = h + 2 * bottleneck(x, adapter.down, adapter.up)
     assert torch.allclose(layer.feed_forward_chunk(x), layer_norm(h + x, layer.output.LayerNorm), atol=1e-5)
 
-    mlp = trained("adapter_parallel", "decoder").model.layers[0].mlp
-    h = (functional.silu(x @ mlp.gate_proj.weight.T) * (x @ mlp.up_proj.weight.T)) @ mlp.down_proj.weight.T
-    adapter = mlp.adapter_parallel.bottleneck
-    assert torch.allclose(mlp(x), h + 4 * bottleneck(x, adapter.down, adapter.up), atol=1e-5)
+
+def in_and_out(model, module):
+    """What a module was given and what it gave in a pass of the whole model, by path."""
+    seen = {}
+    hook = model.get_submodule(module).register_forward_hook(
+        lambda _, inputs, output: seen.update(given=inputs[0], gave=output[0] if isinstance(output, tuple) else output)
+    )
+    with torch.no_grad():
+        model(**tiny_batch("encoder_decoder" if "block" in module else "decoder"))
+    hook.remove()
+    return seen["given"], seen["gave"]
+
+
+def gated(x, mlp, activation=functional.silu):
+    return (activation(x @ mlp.gate_proj.weight.T) * (x @ mlp.up_proj.weight.T)) @ mlp.down_proj.weight.T
+
+
+@pytest.mark.parametrize("reads", ["residual", "normalised"])
+def test_parallel_adapter_in_a_pre_norm_model_reads_the_residual_stream_or_what_the_norm_gives(reads):
+    settings = settings_of("adapter_parallel") | {"reads": reads}
+    adapted = Adapted(settings, "decoder")
+    adapted.train(4)
+    model, layer = adapted.model.eval(), adapted.model.model.layers[0]
+    x, _ = in_and_out(model, "model.layers.0.post_attention_layernorm")
+    _, actual = in_and_out(model, "model.layers.0")
+    normed, adapter = rms_norm(x, layer.post_attention_layernorm), layer.mlp.adapter_parallel.bottleneck
+    change = bottleneck(x if reads == "residual" else normed, adapter.down, adapter.up)
+    assert torch.allclose(actual, x + gated(normed, layer.mlp) + 4 * change, atol=1e-5)
+
+    adapted = Adapted(settings, "encoder_decoder")
+    adapted.train(4)
+    model = adapted.model.eval()
+    x, actual = in_and_out(model, "decoder.block.1.layer.2")
+    site = model.decoder.block[1].layer[2]
+    normed, adapter = rms_norm(x, site.layer_norm), site.DenseReluDense.adapter_parallel.bottleneck
+    h = torch.relu(normed @ site.DenseReluDense.wi.weight.T) @ site.DenseReluDense.wo.weight.T
+    change = bottleneck(x if reads == "residual" else normed, adapter.down, adapter.up)
+    assert torch.allclose(actual, x + h + 4 * change, atol=1e-4)
+
+
+def test_parallel_adapter_has_no_choice_where_nothing_stands_before_the_feed_forward():
+    with pytest.raises(UnsupportedError, match="normalised"):
+        Adapted(settings_of("adapter_parallel") | {"reads": "normalised"}, "encoder")
+    with pytest.raises(UserError, match="residul"):
+        Adapted(settings_of("adapter_parallel") | {"reads": "residul"}, "decoder")
+
+
+def test_the_authors_dropout_is_in_every_parallel_adapter():
+    assert settings_of("adapter_parallel")["dropout"] == settings_of("mam")["parts"]["adapter"]["dropout"] == 0.1
 
 
 def kept(scores, share):

@@ -1,9 +1,12 @@
 """Prefixes in keys and values against attention in plain tensor operations; all families, sdpa and eager."""
 
+import itertools
+
 import pytest
 import torch
 
 from bench.configuration.cell import Family
+from bench.errors import UserError
 from bench.models.load import AUTO_CLASSES
 from tests.tiny import Adapted, logits_of, settings_of, tiny_batch, tiny_config, tiny_model
 
@@ -99,8 +102,14 @@ def test_padding_on_the_right_changes_nothing(family):
     assert torch.allclose(long, cut, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["mam", "propelt_prefix", "propelt_adapter", "adapter_s"])
-@pytest.mark.parametrize("family", ["encoder_decoder", "decoder"])
+GENERATING = ["mam", "propelt_prefix", "propelt_adapter", "adapter_s", "adapter_parallel"]
+
+
+# On decoders prefix tuning lies in the cache itself.
+@pytest.mark.parametrize(
+    ("family", "name"),
+    [*itertools.product(["encoder_decoder", "decoder"], GENERATING), ("encoder_decoder", "prefix_tuning")],
+)
 def test_generation_with_the_cache_is_generation_without(family, name):
     model = prefixed(family, name)
     prompt = {key: value[:1, :6] for key, value in tiny_batch(family).items() if key != "labels"}
@@ -127,3 +136,68 @@ def test_other_attention_is_refused():
     model.config._attn_implementation_internal = "flash_attention_2"
     with pytest.raises(UnsupportedError, match="sdpa or eager"):
         use_prefixed_attention(model)
+
+
+# Layers of encoder and decoder, width of a head: even, odd, unequal numbers, heads that do not span the hidden size.
+SHAPES = [(2, 2, 16), (4, 4, 16), (3, 3, 16), (2, 5, 16), (2, 2, 32), (1, 2, 8)]
+
+
+@pytest.mark.parametrize(("encoder", "decoder", "head"), SHAPES)
+def test_prefix_tuning_of_an_encoder_decoder_trains_every_counted_value_of_every_layer(encoder, decoder, head):
+    base = tiny_model("encoder_decoder", num_layers=encoder, num_decoder_layers=decoder, d_kv=head)
+    adapted = Adapted(settings_of("prefix_tuning"), "encoder_decoder", base=base)
+    trained = {name: p for name, p in adapted.model.named_parameters() if p.requires_grad}
+    assert len(trained) == 2 * (encoder + 2 * decoder)
+    assert sum(p.numel() for p in trained.values()) == (encoder + 2 * decoder) * 2 * 4 * 4 * head
+    adapted.model(**tiny_batch("encoder_decoder")).loss.backward()
+    assert all(bool(p.grad.ne(0).all()) for p in trained.values())
+
+
+def test_prefix_tuning_of_an_encoder_decoder_attends_to_its_tables():
+    core = prefixed("encoder_decoder", "prefix_tuning").decoder.block[1].layer[1].EncDecAttention
+    x, states = torch.randn(2, 6, 64), torch.randn(2, 5, 64)
+    q, k, v = heads(core.q(x), 16), heads(core.k(states), 16), heads(core.v(states), 16)
+    allowed = torch.ones(1, 1, 6, 5, dtype=torch.bool)
+    expected = attend(q, k, v, (core.prefix.keys, core.prefix.values), scale=1.0, bias=0, allowed=allowed)
+    assert torch.allclose(core(x, allowed, states)[0], expected @ core.o.weight.T, atol=1e-5)
+
+
+@pytest.mark.parametrize("chosen", [["encoder"], ["decoder"], ["decoder", "cross"]])
+def test_the_attentions_that_get_a_prefix_can_be_chosen(chosen):
+    adapted = Adapted(settings_of("prefix_tuning") | {"attentions": {"encoder_decoder": chosen}}, "encoder_decoder")
+    trained = [name for name, p in adapted.model.named_parameters() if p.requires_grad]
+    kinds = {"cross" if "EncDec" in name else name.split(".")[0] for name in trained}
+    assert kinds == set(chosen)
+
+
+@pytest.mark.parametrize(
+    ("attentions", "words"),
+    [
+        ({"encoder_decoder": ["decodr"]}, "did you mean decoder"),
+        ({"encoder_decoder": []}, "names no attention"),
+        ({"encoder": ["encoder"]}, "one kind of attention"),
+        ({}, "says nothing of the family"),
+    ],
+)
+def test_attentions_that_are_not_there_are_one_clear_line(attentions, words):
+    with pytest.raises(UserError, match=words) as caught:
+        Adapted(settings_of("prefix_tuning") | {"attentions": attentions}, "encoder_decoder")
+    assert "\n" not in str(caught.value)
+
+
+def test_two_prefixes_in_one_attention_are_refused():
+    parts = [settings_of("mam")["parts"]["prefix"], settings_of("mam")["parts"]["prefix"] | {"name": "other"}]
+    with pytest.raises(UserError, match="same attention"):
+        Adapted(settings_of("compose") | {"parts": parts}, "encoder")
+    parts[1] = settings_of("prefix_tuning")
+    with pytest.raises(UserError, match="same attention"):
+        Adapted(settings_of("compose") | {"parts": parts}, "encoder_decoder")
+
+
+@pytest.mark.parametrize("below", ["lora", "adalora"])
+def test_prefix_tuning_of_an_encoder_decoder_lies_over_other_methods(below):
+    adapted = Adapted(
+        settings_of("compose") | {"parts": [settings_of(below), settings_of("prefix_tuning")]}, "encoder_decoder"
+    )
+    losses = adapted.train(4)
+    assert losses[-1] < losses[0]

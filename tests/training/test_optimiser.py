@@ -2,11 +2,14 @@
 
 import pytest
 import torch
+import transformers
 from torch import nn
 
 from bench.configuration.cell import TrainingConfig
 from bench.methods.base import OptimiserKind, ParameterGroup
 from bench.training.optimiser import make_optimiser, make_schedule, step_count
+from tests.tiny import Adapted
+from tests.tiny import settings_of as method_settings_of
 
 
 class Small(nn.Module):
@@ -32,6 +35,35 @@ def test_biases_and_norms_do_not_decay():
     assert settings_of(optimiser, model.linear.weight) == (0.5, 0.1)
     assert settings_of(optimiser, model.linear.bias) == (0.5, 0.0)
     assert settings_of(optimiser, model.norm.weight) == (0.5, 0.0)
+
+
+@pytest.mark.parametrize("family", ["encoder", "encoder_decoder", "decoder"])
+@pytest.mark.parametrize("method", ["full", "adapter_s", "mam", "bitfit", "lora"])
+def test_weight_decay_spares_what_the_trainer_spares(family, method):
+    """By full names: T5's `relative_attention_bias.weight` is a bias. Embeddings and heads decay."""
+    adapted = Adapted(method_settings_of(method), family)
+    groups = adapted.method.parameter_groups(adapted.model)
+    optimiser = make_optimiser(adapted.model, groups, set(), TrainingConfig(weight_decay=0.1), OptimiserKind.adamw)
+    decayed = {p for group in optimiser.param_groups if group["weight_decay"] for p in group["params"]}
+    theirs = set(transformers.Trainer.get_decay_parameter_names(None, adapted.model))
+    trained = {name: p for name, p in adapted.model.named_parameters() if p.requires_grad}
+    assert {name for name, p in trained.items() if p in decayed} == trained.keys() & theirs
+    if (family, method) == ("encoder_decoder", "full"):
+        table = "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight"
+        assert trained[table] not in decayed
+        assert trained["shared.weight"] in decayed
+
+
+def test_norms_are_known_by_their_class_where_their_name_says_nothing():
+    class OwnRMSNorm(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(2))
+
+    model = nn.ModuleDict({"scale": OwnRMSNorm(), "inner_norm": nn.Linear(2, 2), "normal": nn.Linear(2, 2)})
+    optimiser = optimiser_of(model, TrainingConfig(weight_decay=0.1))
+    decays = {name: settings_of(optimiser, p)[1] for name, p in model.named_parameters()}
+    assert [name for name, decay in decays.items() if decay] == ["normal.weight"]
 
 
 def test_head_and_groups_have_their_own_learning_rates():

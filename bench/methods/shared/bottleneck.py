@@ -42,55 +42,72 @@ class Bottleneck(nn.Module):
 
 
 class SequentialAdapter(nn.Module):
-    """h ← h + A(N(h)) behind a projection whose output is h; N a LayerNorm of its own, or the identity."""
+    """h ← h + A(N(h)) behind a module that returns h; N a LayerNorm of its own, or the identity."""
 
     def __init__(self, bottleneck: nn.Module, norm: nn.Module | None) -> None:
         super().__init__()
         self.bottleneck, self.norm = bottleneck, norm
 
-    def attach(self, projection: nn.Module, name: str) -> None:
-        """Act on the output of `projection`."""
-        projection.add_module(name, self)
-        projection.register_forward_hook(self.after)
+    def attach(self, module: nn.Module, name: str) -> None:
+        """Act on the output of `module`, a projection or the dropout behind it."""
+        module.add_module(name, self)
+        module.register_forward_hook(self.after)
 
-    def after(self, projection: nn.Module, inputs: Any, h: Tensor) -> Tensor:
+    def after(self, module: nn.Module, inputs: Any, h: Tensor) -> Tensor:
         """The hook; h `(batch, seq_len, hidden)`."""
         change: Tensor = self.bottleneck(h if self.norm is None else self.norm(h))
         return h + change
 
 
 class ParallelAdapter(nn.Module):
-    """h ← h + s·A(x), with x the input of the feed-forward whose output is h."""
+    """h ← h + s·A(x), with h the feed-forward's result and x what went in: the residual stream, or what its norm gave.
+
+    Where a norm stands before the branch, the residual stream is seen at another place than h; what is read there is
+    held until h is there too.
+    """
 
     def __init__(self, bottleneck: nn.Module, scale: float) -> None:
         super().__init__()
         self.bottleneck, self.scale = bottleneck, scale
+        self.read: Tensor | None = None
 
-    def attach(self, branch: nn.Module, name: str, is_post_norm: bool) -> None:
-        """Act on the feed-forward `branch`, see `bench.models.structure.FeedForward`."""
+    def attach_to_sum(self, branch: nn.Module, name: str) -> None:
+        """Act on the feed-forward `branch` of a post-norm model, see `bench.models.structure.FeedForward`."""
         branch.add_module(name, self)
-        if is_post_norm:
-            # The branch is called with x as the residual and returns LN(h + x): what is added to x is added to h.
-            branch.register_forward_pre_hook(self.before)
-        else:
-            branch.register_forward_hook(self.after)
+        branch.register_forward_pre_hook(self.before)
+
+    def attach_to_branch(self, branch: nn.Module, name: str, source: nn.Module, result: nn.Module) -> None:
+        """Read the input of `source`, the norm or the branch itself, and act on what `result` returns."""
+        branch.add_module(name, self)
+        source.register_forward_pre_hook(self.reading)
+        result.register_forward_hook(self.after)
 
     def before(self, branch: nn.Module, inputs: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """The hook where the norm follows; inputs (inner activations, x)."""
+        """The hook where the norm follows the sum; inputs (inner activations, x).
+
+        The branch is called with x as the residual and returns LN(h + x): what is added to x is added to h.
+        """
         inner, x = inputs
         return inner, x + self.scale * self.bottleneck(x)
 
-    def after(self, branch: nn.Module, inputs: tuple[Tensor], h: Tensor) -> Tensor:
-        """The hook where the norm precedes; inputs (x,)."""
-        change: Tensor = self.scale * self.bottleneck(inputs[0])
+    def reading(self, source: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        """The first hook elsewhere; inputs (x,)."""
+        self.read = inputs[0]
+
+    def after(self, result: nn.Module, inputs: Any, h: Tensor) -> Tensor:
+        """The second hook elsewhere."""
+        x, self.read = self.read, None
+        assert x is not None
+        change: Tensor = self.scale * self.bottleneck(x)
         return h + change
 
 
 class PfeifferAdapter(nn.Module):
     """LN(h + A(LN(h + x)) + x) after a feed-forward with output h and residual input x; LN the pretrained norm.
 
-    Pre-norm models (T5, LLaMA) have no norm behind the sum: there it is h + A(LN(h + x)) + x. LN is still the branch's
-    pretrained norm, because the residual stream of these models grows to values that a fresh adapter cannot read.
+    Pre-norm models (T5, LLaMA, Gemma 2) have no norm behind the sum: there it is h + A(LN(h + x)) + x. LN is still the
+    pretrained norm before the branch, because the residual stream of these models grows to values that a fresh adapter
+    cannot read.
     """
 
     def __init__(self, bottleneck: nn.Module) -> None:

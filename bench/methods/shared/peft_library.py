@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import peft
+from peft.tuners.tuners_utils import BaseTuner
 from torch import nn
 
 from bench.configuration.cell import Family
@@ -88,6 +89,13 @@ class PromptLearning(PeftMethod):
     def why_not_mergeable(self) -> str:
         """The reason, for the error message."""
         return "virtual tokens are inputs, not weights"
+
+
+def innermost(model: nn.Module) -> nn.Module:
+    """The pretrained model inside the library's wrappers; the paths of a structure are relative to it."""
+    while isinstance(model, peft.PeftModel | BaseTuner):
+        model = model.get_base_model() if isinstance(model, peft.PeftModel) else model.model
+    return model
 
 
 def by_family(settings: Mapping[str, T], setting: Setting, key: str) -> T:

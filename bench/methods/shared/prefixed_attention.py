@@ -18,7 +18,7 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import eager_mask, sdpa_mask
 
-from bench.errors import UnsupportedError
+from bench.errors import UnsupportedError, UserError
 
 CHILD = "prefix"
 IMPLEMENTATIONS = {"sdpa": "prefixed_sdpa", "eager": "prefixed_eager"}
@@ -42,6 +42,17 @@ def use_prefixed_attention(model: nn.Module) -> None:
             part.set_attn_implementation(IMPLEMENTATIONS[current])
             if part.config._attn_implementation != IMPLEMENTATIONS[current]:
                 raise UnsupportedError(f"the attention of {type(part).__name__} cannot take a prefix")
+
+
+def put_prefix(core: nn.Module, prefix: nn.Module) -> None:
+    """Let the attention `core` attend to `prefix`, which returns keys and values, each `(length, width)`.
+
+    Raises:
+        UserError: it attends to one already.
+    """
+    if hasattr(core, CHILD):
+        raise UserError("two methods want to put a prefix into the same attention; take one of them")
+    core.add_module(CHILD, prefix)
 
 
 def attend_sdpa(

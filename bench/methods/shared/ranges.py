@@ -1,7 +1,12 @@
 """Checks of methods' settings: one wording for the same mistake everywhere."""
 
-from bench.errors import UserError
+from enum import StrEnum
+from typing import TypeVar
+
+from bench.errors import UserError, unknown_name
 from bench.methods.base import Setting
+
+T = TypeVar("T", bound=StrEnum)
 
 
 def at_least_one(**settings: int) -> None:
@@ -46,6 +51,18 @@ def below_one(**settings: float) -> None:
     for key, value in settings.items():
         if not 0 <= value < 1:
             raise UserError(f"method.{key}={value} must be at least 0 and below 1")
+
+
+def one_of(choices: type[T], **settings: str) -> T:
+    """The member of `choices` that a setting names.
+
+    Raises:
+        UserError: none is called so.
+    """
+    ((key, value),) = settings.items()
+    if value not in list(choices):
+        raise unknown_name(f"method.{key}", value, list(choices))
+    return choices(value)
 
 
 def within_hidden_size(setting: Setting, **settings: int) -> None:
