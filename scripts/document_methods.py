@@ -1,6 +1,6 @@
 """Writes docs/methods.md from the registry: `python -m scripts.document_methods > docs/methods.md`.
 
-Everything in it is computed: what a method says of itself, and its counts on the survey's encoders and encoder-decoders, on
+Everything in it is computed: what a method says of itself, and its counts on the survey's models but LLaMA, on
 the meta device.
 """
 
