@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from bench.configuration.names import check_path
 from bench.errors import UserError, unknown_name
 
 # What `bench sweep` takes for itself, and where Hydra's configuration has it.
@@ -11,6 +12,8 @@ SWEEP_OPTIONS = {
     "workers": "hydra.launcher.workers",
     "timeout": "hydra.launcher.timeout",
 }
+
+PATHS = ("results_dir", "out")  # settings that name a folder
 
 
 def sweep_option(override: str) -> str:
@@ -25,7 +28,7 @@ def own_settings(command: str, arguments: Sequence[str], known: Sequence[str]) -
     """Read a command's own key=value settings.
 
     Raises:
-        UserError: an unknown key, or no setting at all.
+        UserError: an unknown key, no setting at all, or a folder without a name.
     """
     given = {}
     for argument in arguments:
@@ -34,7 +37,7 @@ def own_settings(command: str, arguments: Sequence[str], known: Sequence[str]) -
             raise UserError(f"cannot read '{argument}'; settings are key=value")
         if key not in known:
             raise unknown_name(f"setting of {command}", key, known)
-        given[key] = value
+        given[key] = check_path(key, value) if key in PATHS else value
     return given
 
 
@@ -48,10 +51,11 @@ def config_dir_and_rest(arguments: Sequence[str]) -> tuple[str | None, list[str]
     for index, argument in enumerate(rest):
         flag, _, value = argument.partition("=")
         if flag in ("--config-dir", "-cd"):
-            if not value and index + 1 == len(rest):
+            beside = "=" not in argument
+            if beside and index + 1 == len(rest):
                 raise UserError("--config-dir needs a folder")
-            config_dir = value or rest[index + 1]
-            del rest[index : index + (1 if value else 2)]
+            config_dir = check_path("--config-dir", rest[index + 1] if beside else value)
+            del rest[index : index + (2 if beside else 1)]
             break
     for argument in rest:
         if argument.startswith("-") or "=" not in argument:

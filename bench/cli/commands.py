@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from bench.cli.arguments import config_dir_and_rest, own_settings, sweep_option
 from bench.cli.usage import HELP, USAGE
 from bench.errors import UserError, unknown_name
+from bench.system.terminal import forget_warnings, say
 
 
 def main() -> None:
@@ -23,21 +24,22 @@ def run_command(arguments: Sequence[str]) -> int:
         0: all went well; 1: a cell failed; 2: a mistake of the user's, told in one line on stderr; 130: interrupted.
     """
     if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(USAGE, end="")
+        say(USAGE.rstrip("\n"))
         return 0
     name, *rest = arguments
+    forget_warnings()
     try:
         if name not in COMMANDS:
             raise unknown_name("command", name, COMMANDS)
         if "-h" in rest or "--help" in rest:
-            print(HELP[name], end="")
+            say(HELP[name].rstrip("\n"))
             return 0
         return COMMANDS[name](rest)
     except UserError as error:
-        print(f"bench: {' '.join(str(error).split())}", file=sys.stderr)
+        say(f"bench: {' '.join(str(error).split())}", sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("bench: interrupted; the same command goes on where it stopped", file=sys.stderr)
+        say("bench: interrupted; the same command goes on where it stopped", sys.stderr)
         return 130
 
 
@@ -55,7 +57,7 @@ def run(arguments: Sequence[str]) -> int:
     planned = stamp_of(folder)
     if is_done(folder) and not cell.config["force"]:
         record, path = read_record(folder / FILE), folder / FILE
-        print(f"{cell.id} is done already; force=true runs it again", file=sys.stderr)
+        say(f"{cell.id} is done already; force=true runs it again", sys.stderr)
     else:
         from bench.running.attempt import run_claimed
         from bench.sweeping.progress import CellProgress
@@ -64,8 +66,9 @@ def run(arguments: Sequence[str]) -> int:
             record, path = run_claimed(cell, lambda *where: progress.update(cell.id, *where), planned=planned)
             progress.finish(cell.id, record)
     if record.metrics is not None:
-        print("\n".join(f"{name}: {value:.4f}" for name, value in record.metrics.values.items()))
-    print(path)
+        for metric, value in record.metrics.values.items():
+            say(f"{metric}: " + ("not a number" if value is None else f"{value:.4f}"))
+    say(path)
     return 0 if record.status == "done" else 1
 
 
@@ -89,12 +92,12 @@ def _multirun(arguments: Sequence[str]) -> int:
 
 def status(arguments: Sequence[str]) -> int:
     """Where the cells of an experiment stand."""
-    from rich.console import Console
-
     from bench.cli.status_view import show
     from bench.configuration.compose import Configurations
+    from bench.records.store import results_folder
     from bench.sweeping.status import standings, to_json
     from bench.sweeping.sweeper import select_cells
+    from bench.system.console import PlainConsole
 
     config_dir, rest = config_dir_and_rest(arguments)
     if not any(argument.startswith("experiment=") for argument in rest):
@@ -106,24 +109,26 @@ def status(arguments: Sequence[str]) -> int:
     overrides = [argument for argument in rest if not argument.startswith("format=")]
     with Configurations(config_dir) as configurations:
         cells = select_cells(overrides, configurations.compose, configurations.folders)
+    for results_dir in {cell.config["results_dir"] for _, cell in cells.values()}:
+        if not results_folder(results_dir).exists():
+            raise UserError(f"cannot read the results folder {results_dir}: no such folder")
     found = standings({folder: cell for folder, (_, cell) in cells.items()})
     if form == "json":
-        print(to_json(found))
+        say(to_json(found))
     else:
-        show(found, Console())
+        show(found, PlainConsole())
     return 0
 
 
 def plan(arguments: Sequence[str]) -> int:
     """What the cells of an experiment will need."""
-    from rich.console import Console
-
     from bench.cli.plan_progress import PlanProgress
     from bench.cli.plan_view import show
     from bench.configuration.compose import Configurations
     from bench.planning.plan import bytes_of, to_json
     from bench.planning.plan import plan as plan_cells
     from bench.sweeping.sweeper import select_cells
+    from bench.system.console import PlainConsole
 
     config_dir, rest = config_dir_and_rest(arguments)
     own = {key: value for key, _, value in (item.partition("=") for item in rest) if key in ("format", "device_memory")}
@@ -140,16 +145,15 @@ def plan(arguments: Sequence[str]) -> int:
     if all(cell.prediction is None for cell in planned):
         raise UserError(planned[0].reason or "nothing can be predicted")
     if form == "json":
-        print(to_json(planned))
+        say(to_json(planned))
     else:
-        show(planned, Console())
+        show(planned, PlainConsole())
     return 0
 
 
 def table(arguments: Sequence[str]) -> int:
     """Tables from records: printed, and written in the formats asked for."""
-    from rich.console import Console
-
+    from bench.system.console import PlainConsole
     from bench.tables import FORMATS, Options, make_table, render_text, write
 
     config_dir, rest = config_dir_and_rest(arguments)
@@ -160,7 +164,7 @@ def table(arguments: Sequence[str]) -> int:
     options, formats = Options.of(given), given["format"].split(",") if "format" in given else []
     for name in set(formats) - set(FORMATS):
         raise unknown_name("format", name, FORMATS)
-    results_dir, console = given.get("results_dir", "results"), Console()
+    results_dir, console = given.get("results_dir", "results"), PlainConsole()
     out = given.get("out", f"{results_dir}/tables")
     for experiment in given["experiment"].split(","):
         made = make_table(results_dir, experiment, given.get("definition"), options, config_dir)
@@ -173,8 +177,6 @@ def table(arguments: Sequence[str]) -> int:
 
 def findings(arguments: Sequence[str]) -> int:
     """The survey's claims against the records."""
-    from rich.console import Console
-
     from bench.findings import (
         check_there_are_records,
         evaluate,
@@ -182,6 +184,7 @@ def findings(arguments: Sequence[str]) -> int:
         findings_to_markdown,
         render_findings,
     )
+    from bench.system.console import PlainConsole
 
     given = own_settings("findings", arguments, ("format", "results_dir"))
     results_dir, form = given.get("results_dir", "results"), given.get("format", "text")
@@ -190,9 +193,9 @@ def findings(arguments: Sequence[str]) -> int:
     check_there_are_records(results_dir)
     found = evaluate(results_dir)
     if form == "text":
-        render_findings(found, Console())
+        render_findings(found, PlainConsole())
     else:
-        print(findings_to_markdown(found) if form == "markdown" else findings_to_json(found))
+        say(findings_to_markdown(found) if form == "markdown" else findings_to_json(found))
     return 0
 
 
@@ -204,7 +207,7 @@ def report(arguments: Sequence[str]) -> int:
     given = own_settings("report", rest, ("results_dir", "out"))
     results_dir = given.get("results_dir", "results")
     for path in write_report(results_dir, given.get("out", f"{results_dir}/report"), config_dir):
-        print(path)
+        say(path)
     return 0
 
 
@@ -218,7 +221,7 @@ def reference(arguments: Sequence[str]) -> int:
         )
     config_dir, rest = config_dir_and_rest(arguments[1:])
     entered = set_reference(own_settings("reference", rest, reference_keys(config_dir)), config_dir=config_dir)
-    print(" ".join(f"{key}={value}" for key, value in entered.items()))
+    say(" ".join(f"{key}={value}" for key, value in entered.items()))
     return 0
 
 
@@ -233,19 +236,18 @@ def fetch(arguments: Sequence[str]) -> int:
     with Configurations(config_dir) as configurations:
         wanted = differing(selected(overrides, configurations.compose))
         cells = list(Expansion(configurations.compose, configurations.folders).cells(wanted))
-    fetch_all(cells, print)
+    fetch_all(cells, say)
     return 0
 
 
 def doctor(arguments: Sequence[str]) -> int:
     """What this machine can run."""
-    from rich.console import Console
-
     from bench.cli.doctor import examine, show
+    from bench.system.console import PlainConsole
 
     if arguments:
         raise UserError("doctor takes no settings")
-    show(examine(), Console())
+    show(examine(), PlainConsole())
     return 0
 
 

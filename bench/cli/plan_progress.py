@@ -8,6 +8,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from bench.cli.plan_view import name_of, scale_of, size_text
 from bench.configuration.cell import Cell
 from bench.planning.plan import PlannedCell
+from bench.system.console import PlainConsole
 
 
 class PlanProgress:
@@ -20,7 +21,7 @@ class PlanProgress:
             cells: of the plan; of a single one only the bar is shown.
             console: where to; standard error if not given, whose output is not part of the plan.
         """
-        self._console = console or Console(stderr=True)
+        self._console = console or PlainConsole(stderr=True)
         self._cells = cells
         self._done = 0
         self._is_new = False

@@ -14,6 +14,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
+from bench.configuration.names import check_name, check_path
 from bench.errors import UserError, unknown_name
 
 
@@ -239,6 +240,10 @@ class Cell:
             seed=config["seed"],
             config=config,
         )
+        for kind in ("experiment", "model", "task", "method"):
+            check_name(f"{kind}.name", getattr(cell, kind))
+        check_name("model, task and method", "/".join((cell.model, cell.task, cell.method)))  # one folder's name
+        check_path("results_dir", config["results_dir"])
         for part in (cell.training, cell.data, cell.base):
             assert part is not None  # building them checks them
         return cell

@@ -55,7 +55,7 @@ def report(results_dir: str, out: str, config_dir: str | None = None) -> list[Pa
 def experiments(results_dir: str) -> list[str]:
     """The experiments that have records directly in `results_dir`; copies from other machines lie in `published`."""
     found: dict[str, None] = {}
-    for path in find_records(results_dir, "."):
+    for path in find_records(results_dir):
         parts = Path(path).relative_to(results_dir).parts[:-2]
         if parts and parts[0] != "published":
             found["/".join(parts)] = None

@@ -13,6 +13,8 @@ files. Both hold on NFS.
 import errno
 import json
 import os
+import re
+import stat
 import tempfile
 import threading
 import time
@@ -24,12 +26,15 @@ from pathlib import Path
 from bench.errors import UserError
 from bench.records.owner import Owner
 from bench.records.store import write_atomically
+from bench.system.plain_files import read_file
+from bench.system.terminal import warn
 
 HEARTBEAT_SECONDS = 15.0
 STALE_SECONDS = 20 * HEARTBEAT_SECONDS  # an overloaded file server may stand still for minutes
 LOOK_SECONDS = 1.0  # between two looks at a claim that is being watched
 RELEASED = 0  # the time of a file whose owner could not write that it has released it
 
+NAME = re.compile(r"claim-[1-9][0-9]{0,8}\.json")
 NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 
@@ -72,7 +77,7 @@ class Claim:
     def __str__(self) -> str:
         """Who and since when, for people."""
         if self.owner is None:
-            return "an unknown process"
+            return f"an unknown process ({self.path} cannot be read)"
         return f"process {self.owner.pid} on {self.owner.host} since {self.owner.since}"
 
 
@@ -146,10 +151,20 @@ def claimed(folder: Path, patience: float = 0.0) -> Iterator[Held]:
 
 def current_claim(folder: Path) -> Claim | None:
     """The claim that counts in a cell's folder; None if nobody ever ran the cell."""
-    for number, path in sorted(_claims(folder), reverse=True):
+    return _look(folder)[0]
+
+
+def _look(folder: Path) -> tuple[Claim | None, int]:
+    """The claim that counts, and the highest number that is taken, by whatever else has such a name too."""
+    claims = sorted(_claims(folder), reverse=True)
+    highest = claims[0][0] if claims else 0
+    for number, path in claims:
         with suppress(FileNotFoundError):  # released, and deleted for a higher one, while we looked
-            return Claim(path, number, _owner(path), path.stat().st_mtime)
-    return None
+            status = path.lstat()
+            if stat.S_ISREG(status.st_mode):
+                return Claim(path, number, _owner(path), status.st_mtime), highest
+            warn(f"{path}: no claim but a link or a folder; it is passed over")
+    return None, highest
 
 
 def forget(folder: Path) -> None:
@@ -164,7 +179,7 @@ def forget(folder: Path) -> None:
 def _take(folder: Path, until: float) -> Held:
     first_beat: float | None = None
     while True:
-        claim = current_claim(folder)
+        claim, highest = _look(folder)
         if claim is not None and not claim.is_free:
             first_beat = claim.beat if first_beat is None else first_beat
             watched = claim.owner is None or not claim.owner.is_here
@@ -172,8 +187,10 @@ def _take(folder: Path, until: float) -> Held:
                 raise ClaimedError(f"{folder.name} is being run by {claim}; `bench status` shows who runs what")
             time.sleep(LOOK_SECONDS)
             continue
-        owner, number = Owner.this_process(), 1 if claim is None else claim.number + 1
+        owner, number = Owner.this_process(), highest + 1
         path = folder / f"claim-{number}.json"
+        if not NAME.fullmatch(path.name):
+            raise UserError(f"{folder}: claim-{highest}.json has the last number that there is; remove it")
         if not _create(path, _text(owner)):
             continue  # somebody was faster
         if max(_claims(folder))[0] > number:
@@ -217,7 +234,14 @@ def _create_in_two_steps(path: Path, content: bytes) -> bool:
 
 
 def _claims(folder: Path) -> list[tuple[int, Path]]:
-    return [(_number(path), path) for path in folder.glob("claim-*.json")]
+    """The files that are called as claims are, with their numbers; copies and the like are told and passed over."""
+    found = []
+    for path in folder.glob("claim-*"):
+        if NAME.fullmatch(path.name):
+            found.append((_number(path), path))
+        else:
+            warn(f"{path}: no claim has such a name; it is passed over")
+    return found
 
 
 def _number(path: Path) -> int:
@@ -230,8 +254,10 @@ def _text(owner: Owner) -> bytes:
 
 def _owner(path: Path) -> Owner | None:
     try:
-        return Owner(**json.loads(path.read_bytes()))
-    except (ValueError, TypeError):
+        return Owner.of(json.loads(read_file(path)))
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, RecursionError):
         return None
 
 

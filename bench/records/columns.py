@@ -1,29 +1,30 @@
 """Record files → an Arrow table, fast: a big sweep leaves 100,000 of them.
 
-Every file goes through `Record.from_dict`, so damaged and too new records are refused here as everywhere. What a
-table never shows (losses, tracebacks) is dropped in the worker that read it. Arrow, because its columns pass from
-process to process, into pandas and into a CSV file without an object for every value.
+Every file goes through `bench.records.text`, so that what counts here counts everywhere. What a table never shows
+(losses, tracebacks) is dropped in the worker that read it. Arrow, because its columns pass from process to process,
+into pandas and into a CSV file without an object for every value.
 """
 
 import gc
 import itertools
-import json
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
 
-import orjson  # half of the standard library's time, in the part that takes most
 import pyarrow as pa
 
 from bench.errors import UserError
 from bench.records.fields import CURVE, CURVE_FIELD, FIELDS, curve_summary
 from bench.records.schema import Record, RecordError
 from bench.records.store import FILE, experiment_folder
+from bench.records.text import of_text, text_at
+from bench.system.plain_files import why
+from bench.system.terminal import warn
 
 Answer = TypeVar("Answer")
 
@@ -33,9 +34,6 @@ AT_ONCE = 500  # files in memory at once
 THREADS = 8  # that wait for files
 SAMPLE = 20  # files whose time decides whether threads are needed
 SLOW = 5e-5  # seconds a file
-
-INDENT = b"\n  "
-LOSSES = INDENT + b'"losses": ['
 
 REPEATED = ("settings", "grid", "data", "experiment")  # long, and the same thousands of times
 COLUMNS = ("path", *FIELDS, *CURVE)
@@ -47,11 +45,11 @@ TYPES = {
 }
 
 
-def find_records(results_dir: str | Path, experiment: str) -> list[str]:
-    """Paths of all records below `results_dir`/`experiment`, at any depth, sorted.
+def find_records(results_dir: str | Path, experiment: str = "") -> list[str]:
+    """Paths of all records below `results_dir`/`experiment`, at any depth, sorted; a folder that is no folder is told.
 
     Raises:
-        UserError: a folder cannot be read.
+        UserError: the results folder cannot be read.
     """
     top = experiment_folder(results_dir, experiment)
     if not top.is_dir():
@@ -60,37 +58,57 @@ def find_records(results_dir: str | Path, experiment: str) -> list[str]:
         return sorted(_record_files(str(top), pool))
 
 
-def _record_files(folder: str, pool: Executor) -> Iterator[str]:
-    try:
-        with os.scandir(folder) as entries:
-            below = [entry.path for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
-    except OSError as error:
-        raise UserError(f"cannot read the results folder {folder}: {error.strerror}") from error
-    records = [f"{path}/{FILE}" for path in below]
-    for path, record, is_there in zip(below, records, _shared(pool, os.path.exists, records), strict=True):
-        if is_there:
-            yield record  # a cell's folder holds no other cells
-        else:
-            yield from _record_files(path, pool)
+def _record_files(top: str, pool: Executor) -> Iterator[str]:
+    folders = [top]
+    while folders:
+        folder = folders.pop()
+        try:
+            below = _folders_in(folder)
+        except OSError as error:
+            if folder == top:
+                raise UserError(f"cannot read the results folder {folder}: {why(error)}") from error
+            warn(f"{folder}: {why(error)}; what is in it is left out")
+            continue
+        records = [f"{path}/{FILE}" for path in below]
+        for path, record, is_there in zip(below, records, _shared(pool, os.path.exists, records), strict=True):
+            if is_there:
+                yield record  # a cell's folder holds no other cells
+            else:
+                folders.append(path)
+
+
+def _folders_in(folder: str) -> list[str]:
+    with os.scandir(folder) as entries:
+        return [entry.path for entry in entries if not entry.name.startswith(".") and _is_folder(entry)]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether there is something to look for: no link that leads back up, nor one that leads nowhere."""
+    if not entry.is_symlink():
+        return entry.is_dir()
+    real = os.path.realpath(entry.path)
+    above = f"{os.path.realpath(os.path.dirname(entry.path))}{os.sep}"
+    return os.path.isdir(real) and not above.startswith(f"{real}{os.sep}")
 
 
 def read_columns(paths: list[str]) -> pa.Table:
     """Read the records at `paths`: a row for each, in their order, with the columns `COLUMNS`.
 
-    Raises:
-        RecordError: a record is damaged or of a newer schema; the message names its file.
+    One that cannot be read has no row; a line on standard error names it and says why.
     """
     if len(paths) < PARALLEL_FROM:
-        return _read_chunk(paths)
-    chunks = [paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK)]
-    # Not a fork: the caller may run threads (a progress bar). A worker imports this file only, without pandas.
-    with ProcessPoolExecutor(_workers(), mp_context=get_context("spawn")) as pool:
-        parts = [*pool.map(_read_chunk, chunks)]
-    try:
+        table, unreadable = _read_chunk(paths)
+    else:
+        chunks = [paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK)]
+        # Not a fork: the caller may run threads (a progress bar). A worker imports this file only, without pandas.
+        with ProcessPoolExecutor(_workers(), mp_context=get_context("spawn")) as pool:
+            parts, problems = zip(*pool.map(_read_chunk, chunks), strict=True)
         # Permissive: what is missing throughout a chunk has no type there, and a count may be whole in one alone.
-        return pa.concat_tables(parts, promote_options="permissive").unify_dictionaries()
-    except pa.ArrowException as error:
-        raise RecordError(f"records do not go together: {error}") from error
+        table = pa.concat_tables(parts, promote_options="permissive").unify_dictionaries()
+        unreadable = [problem for some in problems for problem in some]
+    for problem in unreadable:
+        warn(f"{problem}; it is left out")
+    return table
 
 
 def _workers() -> int:
@@ -110,39 +128,41 @@ def without_collecting() -> Iterator[None]:
 
 
 @without_collecting()
-def _read_chunk(paths: list[str]) -> pa.Table:
-    rows = []
+def _read_chunk(paths: list[str]) -> tuple[pa.Table, list[str]]:
+    """The rows of the records that can be read, and of each other one its path and why not."""
+    rows, unreadable = [], []
     for path, text in _texts(paths):
-        record = _record(path, text)
-        fields = [field(record) for field in FIELDS.values()]
-        rows.append((path, *fields, *curve_summary(fields[CURVE_FIELD])))
+        try:
+            rows.append(_row(path, of_text(path, text)) if isinstance(text, bytes) else _refuse(text))
+        except RecordError as error:
+            unreadable.append(str(error))
     columns = zip(*rows, strict=True) if rows else ([] for _ in COLUMNS)
-    arrays = [_array(name, values, paths) for name, values in zip(COLUMNS, columns, strict=True)]
-    return pa.Table.from_arrays(arrays, names=[*COLUMNS])
+    arrays = [pa.array(values, TYPES.get(name)) for name, values in zip(COLUMNS, columns, strict=True)]
+    return pa.Table.from_arrays(arrays, names=[*COLUMNS]), unreadable
 
 
-def _array(name: str, values: Sequence[Any], paths: list[str]) -> pa.Array:
-    try:
-        return pa.array(values, TYPES.get(name))
-    except (pa.ArrowException, TypeError, OverflowError) as error:
-        where = f"{paths[0]}, or one of the {len(paths) - 1} after it"
-        raise RecordError(f"{where}: '{name}' does not go with that of the others: {error}") from error
+def _row(path: str, record: Record) -> tuple[Any, ...]:
+    fields = [field(record) for field in FIELDS.values()]
+    return path, *fields, *curve_summary(fields[CURVE_FIELD])
 
 
-def _texts(paths: list[str]) -> Iterator[tuple[str, bytes]]:
-    """Each file and what it holds."""
+def _refuse(error: Exception) -> Any:
+    raise error
+
+
+def _texts(paths: list[str]) -> Iterator[tuple[str, bytes | RecordError]]:
+    """Each file and what it holds, or why that cannot be read."""
     with ThreadPoolExecutor(THREADS) as pool:
         for start in range(0, len(paths), AT_ONCE):
             some = paths[start : start + AT_ONCE]
-            yield from zip(some, _shared(pool, _read, some), strict=True)
+            yield from zip(some, _shared(pool, _text, some), strict=True)
 
 
-def _read(path: str) -> bytes:
+def _text(path: str) -> bytes | RecordError:
     try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
+        return text_at(path)
+    except (RecordError, OSError) as error:  # also one that was removed since it was found
+        return error if isinstance(error, RecordError) else RecordError(f"{path}: {why(error)}")
 
 
 def _shared(pool: Executor, ask: Callable[[str], Answer], paths: list[str]) -> Iterator[Answer]:
@@ -160,32 +180,3 @@ def _shared(pool: Executor, ask: Callable[[str], Answer], paths: list[str]) -> I
     size = -(-len(rest) // THREADS) or 1
     shares = [rest[start : start + size] for start in range(0, len(rest), size)]
     yield from itertools.chain.from_iterable(pool.map(lambda share: [ask(path) for path in share], shares))
-
-
-def _record(path: str, text: bytes) -> Record:
-    try:
-        return Record.from_dict(_parse(_without_losses(text)))
-    except (ValueError, RecordError) as error:
-        raise RecordError(f"{path}: {error}") from error
-
-
-def _parse(text: bytes) -> Any:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        # Takes NaN, which other tools write, and its message names line and column. It also takes half of a pair of
-        # surrogates, which JSON can spell and no file can hold.
-        return json.loads(json.dumps(json.loads(text), ensure_ascii=False).encode(errors="replace"))
-
-
-def _without_losses(text: bytes) -> bytes:
-    """The record's JSON text with an empty list of losses: half of a record or more, and no table shows them.
-
-    In JSON as the store writes it, a line break is never inside a string, so a line that looks like the key at its
-    depth is that key. What the list holds are numbers by name, so the next bracket closes it. Text laid out in another
-    way is left as it is.
-    """
-    begin = text.find(LOSSES)
-    end = text.find(b"]", begin + len(LOSSES))
-    is_list = begin >= 0 and text[end - len(INDENT) : end] == INDENT
-    return text[:begin] + LOSSES + text[end:] if is_list else text

@@ -24,7 +24,7 @@ def _part(record: Record, part: str, key: str, default: Any = None) -> Any:
 def _is_miniature(record: Record) -> bool:
     names = (record.cell.model, record.cell.task)
     shipped = _part(record, "model", "shipped") is not None
-    return any(name.startswith("miniature/") for name in names) or shipped or _part(record, "task", "miniature", False)
+    return any(name.startswith("miniature/") for name in names) or shipped or bool(_part(record, "task", "miniature"))
 
 
 def _json(value: Any, option: int = 0) -> str:
@@ -103,7 +103,8 @@ def _slowdown(record: Record) -> float | None:
     """How much longer the adapted model's forward pass takes than the bare one's, in percent."""
     if not {"adapted", "bare"} <= record.inference.keys():
         return None
-    return 100 * (record.inference["adapted"].seconds / record.inference["bare"].seconds - 1)
+    adapted, bare = record.inference["adapted"].seconds, record.inference["bare"].seconds
+    return 100 * (adapted / bare - 1) if adapted and bare else None  # a coarse clock may see no time at all
 
 
 def _count(name: str) -> Callable[[Record], Any]:

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+from bench.records.shape import made
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,18 @@ class Owner:
         return cls(
             platform.node(), machine(), pid, start_of(pid) or "", datetime.now(UTC).isoformat(timespec="seconds")
         )
+
+    @classmethod
+    def of(cls, data: Any) -> "Owner":
+        """The owner that a claim's file names.
+
+        Raises:
+            ValueError: it names none.
+        """
+        owner = made(cls, data, "owner", 0)
+        if datetime.fromisoformat(owner.since).tzinfo is None:
+            raise ValueError("a time without its zone")
+        return owner
 
     @property
     def is_here(self) -> bool:

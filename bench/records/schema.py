@@ -6,12 +6,18 @@ defines it: accuracy and F1 in 0…1, correlations in −1…1, BLEU and chrF in
 
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from bench.configuration.cell import Cell
 from bench.errors import UserError
+from bench.records.open_parts import check_config, check_curve, check_environment
+from bench.records.shape import LARGEST, made, mapping
+
+T = TypeVar("T")
 
 SCHEMA_VERSION = 2
+PLAIN = ("fingerprints", "origins", "warnings", "schema_version")  # parts of a record that are kept as they are
+NEEDED = ("cell", "status", "environment", "error", "metrics", "parameters", "memory", "time", "storage", *PLAIN)
 
 
 class Status(StrEnum):
@@ -223,50 +229,78 @@ class Record:
         Raises:
             RecordError: not a record, or one of a newer schema than this program knows.
         """
-        if not isinstance(data, dict) or not isinstance(data.get("schema_version"), int):
-            raise RecordError("not a record: schema_version is missing")
-        if data["schema_version"] > SCHEMA_VERSION:
-            raise RecordError(
-                f"schema_version {data['schema_version']} is newer than the {SCHEMA_VERSION} known here; update bench"
-            )
-        data = migrate(data)
         try:
-            memory = data["memory"]
-            if memory is not None:
-                memory = Memory(
-                    measure=memory["measure"],
-                    phases=_phases(memory["phases"]),
-                    train_peak_split=_maybe(MemorySplit, memory["train_peak_split"]),
-                    train_peak_predicted=_maybe(MemorySplit, memory.get("train_peak_predicted")),
-                    device_total=memory["device_total"],
-                    ranks=[_phases(phases) for phases in memory.get("ranks", [])],
-                )
-            return cls(
-                cell=CellIdentity(**data["cell"]),
-                status=Status(data["status"]),
-                environment=data["environment"],
-                error=_maybe(Failure, data["error"]),
-                metrics=_maybe(Metrics, data["metrics"]),
-                parameters=_maybe(Parameters, data["parameters"]),
-                memory=memory,
-                time=Time(**data["time"]),
-                storage=Storage(**data["storage"]),
-                inference={name: InferenceCost(**cost) for name, cost in data.get("inference", {}).items()},
-                fingerprints=data["fingerprints"],
-                origins=data["origins"],
-                warnings=data["warnings"],
-                schema_version=data["schema_version"],
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise RecordError(f"not a record: {type(error).__name__} {error}") from error
+            return _record(migrate(_with_version(data)))
+        except ValueError as error:
+            raise RecordError(f"not a record: {error}") from error
 
 
-def _phases(data: dict[str, dict[str, Any]]) -> dict[str, PhaseMemory]:
-    return {name: PhaseMemory(**phase) for name, phase in data.items()}
+def _with_version(data: Any) -> dict[str, Any]:
+    """`data`, if it says which known version of the schema it is of."""
+    version = data.get("schema_version") if isinstance(data, dict) else None
+    if type(version) is not int:  # True is an int to Python
+        raise ValueError("schema_version is missing")
+    if version > SCHEMA_VERSION:
+        raise RecordError(f"schema_version {version} is newer than the {SCHEMA_VERSION} known here; update bench")
+    if version < 1:
+        raise ValueError(f"there is no schema_version {version}")
+    known: dict[str, Any] = data
+    return known
 
 
-def _maybe(kind: Any, data: dict[str, Any] | None) -> Any:
-    return None if data is None else kind(**data)
+def _record(data: dict[str, Any]) -> Record:
+    """The record, every part of the type that its class says; raises ValueError."""
+    for name in NEEDED:
+        if name not in data:
+            raise ValueError(f"{name} is missing")
+    costs = mapping(data.get("inference", {}), "inference")
+    parts = {
+        "cell": made(CellIdentity, data["cell"], "cell"),
+        "status": _status(data["status"]),
+        "environment": data["environment"],
+        "error": _maybe(Failure, data["error"], "error"),
+        "metrics": _maybe(Metrics, data["metrics"], "metrics"),
+        "parameters": _maybe(Parameters, data["parameters"], "parameters", 0),
+        "memory": _memory(data["memory"]),
+        "time": made(Time, data["time"], "time", 0),
+        "storage": made(Storage, data["storage"], "storage", 0),
+        "inference": {name: made(InferenceCost, cost, f"inference.{name}", 0) for name, cost in costs.items()},
+    }
+    record = made(Record, parts | {name: data[name] for name in PLAIN}, "record")
+    check_config(record.cell.config)
+    check_environment(record.environment)
+    if record.metrics is not None:
+        check_curve(record.metrics.curve)
+    return record
+
+
+def _status(word: Any) -> Status:
+    try:
+        return Status(word)
+    except ValueError:
+        raise ValueError(f"there is no status {word!r:.40}") from None
+
+
+def _maybe(kind: type[T], data: Any, where: str, least: float = -LARGEST) -> T | None:
+    return None if data is None else made(kind, data, where, least)
+
+
+def _memory(data: Any) -> Memory | None:
+    if data is None:
+        return None
+    parts = dict(mapping(data, "memory"))
+    parts["phases"] = _phases(parts.get("phases"), "memory.phases")
+    for name in ("train_peak_split", "train_peak_predicted"):
+        parts[name] = _maybe(MemorySplit, parts.get(name), f"memory.{name}")
+    ranks = parts.get("ranks", [])
+    if not isinstance(ranks, list):
+        raise ValueError("memory.ranks is no list")
+    parts["ranks"] = [_phases(phases, f"memory.ranks.{rank}") for rank, phases in enumerate(ranks)]
+    return made(Memory, parts, "memory")
+
+
+def _phases(data: Any, where: str) -> dict[str, PhaseMemory]:
+    return {name: made(PhaseMemory, phase, f"{where}.{name}", 0) for name, phase in mapping(data, where).items()}
 
 
 def migrate(data: dict[str, Any]) -> dict[str, Any]:

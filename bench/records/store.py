@@ -6,14 +6,18 @@
 import json
 import math
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from bench.configuration.cell import Cell
+from bench.configuration.names import check_name, check_path
 from bench.errors import UserError
-from bench.records.schema import Record, RecordError, Status
+from bench.records.schema import Record, Status
+from bench.records.text import losses_of, of_text, text_at
+from bench.system.plain_files import why
 
 FILE = "record.json"
 
@@ -86,15 +90,16 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def read_record(path: Path) -> Record:
-    """Read one record.
+    """Read one record, losses included.
 
     Raises:
         RecordError: the file is damaged or of a newer schema; the message names it.
     """
-    try:
-        return Record.from_dict(json.loads(path.read_bytes()))
-    except (ValueError, RecordError) as error:
-        raise RecordError(f"{path}: {error}") from error
+    text = text_at(path)
+    record = of_text(path, text)
+    if record.metrics is not None:
+        record.metrics.losses = losses_of(text) or record.metrics.losses
+    return record
 
 
 def is_done(folder: Path) -> bool:
@@ -122,16 +127,31 @@ def stamp_of(folder: Path) -> str:
     return f"{status.st_ino}-{status.st_mtime_ns}"
 
 
-def experiment_folder(results_dir: str | Path, experiment: str) -> Path:
-    """Where an experiment's cells lie; the folder need not be there yet.
+def results_folder(results_dir: str | Path) -> Path:
+    """Where experiments lie; the folder need not be there yet.
 
     Raises:
-        UserError: `results_dir` is something else than a folder.
+        UserError: `results_dir` is something else than a folder, or no path at all.
     """
-    root = Path(results_dir)
-    if root.exists() and not root.is_dir():
-        raise UserError(f"cannot read the results folder {root}: not a folder")
-    return root / experiment
+    root = Path(check_path("results_dir", str(results_dir)))
+    try:
+        if not stat.S_ISDIR(root.stat().st_mode):
+            raise UserError(f"cannot read the results folder {root}: not a folder")
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise UserError(f"cannot read the results folder {root}: {why(error)}") from error
+    return root
+
+
+def experiment_folder(results_dir: str | Path, experiment: str) -> Path:
+    """Where an experiment's cells lie, those of all experiments if it is ""; the folder need not be there yet.
+
+    Raises:
+        UserError: as `results_folder`, or the experiment's name leads elsewhere.
+    """
+    root = results_folder(results_dir)
+    return root / check_name("experiment", experiment) if experiment else root
 
 
 def read_records(results_dir: str | Path, experiment: str) -> Iterator[Record]:

@@ -1,6 +1,5 @@
 """What one attempt at a cell has at hand, from its first phase to its record."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from bench.configuration.cell import Cell
 from bench.distributed.team import Team
 from bench.metering.phases import PhaseMeter
 from bench.records.schema import Record
+from bench.system.terminal import warn
 
 Report = Callable[[str, int, int, float | None], None]  # phase, step, steps in all, loss
 
@@ -47,7 +47,7 @@ class Run:
         if text not in self.record.warnings:
             self.record.warnings.append(text)
             if self.team.is_first:
-                sys.stderr.write(f"bench: warning: {text}\n")
+                warn(text)
 
     @property
     def team(self) -> Team:

@@ -12,6 +12,7 @@ from rich.text import Text
 from bench.configuration.cell import Cell
 from bench.records.schema import Record, Status
 from bench.sweeping.cost import Costs, Remaining
+from bench.system.console import PlainConsole
 
 COLOURS = {Status.done: "green", Status.failed: "red", Status.out_of_memory: "yellow", Status.unsupported: "yellow"}
 Key: TypeAlias = str
@@ -23,15 +24,15 @@ class CellProgress:
     def __init__(
         self, cells: int, console: Console | None = None, costs: Costs | None = None, workers: int = 1
     ) -> None:
-        self._console = console or Console(stderr=True)
+        self._console = console or PlainConsole(stderr=True)
         self._total, self._finished = cells, 0
         self._remaining, self._workers = Remaining(costs or Costs()), workers
         self._failures: list[str] = []
         self._bars = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
             console=self._console,
             disable=not self._console.is_terminal,
         )

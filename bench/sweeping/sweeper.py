@@ -19,9 +19,10 @@ from bench.configuration.expansion import Compose, Expansion
 from bench.configuration.experiment import FILTERS, grid_overrides
 from bench.errors import UserError, unknown_name
 from bench.records.glance import status_of
-from bench.records.schema import Status
-from bench.records.store import FILE, experiment_folder, folder_of, read_record
+from bench.records.schema import RecordError, Status
+from bench.records.store import FILE, folder_of, read_record, results_folder
 from bench.sweeping.cost import Costs
+from bench.system.terminal import say, warn
 
 SETTLED = (Status.done, Status.unsupported)  # how cells end that are not run again
 SAMPLES = 2  # records of a kind that are read for what cells of this kind take
@@ -75,14 +76,16 @@ class ExperimentSweeper(Sweeper):
         folders = [Path(item.path.removeprefix("file://")) for item in search_path if item.path.startswith("file://")]
         cells = select_cells(arguments, self._compose, folders)
         for results_dir in {cell.config["results_dir"] for _, cell in cells.values()}:
-            experiment_folder(results_dir, "")  # raises for a file where the folder should be
-        statuses = {folder: status_of(folder) for folder in cells}
+            results_folder(results_dir)  # raises for a file where the folder should be
+        statuses = _statuses(cells)
+        cells = {folder: cells[folder] for folder in statuses}
         pending = [folder for folder, status in statuses.items() if self._wanted(cells[folder][1], status)]
-        print(_summary(statuses.values(), self._only, len(pending)), file=sys.stderr)
+        say(_summary(statuses.values(), self._only, len(pending)), sys.stderr)
         costs = measured_costs([cells[folder][1] for folder in pending], {f: cells[f][1] for f in cells}, statuses)
         ordered = costs.longest_first(cells[folder][1] for folder in pending)
         if self._dry_run:
-            print("".join(f"{cell.id}\n" for cell in ordered), end="")
+            for cell in ordered:
+                say(cell.id)
             return []
         if not ordered:
             return []
@@ -102,6 +105,17 @@ class ExperimentSweeper(Sweeper):
         with open_dict(composed):
             del composed["hydra"]  # the longest section, and none of a cell's
         return composed
+
+
+def _statuses(folders: Iterable[Path]) -> dict[Path, Status | None]:
+    """How each cell ended; one whose record cannot be read is left to the user, who is told, and the others go on."""
+    statuses = {}
+    for folder in folders:
+        try:
+            statuses[folder] = status_of(folder)
+        except RecordError as error:
+            warn(f"{error}; the cell is passed over: mend the file, or remove it to run the cell again")
+    return statuses
 
 
 def select_cells(arguments: list[str], compose: Compose, folders: Sequence[Path]) -> dict[Path, tuple[list[str], Cell]]:

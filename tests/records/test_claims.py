@@ -7,12 +7,14 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 
 from bench.records import claims
 from bench.records.claims import ClaimedError, ClaimLostError, claimed, current_claim
 from bench.records.owner import Owner, start_of
+from bench.system.terminal import forget_warnings
 
 HOLDER = "import sys, time; from pathlib import Path; from bench.records.claims import claimed\n" + (
     "with claimed(Path(sys.argv[1])): print('held', flush=True); time.sleep(600)"
@@ -176,3 +178,43 @@ def until(condition):
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    "name", ["claim-1 (copy).json", "claim-x.json", "claim-01.json", "claim-².json", "claim-1.json~"]
+)
+def test_a_copy_of_a_claim_is_told_and_passed_over(tmp_path, name, capsys):
+    forget_warnings()
+    (tmp_path / name).write_text("{}")
+    assert current_claim(tmp_path) is None
+    with claimed(tmp_path):
+        assert current_claim(tmp_path).number == 1
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert f"{tmp_path / name}: no claim has such a name" in err
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("nowhere")])
+def test_what_is_no_file_is_no_claim_and_its_number_is_not_given_again(tmp_path, make):
+    make(tmp_path / "claim-7.json")
+    assert current_claim(tmp_path) is None
+    with claimed(tmp_path):
+        assert current_claim(tmp_path).number == 8
+
+
+OWNER = asdict(Owner.this_process())
+DAMAGED = [OWNER | change for change in ({"pid": "x"}, {"since": "now"}, {"since": "2026-01-01"}, {"released": "no"})]
+
+
+@pytest.mark.parametrize(
+    "owner", ["{}", "[]", "3", "", "[" * 100_000, '{"host": 1}', *(json.dumps(owner) for owner in DAMAGED)]
+)
+def test_a_claim_that_cannot_be_read_is_somebodys_until_it_is_old(tmp_path, owner):
+    path = tmp_path / "claim-1.json"
+    path.write_text(owner)
+    assert current_claim(tmp_path).owner is None
+    with pytest.raises(ClaimedError, match=r"claim-1\.json cannot be read"), claimed(tmp_path):
+        pass
+    os.utime(path, (1, 1))
+    with claimed(tmp_path):
+        assert current_claim(tmp_path).number == 2

@@ -1,6 +1,9 @@
 """Where the cells of an experiment stand."""
 
 import json
+from pathlib import Path
+
+import pytest
 
 from bench.records.claims import claimed
 from bench.records.crash import crash_record, refused_record
@@ -55,6 +58,16 @@ def test_every_kind_of_cell_is_counted_and_named(bench, compose, tmp_path):
 
 
 def test_nothing_was_run_yet(bench, tmp_path):
+    (tmp_path / "results").mkdir()
     result = bench("status", *ARGUMENTS)
     assert result.stdout == "miniature/glue: 8 cells, 8 not started\n"
-    assert not (tmp_path / "results").exists()
+    assert not [*(tmp_path / "results").iterdir()]
+
+
+@pytest.mark.parametrize(("make", "why"), [(None, "no such folder"), (Path.touch, "not a folder")])
+def test_a_results_folder_that_is_none_is_a_mistake(bench, tmp_path, make, why):
+    if make is not None:
+        make(tmp_path / "results")
+    result = bench("status", *ARGUMENTS)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == f"bench: cannot read the results folder results: {why}\n"

@@ -15,6 +15,7 @@ from bench.cli.commands import run_command
 from bench.errors import UserError
 from bench.records.schema import MemorySplit, Status
 from bench.records.store import read_record
+from bench.system.terminal import forget_warnings
 from bench.tables import Options, Table, make_table, render_text, to_csv, to_latex
 from tests.tables.made_records import glue_grid, make_record, save
 
@@ -328,14 +329,22 @@ def test_a_wide_table_spans_both_columns_of_a_paper_in_latex(tmp_path):
     assert r"\end{table}" in narrow
 
 
-def test_damaged_and_newer_records_are_refused_by_name(tmp_path):
-    path = save(tmp_path, make_record())[0]
-    text = path.read_text()
-    path.write_text(text[:100])
-    with pytest.raises(UserError, match=r"record\.json"):
-        make_table(str(tmp_path), "miniature/glue", "glue")
-    path.write_text(text.replace('"schema_version": 2', '"schema_version": 3'))
-    with pytest.raises(UserError, match="newer"):
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [(lambda text: text[:100], "line 1"), (lambda text: text.replace('version": 2', 'version": 3'), "is newer than")],
+)
+def test_damaged_and_newer_records_are_left_out_by_name(tmp_path, capsys, spoil, why):
+    forget_warnings()
+    good, bad = save(tmp_path, make_record(), make_record(seed=1))
+    bad.write_text(spoil(bad.read_text()))
+    table = make_table(str(tmp_path), "miniature/glue", "glue")
+    assert "1 record(s) cannot be read and are left out" in table.notes
+    assert [*table.records.cells["path"]] == [str(good)]
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.count(str(bad)) == 1
+    assert why in line
+    good.unlink()
+    with pytest.raises(UserError, match="none of the 1 record"):
         make_table(str(tmp_path), "miniature/glue", "glue")
 
 

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Timer
 from typing import TypeAlias
 
@@ -21,13 +22,14 @@ from bench.configuration.cell import Cell
 from bench.configuration.compose import cell_of, use_config_dir
 from bench.errors import UserError
 from bench.metering.sharing import share
-from bench.records.crash import late_record, lost_record
-from bench.records.schema import Record
+from bench.records.crash import late_record, lost_record, refused_record
+from bench.records.schema import Record, RecordError
 from bench.records.store import FILE, folder_of, read_record, stamp_of, write_record
 from bench.sweeping.cost import Costs
 from bench.sweeping.launchers.log import LOG, print_to
 from bench.sweeping.progress import CellProgress
 from bench.sweeping.task import ELSEWHERE
+from bench.system.terminal import say
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ def run_there(job: Job) -> Answer:
     finally:
         watch.cancel()
     if record.error is not None:
-        sys.stderr.write(f"{record.error.traceback}{record.error.type}: {record.error.message}\n")
+        say(f"{record.error.traceback}{record.error.type}: {record.error.message}", sys.stderr)
     return record
 
 
@@ -178,12 +180,20 @@ def _settle(job: Job, outcome: Outcome, progress: CellProgress) -> str:
         return ELSEWHERE
     folder = folder_of(cell.config["results_dir"], cell)
     if isinstance(outcome, Exception) and stamp_of(folder) not in (job.planned, ""):
-        outcome = read_record(folder / FILE)  # the job died after its work, or has said itself why
+        outcome = _left_behind(cell, folder)  # the job died after its work, or has said itself why
     elif isinstance(outcome, Exception):
         outcome = lost_record(cell, outcome)
         try:
             write_record(outcome, folder)
-        except OSError as error:
-            progress.say(f"cannot write the record of {cell.id}: {error.strerror}")
+        except UserError as error:
+            progress.say(str(error))
     progress.finish(cell.id, outcome, folder / LOG)
     return outcome.status.value
+
+
+def _left_behind(cell: Cell, folder: Path) -> Record:
+    """The record in a cell's folder; one that says why, where that cannot be read."""
+    try:
+        return read_record(folder / FILE)
+    except (RecordError, OSError) as error:
+        return refused_record(cell, UserError(str(error)))

@@ -18,8 +18,8 @@ from bench.configuration.cell import Cell
 from bench.configuration.compose import cell_of
 from bench.errors import UserError
 from bench.records.claims import current_claim
-from bench.records.crash import crash_record, late_record
-from bench.records.schema import Record
+from bench.records.crash import crash_record, late_record, refused_record
+from bench.records.schema import Record, RecordError
 from bench.records.store import FILE, folder_of, read_record, stamp_of, write_record
 from bench.sweeping.cost import Costs
 from bench.sweeping.launchers.log import LOG
@@ -169,7 +169,11 @@ class Sweep:
         folder = self._folders[cell.id]
         if stamp_of(folder) in (self._planned[cell.id], ""):
             return False
-        self._finish(cell, read_record(folder / FILE))
+        try:
+            record = read_record(folder / FILE)
+        except (RecordError, OSError) as error:  # written by whatever else, or removed again
+            record = refused_record(cell, UserError(str(error)))
+        self._finish(cell, record)
         return True
 
     def _write(self, record: Record, cell: Cell) -> None:

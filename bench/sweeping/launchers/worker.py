@@ -13,6 +13,7 @@ from pathlib import Path
 from bench.configuration.cell import Cell
 from bench.metering.sharing import share
 from bench.sweeping.launchers.log import print_to
+from bench.system.terminal import say
 
 WHERE = signal.SIGUSR1  # asks a worker to write into its log where it is
 
@@ -68,7 +69,7 @@ def work(given: Assignment, pipe: Connection) -> None:
         pipe.send(str(error))
         return
     if record.error is not None:
-        sys.stderr.write(f"{record.error.traceback}{record.error.type}: {record.error.message}\n")
+        say(f"{record.error.traceback}{record.error.type}: {record.error.message}", sys.stderr)
     pipe.send(text_of(record))
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.errors import UserError
+from bench.system.plain_files import read_file, why
+from bench.system.terminal import warn
 
 FILE = "predictions.json"
 
@@ -28,18 +29,26 @@ class Predictions:
 def read_predictions(record: str) -> Predictions | None:
     """The predictions beside the record at path `record`, first split; None where none were stored.
 
-    Raises:
-        UserError: the file is damaged.
+    A file that cannot be read counts as none; a line on standard error names it.
     """
     path = Path(record).with_name(FILE)
-    if not path.exists():
-        return None
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(read_file(path))
         split = next(iter(content["references"]))
-        references, predictions = content["references"][split], content["predictions"][split]
-    except (ValueError, KeyError, TypeError, StopIteration) as error:
-        raise UserError(f"{path}: damaged; run the cell again with force=true") from error
+        return _paired(content["references"][split], content["predictions"][split])
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        warn(f"{path}: {why(error)}; it is left out")
+    except (ValueError, KeyError, TypeError, StopIteration, RecursionError):
+        warn(f"{path}: damaged, and left out; run the cell again with force=true")
+    return None
+
+
+def _paired(references: Any, predictions: Any) -> Predictions:
+    """Of each list an item for an example; raises ValueError or TypeError."""
+    if not isinstance(references, list) or not isinstance(predictions, list):
+        raise TypeError
     if references and isinstance(references[0], list):
-        return Predictions([answer for _, answer in references], predictions, [group for group, _ in references])
+        return Predictions([answer for _, answer in references], predictions, [str(group) for group, _ in references])
     return Predictions(references, predictions)

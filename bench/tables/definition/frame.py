@@ -52,14 +52,18 @@ def load_records(results_dir: str | Path, experiment: str, row_keys: tuple[str, 
 
     Raises:
         NothingToShowError: there are none; the message says which command makes some.
-        RecordError: a record is damaged or of a newer schema.
     """
-    frame = frame_of(read_columns(find_records(results_dir, experiment)))
+    paths = find_records(results_dir, experiment)
+    frame = frame_of(read_columns(paths))
+    unreadable = len(paths) - len(frame)
+    if frame.empty and unreadable:
+        raise NothingToShowError(f"none of the {unreadable} record(s) of '{experiment}' in {results_dir} can be read")
     foreign = int((frame["experiment"] != experiment).sum())
     frame = frame[frame["experiment"] == experiment]
     if frame.empty:
         raise NothingToShowError(nothing_to_show(results_dir, experiment))
-    notes = [f"{foreign} record(s) of other experiments in the same folder are left out"] if foreign else []
+    notes = [f"{unreadable} record(s) cannot be read and are left out"] if unreadable else []
+    notes += [f"{foreign} record(s) of other experiments in the same folder are left out"] if foreign else []
     frame, miniature, note = _one_kind(frame, experiment)
     notes += [note] if note else []
     frame, told = tell_apart(frame, row_keys)
