@@ -4,11 +4,13 @@ Columns, their order and the quoting (none) are those that the hub's loading scr
 (huggingface/datasets, datasets/glue/glue.py); labels become its indices.
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.data.columns import Lines, check_names
 from bench.errors import UserError
 
 FILES = {
@@ -37,6 +39,16 @@ class Original:
     labels: dict[str, int] | None
     truncated: bool = False
 
+    @property
+    def fields(self) -> dict[str, str | int]:
+        """Name or number of the field of each of the hub's columns."""
+        return {**self.texts, "label": self.label}
+
+    @property
+    def has_header(self) -> bool:
+        """Whether the first line names the fields."""
+        return isinstance(self.label, str)
+
 
 SENTENCES: dict[str, str | int] = {"sentence1": "sentence1", "sentence2": "sentence2"}
 ORIGINALS = {
@@ -58,57 +70,69 @@ ORIGINALS = {
 }
 
 
-def original_file(root: Path, name: str, subset: str | None, split: str) -> Path | None:
-    """The original file of a GLUE split, below the root or in the hub's folder; None if it is not there."""
+def original_files(root: Path, name: str, subset: str | None, split: str) -> list[Path]:
+    """The original file of a GLUE split, below the root or in the hub's folder; more than one if it is in both."""
     if subset not in ORIGINALS or split not in FILES:
-        return None
+        return []
     candidates = [folder / f"{FILES[split]}.tsv" for folder in (root / ORIGINALS[subset].folder, root / name)]
-    return next((file for file in candidates if file.is_file()), None)
+    return [file for file in candidates if os.path.lexists(file)]  # a link to nowhere is named when it is read
 
 
-def read_original(file: Path, subset: str, split: str) -> Iterator[dict[str, Any]]:
-    """The rows of an original file, in the hub's columns.
+def read_original(content: bytes, file: Path, subset: str) -> Lines:
+    """The rows of an original file, in the hub's columns. Blank lines are none.
 
     Raises:
-        UserError: a row that is not UTF-8 or lacks a field, a label that the task does not have; with file and row.
+        UserError: a row that is not UTF-8, that has too few or too many fields, or whose label the task does not have;
+            with file and row.
     """
     original = ORIGINALS[subset]
-    lines = _lines(file)
-    fields = {**original.texts, "label": original.label}
-    first = 1
-    if any(isinstance(field, str) for field in fields.values()):
-        header, first = next(lines, []), 2
-        for field in fields.values():
-            if field not in header:
-                raise UserError(f"{file}: the column {field} is missing; it has {', '.join(header)}")
-        positions = {column: header.index(str(field)) for column, field in fields.items()}
+    lines = _lines(content, file)
+    if original.has_header:
+        _, header = next(lines, (1, []))
+        check_names(header, map(str, original.fields.values()), str(file))
+        positions = {column: header.index(str(field)) for column, field in original.fields.items()}
+        width = len(header)
     else:
-        positions = {column: int(field) for column, field in fields.items()}
-    for number, cells in enumerate(lines, first):
-        if len(cells) <= max(positions.values()):
-            if original.truncated:
-                continue
-            raise UserError(f"{file}, row {number}: {len(cells)} fields, too few")
-        row: dict[str, Any] = {column: cells[position] for column, position in positions.items()}
-        yield row | {"label": _label(original, row["label"], file, number)}
+        positions = {column: int(field) for column, field in original.fields.items()}
+        width = max(positions.values()) + 1
+    numbers: list[int] = []
+    columns: dict[str, list[Any]] = {column: [] for column in positions}
+    for number, cells in lines:
+        if len(cells) <= max(positions.values()) and original.truncated:
+            continue
+        _check_width(cells, positions, width, f"{file}, row {number}")
+        numbers.append(number)
+        for column, position in positions.items():
+            columns[column].append(cells[position])
+        columns["label"][-1] = _label(original, columns["label"][-1], f"{file}, row {number}")
+    return Lines(tuple(columns), numbers, columns)
 
 
-def _label(original: Original, text: str, file: Path, number: int) -> int | float:
+def _check_width(cells: list[str], positions: dict[str, int], width: int, place: str) -> None:
+    """Refuse a row whose fields are not where the others' are: one is missing, or a text has a tab in it."""
+    if len(cells) <= max(positions.values()):
+        raise UserError(f"{place}: {len(cells)} fields, too few")
+    if any(cells[width:]):
+        raise UserError(f"{place}: {len(cells)} fields, too many; there are {width} columns")
+
+
+def _label(original: Original, text: str, place: str) -> int | float:
     if original.labels is not None:
         if text not in original.labels:
-            raise UserError(f"{file}, row {number}: label '{text}' is none of {', '.join(original.labels)}")
+            raise UserError(f"{place}: label {text[:40]!r} is none of {', '.join(original.labels)}")
         return original.labels[text]
     try:
         return float(text)
     except ValueError as error:
-        raise UserError(f"{file}, row {number}: label '{text}' is not a number") from error
+        raise UserError(f"{place}: label {text[:40]!r} is not a number") from error
 
 
-def _lines(file: Path) -> Iterator[list[str]]:
-    with file.open("rb") as stream:
-        for number, line in enumerate(stream, 1):
-            try:
-                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError as error:
-                raise UserError(f"{file}, row {number}: not UTF-8: {error.reason} at byte {error.start}") from error
-            yield text.rstrip("\r\n").split("\t")
+def _lines(content: bytes, file: Path) -> Iterator[tuple[int, list[str]]]:
+    """Number and fields of each line that is not blank."""
+    for number, line in enumerate(content.split(b"\n"), 1):
+        try:
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r")
+        except UnicodeDecodeError as error:
+            raise UserError(f"{file}, row {number}: not UTF-8: {error.reason} at byte {error.start}") from error
+        if text.strip():
+            yield number, text.split("\t")

@@ -1,117 +1,123 @@
 """The files of a local mirror: parquet or JSON lines in the hub's layout, or GLUE's original TSV files."""
 
 import hashlib
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet
 
-from bench.data.glue_tsv import original_file, read_original
+from bench.data.columns import Rules, table_of_lines
+from bench.data.content import content_of, digest_of
+from bench.data.glue_tsv import original_files, read_original
+from bench.data.json_lines import read_json_lines
+from bench.data.parquet import read_parquet
+from bench.data.shards import shards_in
 from bench.errors import UserError
-from bench.identity.digests import whole
+
+SHOWN = 5  # of a folder's files, in messages
 
 
 @dataclass(frozen=True)
 class MirrorFiles:
-    """The files that hold one split, in order."""
+    """The files that hold one split, in order.
 
+    Attributes:
+        root: the mirror's folder; the files are below it.
+        subset, split: see `find_files`.
+        files: parquet, JSON lines or TSV.
+        digests: the SHA-256 of each.
+    """
+
+    root: Path
     subset: str | None
     split: str
     files: tuple[Path, ...]
+    digests: tuple[bytes, ...]
 
     @property
     def kind(self) -> str:
         """The suffix: "parquet", "jsonl" or "tsv"."""
         return self.files[0].suffix[1:]
 
+    @property
+    def what(self) -> str:
+        """What they are called in messages."""
+        return str(self.files[0]) if len(self.files) == 1 else f"{self.files[0].parent}, split {self.split}"
+
     def fingerprint(self) -> str:
-        """SHA-256 of the files' bytes, 16 hexadecimal digits."""
-        digest = hashlib.sha256(self.kind.encode())
-        for file in self.files:
-            digest.update(bytes.fromhex(whole(file)))
-        return digest.hexdigest()[:16]
+        """Of the files' bytes, 16 hexadecimal digits; neither their place nor their times count."""
+        return hashlib.sha256(b"".join([self.kind.encode(), *self.digests])).hexdigest()[:16]
 
-    def place(self, row: int) -> str:
-        """File and row (from 1) of the split's row `row` (from 0), for messages."""
-        for file in self.files:
-            count = self._rows_of(file) if len(self.files) > 1 else row + 1
-            if row < count:
-                return f"{file}, row {row + 1}"
-            row -= count
-        return f"{self.files[-1]}, row {row + 1}"
-
-    def check_not_empty(self) -> None:
-        """Refuse a split without rows, which datasets cannot read.
+    def read(self, rules: Rules) -> pa.Table:
+        """The columns that `rules` asks for.
 
         Raises:
-            UserError: there are none, or a file is no parquet file.
+            UserError: a file that cannot be read, that is there twice, or that is not as the rules say; with file, row
+                and column.
         """
-        if not any(self._rows_of(file) for file in self.files):
-            raise UserError(f"{self.files[0]}: there are no rows")
+        tables: list[pa.Table] = []
+        known: dict[bytes, Path] = {}
+        for file, digest in zip(self.files, self.digests, strict=True):
+            table = self._read_one(file, digest, rules)
+            other = known.setdefault(digest, file)
+            if other is not file and len(table):
+                raise UserError(f"{other} and {file.name} hold the same rows; one is a copy of the other")
+            tables.append(table)
+        return pa.concat_tables(tables)
 
-    def lines(self) -> Iterator[dict[str, Any]]:
-        """The rows of JSON lines or TSV files.
-
-        Raises:
-            UserError: a line that is not UTF-8, not JSON, or lacks fields.
-        """
-        for file in self.files:
-            if self.kind == "tsv":
-                assert self.subset is not None
-                yield from read_original(file, self.subset, self.split)
-            else:
-                yield from _json_lines(file)
-
-    def _rows_of(self, file: Path) -> int:
+    def _read_one(self, file: Path, digest: bytes, rules: Rules) -> pa.Table:
+        content = content_of(file, digest)
         if self.kind == "parquet":
-            try:
-                return int(pa.parquet.read_metadata(file).num_rows)
-            except pa.ArrowInvalid as error:
-                raise UserError(f"{file}: not a parquet file: {str(error).splitlines()[0]}") from error
-        return sum(1 for line in file.open("rb") if line.strip())
+            return read_parquet(content, file, rules)
+        if self.kind == "jsonl":
+            return table_of_lines(read_json_lines(content, file, rules), rules, str(file))
+        assert self.subset is not None
+        return table_of_lines(read_original(content, file, self.subset), rules, str(file))
 
 
-def find_files(root: Path, name: str, subset: str | None, split: str) -> MirrorFiles:
+def find_files(root: str, name: str, subset: str | None, split: str) -> MirrorFiles:
     """Look for a split below a mirror's root.
 
     Args:
-        root: `data.root`.
+        root: `data.root`, a folder's path; no character in it is a pattern, but "~" at its beginning is the home.
         name: the data set's folder below it, as on the hub: "nyu-mll/glue/cola".
         subset: the last part of it, where there is one.
-        split: "train", "validation", …; files are called `SPLIT-….parquet`, `SPLIT.parquet` or the same in `.jsonl`.
+        split: "train", "validation", …; see `bench.data.shards` for the names of its files.
 
     Raises:
-        UserError: there is no such folder, or no file of that split.
+        UserError: there is no such folder, no file of that split, not all of them, or more than one set of them.
     """
-    if not root.is_dir():
-        raise UserError(f"data.root={root}: no such folder")
-    # Repositories with one subset keep their files in a folder "data".
-    for folder in (root / name, root / name / "data"):
-        for suffix in ("parquet", "jsonl"):
-            files = sorted([*folder.glob(f"{split}-*.{suffix}"), *folder.glob(f"{split}.{suffix}")])
-            if files:
-                return MirrorFiles(subset, split, tuple(files))
-    original = original_file(root, name, subset, split)
-    if original is not None:
-        return MirrorFiles(subset, split, (original,))
-    raise UserError(f"{root / name}: the split {split} is missing, {split}-*.parquet or {split}.jsonl")
+    folder = _root(root)
+    try:
+        # Repositories with one subset keep their files in a folder "data".
+        places = [place for place in (folder / name, folder / name / "data") if place.is_dir()]
+        found = [shards for place in places if (shards := shards_in(place, split))]
+    except OSError as error:
+        raise UserError(f"cannot look into {error.filename}: {error.strerror}") from error
+    found += [[file] for file in original_files(folder, name, subset, split)]
+    if not found:
+        raise UserError(
+            f"{folder / name}: the split {split} is missing, {split}-*.parquet or {split}.jsonl{_there(places)}"
+        )
+    if len(found) > 1:
+        raise UserError(f"{found[0][0]} and {found[1][0]} both claim to be the split {split}; keep one")
+    files = tuple(found[0])
+    return MirrorFiles(folder, subset, split, files, tuple(digest_of(file) for file in files))
 
 
-def _json_lines(file: Path) -> Iterator[dict[str, Any]]:
-    with file.open("rb") as stream:
-        for number, line in enumerate(stream, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line.decode())
-            except UnicodeDecodeError as error:
-                raise UserError(f"{file}, row {number}: not UTF-8: {error.reason} at byte {error.start}") from error
-            except json.JSONDecodeError as error:
-                raise UserError(f"{file}, row {number}: not JSON: {error}") from error
-            if not isinstance(row, dict):
-                raise UserError(f"{file}, row {number}: not an object with columns")
-            yield row
+def _root(root: str) -> Path:
+    if not root:
+        raise UserError("data.root= is empty; it names a folder, or null: the hub")
+    try:
+        folder = Path(root).expanduser()
+        if folder.is_dir():
+            return folder
+    except (OSError, RuntimeError) as error:  # RuntimeError: "~name" of nobody
+        raise UserError(f"data.root={root}: {error.strerror if isinstance(error, OSError) else error}") from error
+    raise UserError(f"data.root={root}: no such folder")
+
+
+def _there(places: list[Path]) -> str:
+    """What lies there instead, for whoever has named or packed it otherwise."""
+    names = sorted(file.name for place in places for file in place.iterdir() if not file.name.startswith("."))
+    return f"; there are {', '.join(names[:SHOWN])}{', …' if len(names) > SHOWN else ''}" if names else ""

@@ -63,7 +63,10 @@ MMLU = Published(
 )
 
 ALPACA = Published(
-    "tatsu-lab/alpaca", None, {"instruction": Text(), "input": Text(), "output": Text()}, {"train": 52002}
+    "tatsu-lab/alpaca",
+    None,
+    {"instruction": Text(), "input": Text(optional=True), "output": Text()},
+    {"train": 52002},
 )
 
 _WMT16_ROWS = {"ro-en": {"train": 610320, "validation": 1999, "test": 1999}}

@@ -1,34 +1,75 @@
-"""What the columns of a data set must hold, and the first row that does not.
+"""What the columns of a data set must hold, said of one value and, quickly, of a whole column.
 
-A check returns the row (from 0) and what is wrong with it, in words that a message can end with.
+A fault is told in words that a message can end with, after the column's name.
 """
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-Problem = tuple[int, str]
+NO_LABEL = -1  # the hub's mark for a row whose label is not public
+SHOWN = 40  # characters of a value, in messages
 
 
 class Column(Protocol):
     """A rule for one column."""
 
-    def problem(self, values: pa.ChunkedArray) -> Problem | None:
-        """The first row that breaks the rule, and how; None if all hold."""
+    @property
+    def kind(self) -> pa.DataType:
+        """What its values are kept as."""
+
+    def fault(self, value: Any) -> str | None:
+        """What is wrong with one value; None: nothing."""
+
+    def holds(self, values: pa.ChunkedArray) -> bool:
+        """Whether all of them can be seen to be right without looking at each; False: look at each."""
+
+    def emptiness(self, values: pa.ChunkedArray) -> str | None:
+        """What makes a column useless although each of its values, of `kind`, is right; None: nothing."""
 
 
 @dataclass(frozen=True)
 class Text:
-    """UTF-8 text in every row; it may be empty."""
+    """Text in every row; some of them may be empty, all of them only where the column is `optional`."""
 
-    def problem(self, values: pa.ChunkedArray) -> Problem | None:
-        """The first row without text, or with bytes that are no text."""
-        if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
-            return 0, f"holds {values.type} instead of text"
-        return _missing(values) or _not_utf8(values)
+    optional: bool = False
+
+    @property
+    def kind(self) -> pa.DataType:
+        """UTF-8."""
+        return pa.string()
+
+    def fault(self, value: Any) -> str | None:
+        """No text, or a text that UTF-8 cannot write."""
+        if value is None:
+            return "is missing"
+        if not isinstance(value, str):
+            return f"is {_shown(value)} instead of text"
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            half = value[error.start].encode("unicode_escape").decode()
+            return f"has half a character, {half}, as its character {error.start + 1}; that is no text"
+        return None
+
+    def holds(self, values: pa.ChunkedArray) -> bool:
+        """Text without gaps, all of it UTF-8."""
+        if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)) or values.null_count:
+            return False
+        try:
+            values.validate(full=True)
+        except pa.ArrowInvalid:
+            return False
+        return True
+
+    def emptiness(self, values: pa.ChunkedArray) -> str | None:
+        """No text in any row."""
+        if self.optional or pc.any(pc.not_equal(pc.utf8_trim_whitespace(values), "")).as_py():
+            return None
+        return "is empty in every row"
 
 
 @dataclass(frozen=True)
@@ -37,15 +78,30 @@ class Label:
 
     names: tuple[str, ...]
 
-    def problem(self, values: pa.ChunkedArray) -> Problem | None:
-        """The first row with another value."""
-        if not pa.types.is_integer(values.type):
-            return 0, f"holds {_shown(values)}; labels are 0 to {len(self.names) - 1} ({', '.join(self.names)})"
-        wrong = _first(pc.invert(pc.is_in(values, pa.array(range(len(self.names)), values.type))))
-        if wrong is None:
+    @property
+    def kind(self) -> pa.DataType:
+        """An integer."""
+        return pa.int64()
+
+    def fault(self, value: Any) -> str | None:
+        """Anything but an index of `names`."""
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(self.names):
             return None
         known = ", ".join(f"{index} ({name})" for index, name in enumerate(self.names))
-        return wrong, f"is {values[wrong].as_py()}, which is none of {known}"
+        if value is None:
+            return f"is missing; it has to be one of {known}"
+        return f"is {_shown(value)}, which is none of {known}{_unlabelled(value)}"
+
+    def holds(self, values: pa.ChunkedArray) -> bool:
+        """Integers without gaps, in the range."""
+        if not pa.types.is_integer(values.type) or values.null_count:
+            return False
+        ends = pc.min_max(values).as_py()
+        return ends["min"] is None or (ends["min"] >= 0 and ends["max"] < len(self.names))
+
+    def emptiness(self, values: pa.ChunkedArray) -> str | None:
+        """Labels always say something."""
+        return None
 
 
 @dataclass(frozen=True)
@@ -55,17 +111,32 @@ class Score:
     low: float
     high: float
 
-    def problem(self, values: pa.ChunkedArray) -> Problem | None:
-        """The first row outside the range."""
-        if not (pa.types.is_floating(values.type) or pa.types.is_integer(values.type)):
-            return 0, f"holds {_shown(values)} instead of a number"
+    @property
+    def kind(self) -> pa.DataType:
+        """In double precision."""
+        return pa.float64()
+
+    def fault(self, value: Any) -> str | None:
+        """No number, or one outside of the range."""
+        if value is None:
+            return f"is missing; it has to be a number between {self.low:g} and {self.high:g}"
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return f"is {_shown(value)} instead of a number"
+        if not self.low <= value <= self.high:
+            return f"is {_shown(value)}, not between {self.low:g} and {self.high:g}{_unlabelled(value)}"
+        return None
+
+    def holds(self, values: pa.ChunkedArray) -> bool:
+        """Numbers without gaps, in the range."""
+        is_number = pa.types.is_floating(values.type) or pa.types.is_integer(values.type)
+        if not is_number or values.null_count:
+            return False
         inside = pc.and_(pc.greater_equal(values, self.low), pc.less_equal(values, self.high))
-        wrong = _first(pc.invert(pc.fill_null(inside, False)))
-        return (
-            None
-            if wrong is None
-            else (wrong, f"is {values[wrong].as_py()}, not between {self.low:g} and {self.high:g}")
-        )
+        return bool(pc.all(inside, min_count=0).as_py())
+
+    def emptiness(self, values: pa.ChunkedArray) -> str | None:
+        """Scores always say something."""
+        return None
 
 
 @dataclass(frozen=True)
@@ -74,16 +145,37 @@ class Translation:
 
     languages: tuple[str, ...]
 
-    def problem(self, values: pa.ChunkedArray) -> Problem | None:
-        """The first row without a language, or with bytes that are no text."""
-        kind = values.type
-        names = {kind.field(i).name for i in range(kind.num_fields)} if pa.types.is_struct(kind) else set()
+    @property
+    def kind(self) -> pa.DataType:
+        """A field for each language."""
+        return pa.struct([(language, pa.string()) for language in self.languages])
+
+    def fault(self, value: Any) -> str | None:
+        """A language is missing, or its text is none."""
+        if not isinstance(value, Mapping):
+            return f"is {_shown(value)} instead of a text in each language" if value is not None else "is missing"
         for language in self.languages:
-            if language not in names:
-                return 0, f"has no text in the language '{language}'"
-            wrong = Text().problem(pc.struct_field(values, language))
-            if wrong is not None:
-                return wrong[0], f"in the language '{language}' {wrong[1]}"
+            if value.get(language) is None:
+                return f"has no text in the language '{language}'"
+            if wrong := Text().fault(value[language]):
+                return f"in the language '{language}' {wrong}"
+        return None
+
+    def holds(self, values: pa.ChunkedArray) -> bool:
+        """A struct with sound text in each language."""
+        if not pa.types.is_struct(values.type) or values.null_count:
+            return False
+        names = [field.name for field in values.type]
+        return all(
+            names.count(language) == 1 and Text().holds(pc.struct_field(values, language))
+            for language in self.languages
+        )
+
+    def emptiness(self, values: pa.ChunkedArray) -> str | None:
+        """No text in any row in one of the languages."""
+        for language in self.languages:
+            if wrong := Text().emptiness(pc.struct_field(values, language)):
+                return f"in the language '{language}' {wrong}"
         return None
 
 
@@ -93,47 +185,36 @@ class Choices:
 
     count: int
 
-    def problem(self, values: pa.ChunkedArray) -> Problem | None:
-        """The first row with more or fewer, or with bytes that are no text."""
-        if not (pa.types.is_list(values.type) or pa.types.is_large_list(values.type)):
-            return 0, f"holds {values.type} instead of a list of texts"
-        lengths = pc.list_value_length(values)
-        wrong = _first(pc.not_equal(pc.fill_null(lengths, -1), self.count))
-        if wrong is not None:
-            found = lengths[wrong].as_py()
-            return wrong, f"has {0 if found is None else found} texts instead of {self.count}"
-        inner = Text().problem(pc.list_flatten(values))
-        return None if inner is None else (inner[0] // self.count, inner[1])
+    @property
+    def kind(self) -> pa.DataType:
+        """A list."""
+        return pa.list_(pa.string())
+
+    def fault(self, value: Any) -> str | None:
+        """No list, more or fewer texts, or one that is none."""
+        if not isinstance(value, list):
+            return f"is {_shown(value)} instead of a list of texts" if value is not None else "is missing"
+        if len(value) != self.count:
+            return f"has {len(value)} texts instead of {self.count}"
+        wrong = ((index, Text().fault(text)) for index, text in enumerate(value, 1))
+        return next((f"has a text {index} that {fault}" for index, fault in wrong if fault), None)
+
+    def holds(self, values: pa.ChunkedArray) -> bool:
+        """Lists of that length, of sound text."""
+        if not (pa.types.is_list(values.type) or pa.types.is_large_list(values.type)) or values.null_count:
+            return False
+        same = pc.all(pc.equal(pc.list_value_length(values), self.count), min_count=0).as_py()
+        return bool(same) and Text().holds(pc.list_flatten(values))
+
+    def emptiness(self, values: pa.ChunkedArray) -> str | None:
+        """No text in any row."""
+        return Text().emptiness(pc.list_flatten(values))
 
 
-def _missing(values: pa.ChunkedArray) -> Problem | None:
-    wrong = _first(pc.is_null(values)) if values.null_count else None
-    return None if wrong is None else (wrong, "is missing")
+def _unlabelled(value: Any) -> str:
+    return "; that marks a row whose label is not public, and such a split cannot be used" if value == NO_LABEL else ""
 
 
-def _not_utf8(values: pa.ChunkedArray) -> Problem | None:
-    try:
-        values.validate(full=True)
-    except pa.ArrowInvalid:
-        for row, value in enumerate(_raw(values)):
-            try:
-                value.decode()
-            except UnicodeDecodeError as error:
-                return row, f"is not UTF-8: {error.reason} at byte {error.start}"
-    return None
-
-
-def _raw(values: pa.ChunkedArray) -> Iterator[bytes]:
-    for value in values:
-        buffer = value.as_buffer()
-        yield b"" if buffer is None else buffer.to_pybytes()
-
-
-def _first(condition: pa.ChunkedArray) -> int | None:
-    """The index of the first true value."""
-    index = pc.index(condition, True).as_py()
-    return None if index < 0 else int(index)
-
-
-def _shown(values: pa.ChunkedArray) -> str:
-    return repr(values[0].as_py()) if len(values) else str(values.type)
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

@@ -7,21 +7,20 @@ from it (see `token_cache`) need not read it again.
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import datasets
 import pyarrow as pa
-from datasets import ClassLabel, Dataset, load_dataset
 
 from bench.configuration.cell import DataConfig
+from bench.data.columns import check_label_names, check_names, table_of_arrow
 from bench.data.mirror_files import MirrorFiles, find_files
 from bench.data.published import Published
-from bench.data.schema import Label
 from bench.errors import UserError
 from bench.identity.data import read_files, read_generated, read_revision
 from bench.system.hub import offline_if_unreachable
 
-datasets.disable_progress_bars()
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 
 @dataclass(frozen=True)
@@ -29,11 +28,13 @@ class Located:
     """One split, found but not yet read.
 
     Attributes:
-        fingerprint: changes with the content; on the hub it stands for the repository's commit.
+        fingerprint: changes with the content, and with nothing else; on the hub it stands for the repository's commit.
+        key: what decides the rows: the fingerprint, and what was asked of the content. Names what is made of them.
         rows: reads, checks and returns the columns that the task needs.
     """
 
     fingerprint: str
+    key: str
     rows: Callable[[], pa.Table]
 
 
@@ -47,100 +48,96 @@ def locate(published: Published, split: str, data: DataConfig, miniature: bool =
         miniature: take the package's artificial data instead.
 
     Returns:
-        The split; reading it raises UserError where a column, a label or the number of rows is not as published.
+        The split; reading it raises UserError where a column, a value or the number of rows is not as published.
 
     Raises:
         UserError: the data cannot be had.
     """
+    expected = None if miniature or data.any_size else published.rows.get(split)
     if miniature:
         from bench.miniature.mirror import ensure_mirror
 
-        root = ensure_mirror()
+        root = str(ensure_mirror())
     elif data.root is not None:
-        root = Path(data.root).expanduser()
+        root = data.root
     else:
-        return _on_the_hub(published, split, data)
+        return _on_the_hub(published, split, expected)
     found = find_files(root, published.name, published.subset, split)
-    (read_generated if miniature else read_files)(published.name, split, root, found.files)
-    expected = None if miniature or data.any_size else published.rows.get(split)
-    return Located(found.fingerprint(), lambda: _read_mirror(published, found, expected))
+    (read_generated if miniature else read_files)(published.name, split, found.root, found.files)
+    fingerprint = found.fingerprint()
+    return Located(fingerprint, _key(fingerprint, published, expected), lambda: _read(found, published, expected))
 
 
-def _read_mirror(published: Published, found: MirrorFiles, expected: int | None) -> pa.Table:
-    folder = found.files[0].parent
-    what = str(found.files[0]) if len(found.files) == 1 else f"{folder}, split {found.split}"
-    found.check_not_empty()
-    if found.kind == "parquet":
-        # Each split's files are named: without, datasets would take "dev" for a part of "validation".
-        files = {found.split: [str(file) for file in found.files]}
-        rows = _load(what, "parquet", data_files=files, split=found.split)
-    else:
-        rows = Dataset.from_list(list(found.lines()))
-    return _checked(rows, published, what, found.place, expected)
+def _key(fingerprint: str, published: Published, expected: int | None) -> str:
+    """Tokens that were kept of a split must not save another reader from its checks."""
+    return f"{fingerprint} {dict(published.columns)} {expected}"
 
 
-def _on_the_hub(published: Published, split: str, data: DataConfig) -> Located:
+def _read(found: MirrorFiles, published: Published, expected: int | None) -> pa.Table:
+    return _checked(found.read(published.columns), published, found.what, expected)
+
+
+def _on_the_hub(published: Published, split: str, expected: int | None) -> Located:
     what = f"{published.name}, split {split}"
+    if Path(published.repository).exists():  # datasets would read that in silence
+        raise UserError(
+            f"the folder {Path(published.repository).absolute()} would be taken for the hub's {published.repository}; "
+            f"give data.root=. to read it, or start elsewhere"
+        )
+    rows = _load(what, published.repository, name=published.subset, split=split)
+
+    def read() -> pa.Table:
+        check_names(rows.column_names, published.columns, what)
+        declared = {name: feature.names for name, feature in rows.features.items() if hasattr(feature, "names")}
+        check_label_names(declared, published.columns, what)
+        table = rows.select_columns(list(published.columns)).with_format("arrow")[:]
+        table = table_of_arrow(table, published.columns, lambda row: f"{what}, row {row + 1}")
+        return _checked(table, published, what, expected)
+
+    fingerprint = str(rows._fingerprint)
+    read_revision(published.name, split, fingerprint)
+    return Located(fingerprint, _key(fingerprint, published, expected), read)
+
+
+def _load(what: str, repository: str, **options: Any) -> "Dataset":
+    import datasets  # takes a second, which data of one's own do without
+
+    datasets.disable_progress_bars()
     offline = offline_if_unreachable()
     try:
-        rows = _load(what, published.repository, name=published.subset, split=split)
-    except UserError as error:
-        if not offline:
-            raise
-        raise UserError(
-            f"the data {what} are not on this machine, and the hub cannot be reached; run `bench fetch` with the same "
-            f"settings where there is a network, or give data.root=FOLDER"
-        ) from error
-    expected = None if data.any_size else published.rows.get(split)
-    read_revision(published.name, split, str(rows._fingerprint))
-    return Located(
-        str(rows._fingerprint),
-        lambda: _checked(rows, published, what, lambda row: f"{what}, row {row + 1}", expected),
-    )
-
-
-def _load(what: str, path: str, **options: Any) -> Dataset:
-    try:
-        rows = load_dataset(path, **options)
+        rows = datasets.load_dataset(repository, **options)
     except (OSError, ValueError, datasets.exceptions.DatasetGenerationError) as error:
         # datasets raises ConnectionError (an OSError) without a network, ValueError for an unknown subset or split.
+        if offline:
+            raise UserError(
+                f"the data {what} are not on this machine, and the hub cannot be reached; run `bench fetch` with the "
+                f"same settings where there is a network, or give data.root=FOLDER"
+            ) from error
         cause = error.__cause__ if isinstance(error, datasets.exceptions.DatasetGenerationError) else None
-        first = str(cause or error).strip().splitlines()[0].rstrip(".")
+        first = (str(cause or error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         raise UserError(f"cannot load {what}: {first}") from error
-    assert isinstance(rows, Dataset)
     return rows
 
 
-def _checked(
-    rows: Dataset, published: Published, what: str, place: Callable[[int], str], expected: int | None
-) -> pa.Table:
-    """The published columns of `rows`, if all is as it should be.
+def _checked(table: pa.Table, published: Published, what: str, expected: int | None) -> pa.Table:
+    """The rows, if there are as many as there must be and they say something.
 
     Args:
-        rows: as read.
-        published: what they should be.
+        table: the published columns, each value as its rule says.
+        published: the rules.
         what: the split, for messages.
-        place: file and row of a row's index, for messages.
         expected: how many rows there must be; None: any number but zero.
 
     Raises:
-        UserError: an empty split, a column that is missing, another label set, a value out of its range.
+        UserError: other rows, none, or a column that is empty in all of them.
     """
-    if len(rows) == 0:
+    if not len(table):
         raise UserError(f"{what}: there are no rows")
-    for name, rule in published.columns.items():
-        if name not in rows.column_names:
-            raise UserError(f"{what}: the column {name} is missing; it has {', '.join(rows.column_names)}")
-        feature = rows.features[name]
-        if isinstance(rule, Label) and isinstance(feature, ClassLabel) and tuple(feature.names) != rule.names:
-            raise UserError(f"{what}: the labels of {name} are {feature.names} instead of {list(rule.names)}")
-    table: pa.Table = rows.select_columns(list(published.columns)).with_format("arrow")[:]
-    for name, rule in published.columns.items():
-        problem = rule.problem(table.column(name))
-        if problem is not None:
-            raise UserError(f"{place(problem[0])}: {name} {problem[1]}")
-    if expected is not None and len(rows) != expected:
+    if expected is not None and len(table) != expected:
         raise UserError(
-            f"{what}: {len(rows)} rows instead of the published {expected}; data.any_size=true takes them as they are"
+            f"{what}: {len(table)} rows instead of the published {expected}; data.any_size=true takes them as they are"
         )
+    for name, rule in published.columns.items():
+        if (emptiness := rule.emptiness(table.column(name))) is not None:
+            raise UserError(f"{what}: {name} {emptiness}; there is nothing to learn or to score")
     return table

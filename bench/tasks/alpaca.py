@@ -62,7 +62,7 @@ def alpaca_table(
         table = encode(rows, tokenise, COLUMNS)
         return table.replace_schema_metadata({LEFT_OUT: str(len(rows) - len(table))})
 
-    key = ["alpaca", located.fingerprint, tokenizer_fingerprint(tokenizer), max_length, data.limit_train]
+    key = ["alpaca", located.key, tokenizer_fingerprint(tokenizer), max_length, data.limit_train]
     return cached(key, build), located.fingerprint
 
 

@@ -37,7 +37,7 @@ class TaskData:
         train: training examples, with labels.
         validation: the splits scored along training, by name; the main metric refers to the first.
         test: scored once at the end, where the task keeps a labelled test split apart; else None.
-        revisions: for each repository, the commit or fingerprint of the data used.
+        revisions: for each split read, as "repository/subset/split", the commit or fingerprint of its content.
         notes: what a reader of the scores must know, e.g. how many few-shot examples were dropped.
     """
 

@@ -70,11 +70,12 @@ class Glue(Task):
     def load(self, tokenizer: PreTrainedTokenizerBase, max_length: int, data: DataConfig) -> TaskData:
         """Sentence pairs are joined as the tokenizer joins them, and cut at `max_length`, the longer one first."""
         train, revision = self._split(tokenizer, max_length, data, "train", data.limit_train)
-        validation = {
-            split: self._split(tokenizer, max_length, data, split, data.limit_evaluation)[0]
-            for split in self.validation_splits
-        }
-        return TaskData(train=train.examples, validation=validation, revisions={self.published.name: revision})
+        validation: dict[str, Split] = {}
+        revisions = {f"{self.published.name}/train": revision}
+        for split in self.validation_splits:
+            validation[split], revision = self._split(tokenizer, max_length, data, split, data.limit_evaluation)
+            revisions[f"{self.published.name}/{split}"] = revision
+        return TaskData(train=train.examples, validation=validation, revisions=revisions)
 
     def _split(
         self, tokenizer: PreTrainedTokenizerBase, max_length: int, data: DataConfig, split: str, limit: int | None
@@ -92,7 +93,7 @@ class Glue(Task):
             rows = located.rows().slice(0, limit)
             return encode(rows, tokenise, _columns(tokenizer, regression=self.head().regression))
 
-        key = ["glue", self.subset, texts, located.fingerprint, tokenizer_fingerprint(tokenizer), max_length, limit]
+        key = ["glue", self.subset, texts, located.key, tokenizer_fingerprint(tokenizer), max_length, limit]
         table = cached([*key, from_outside(self)], build)
         return Split(Examples(table, table.column_names), table.column("labels").to_pylist()), located.fingerprint
 

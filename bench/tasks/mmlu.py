@@ -94,7 +94,7 @@ class Mmlu(Task):
             return prompt_table(tokenizer, questions[:limit], self._of_interest(dev), self.shots, longest)
 
         subjects = sorted(self.subjects) if self.subjects is not None else None
-        key = ["mmlu", dev.fingerprint, found.fingerprint, tokenizer_fingerprint(tokenizer)]
+        key = ["mmlu", dev.key, found.key, tokenizer_fingerprint(tokenizer)]
         return cached([*key, self.shots, longest, subjects, limit, from_outside(self)], build)
 
     def _of_interest(self, found: Located) -> list[Row]:

@@ -86,15 +86,16 @@ class Wmt16(Task):
     def load(self, tokenizer: PreTrainedTokenizerBase, max_length: int, data: DataConfig) -> TaskData:
         """Validation is newsdev2016, test newstest2016; both labelled. Sources and targets are cut at `max_length`."""
         end_token(tokenizer)  # refuses a tokenizer without one, before any training
-        splits: dict[str, Split] = {}
-        revisions: dict[str, str] = {}
-        limits = (data.limit_train, data.limit_evaluation, data.limit_evaluation)
-        for (source, name), limit in zip(self.sources(), limits, strict=True):
-            splits[name], revisions[f"{source.name}/{name}"] = self._split(tokenizer, max_length, data, name, limit)
+        train, revision = self._split(tokenizer, max_length, data, self.train_split, data.limit_train)
+        scored: dict[str, Split] = {}
+        revisions = {f"{self.published.name}/{self.train_split}": revision}
+        for name in ("validation", "test"):
+            scored[name], revision = self._split(tokenizer, max_length, data, name, data.limit_evaluation)
+            revisions[f"{self.published.name}/{name}"] = revision
         return TaskData(
-            train=splits[self.train_split].examples,
-            validation={"validation": splits["validation"]},
-            test={"test": splits["test"]},
+            train=train.examples,
+            validation={"validation": scored["validation"]},
+            test={"test": scored["test"]},
             revisions=revisions,
             notes={"sacrebleu": translation_signatures(self._words), "search": asdict(self._search)},
         )
@@ -116,7 +117,7 @@ class Wmt16(Task):
             ]
             return {"input_ids": inputs, "labels": labels, "reference": references}
 
-        key = ["wmt16", self.source, self.target, self.prefix, located.fingerprint, max_length, limit]
+        key = ["wmt16", self.source, self.target, self.prefix, located.key, max_length, limit]
         table = cached(
             [*key, tokenizer_fingerprint(tokenizer), from_outside(self)],
             lambda: encode(located.rows().slice(0, limit), tokenise, COLUMNS),

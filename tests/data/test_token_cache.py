@@ -2,6 +2,7 @@
 
 import importlib
 import multiprocessing
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -41,7 +42,7 @@ def test_a_second_load_tokenises_nothing_and_gives_the_same(
     monkeypatch.setattr(token_cache, "encode", None)
     monkeypatch.setattr("bench.tasks.glue.encode", None)
     assert list(task.load(tokenizer, 16, data).train) == first
-    assert all(file.suffix == ".arrow" for file in files())  # nothing half-written is left
+    assert all(file.suffix == ".tokens" for file in files())  # nothing half-written is left
 
 
 def test_what_decides_the_tokens_decides_the_name(mirror: Mirror, tokenizer: PreTrainedTokenizerBase) -> None:
@@ -109,9 +110,43 @@ def test_a_task_of_ones_own_has_a_cache_of_its_own(
 def test_a_damaged_file_is_made_anew(mirror: Mirror, tokenizer: PreTrainedTokenizerBase) -> None:
     task, data = cola(mirror)
     first = list(task.load(tokenizer, 16, data).train)
-    for file in files():
-        file.write_bytes(b"ARROW1 but not really")
-    assert list(task.load(tokenizer, 16, data).train) == first
+    whole = {file: file.read_bytes() for file in files()}
+    for damage in (
+        lambda content: b"ARROW1 but not really",
+        lambda content: b"",
+        lambda content: content[:-100],
+        lambda content: content[:300] + bytes([content[300] ^ 1]) + content[301:],  # one bit
+        lambda content: content + b"more",
+    ):
+        for file, content in whole.items():
+            file.write_bytes(damage(content))
+        assert list(task.load(tokenizer, 16, data).train) == first
+        assert {file: file.read_bytes() for file in files()} == whole
+
+
+def test_a_file_that_was_made_of_something_else_is_made_anew() -> None:
+    mine = pa.table({"a": [1]})
+    token_cache.cached(["mine"], lambda: mine)
+    (file,) = files()
+    token_cache.cached(["other"], lambda: pa.table({"a": [2]}))
+    (other,) = files() - {file}
+    other.replace(file)  # as a copy under the wrong name
+    assert token_cache.cached(["mine"], lambda: mine).equals(mine)
+    file.unlink()
+    file.symlink_to(file.name)
+    assert token_cache.cached(["mine"], lambda: mine).equals(mine)
+    file.unlink()
+    os.mkfifo(file)
+    assert token_cache.cached(["mine"], lambda: mine).equals(mine)
+
+
+def test_what_was_kept_for_one_reader_saves_no_other_from_its_checks(
+    mirror: Mirror, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    task, data = cola(mirror)
+    task.load(tokenizer, 16, data)
+    with pytest.raises(UserError, match="7 rows instead of the published 8551"):
+        task.load(tokenizer, 16, DataConfig(data.root))
 
 
 def test_a_cache_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -142,6 +142,23 @@ def test_records_of_other_machines_may_lie_deeper_and_are_named(tmp_path):
     assert any("2 machines" in note for note in table.notes)
 
 
+@pytest.mark.parametrize(
+    ("versions", "noted"),
+    [
+        (({"sst2/train": "a", "sst2/validation": "b"}, {"sst2/train": "a", "sst2/validation": "c"}), True),
+        (({"sst2/train": "a"}, {"sst2/train": "a", "sst2/validation": "b"}), False),
+        (({"sst2": "a"}, {"sst2/train": "b"}), False),  # older records name no split
+    ],
+)  # fmt: skip
+def test_records_of_other_data_are_named(tmp_path, versions, noted):
+    records = [make_record(seed=seed) for seed in range(2)]
+    for record, data in zip(records, versions, strict=True):
+        record.environment["data"] = data
+    save(tmp_path, *records)
+    notes = make_table(str(tmp_path), "miniature/glue", "glue").notes
+    assert any("2 different versions of its data" in note for note in notes) == noted
+
+
 def test_miniature_and_real_records_never_mix(tmp_path):
     save(tmp_path, make_record(experiment="runs"), make_record("roberta_base", "glue/rte", experiment="runs"))
     table = make_table(str(tmp_path), "runs", "glue")

@@ -2,6 +2,8 @@
 
 import itertools
 import json
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -115,6 +117,15 @@ def _newest_finished(frame: pd.DataFrame, row_keys: tuple[str, ...]) -> tuple[pd
     return kept, f"{twice} duplicate record(s) left out: the newest finished one of each cell counts" if twice else None
 
 
+def _versions(revisions: Iterable[str]) -> int:
+    """In how many versions the split of which there are most was read; older records do not name every split."""
+    seen: dict[str, set[str]] = defaultdict(set)
+    for text in revisions:
+        for split, revision in json.loads(text).items():
+            seen[split].add(str(revision))
+    return max((len(versions) for versions in seen.values()), default=0)
+
+
 def _origin_notes(frame: pd.DataFrame) -> list[str]:
     """Say where runs come from several machines, saw different data, or were cut short."""
     notes = []
@@ -123,8 +134,8 @@ def _origin_notes(frame: pd.DataFrame) -> list[str]:
         devices = sorted({str(device) for device in frame["accelerator"].dropna().unique() if device})
         notes.append(f"records from {len(hosts)} machines ({', '.join(devices)})")
     for task, revisions in frame[frame["data"] != "{}"].groupby("task", sort=False, observed=True)["data"]:
-        if revisions.nunique() > 1:
-            notes.append(f"{task} was run on {revisions.nunique()} different versions of its data")
+        if (versions := _versions(revisions.unique())) > 1:
+            notes.append(f"{task} was run on {versions} different versions of its data")
     trials = frame[frame["trial"] != ""]
     if len(trials):
         kinds = sorted(trials["trial"].unique())

@@ -1,0 +1,52 @@
+"""JSON lines: an object with the columns in every line that is not blank."""
+
+import json
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from bench.data.columns import Lines
+from bench.errors import UserError
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def read_json_lines(content: bytes, file: Path, columns: Collection[str]) -> Lines:
+    """The rows of a file; only `columns` are kept of them.
+
+    Raises:
+        UserError: a line that is not UTF-8, not JSON, or no object with columns; with file and line.
+    """
+    numbers: list[int] = []
+    values: dict[str, list[Any]] = {column: [] for column in columns}
+    header: tuple[str, ...] | None = None
+    for number, line in enumerate(content.removeprefix(BYTE_ORDER_MARK).split(b"\n"), 1):
+        if not line.strip():
+            continue
+        row = _row(line, f"{file}, row {number}")
+        header = header or tuple(row)
+        numbers.append(number)
+        for column, kept in values.items():
+            kept.append(row.get(column))
+    return Lines(header or (), numbers, values)
+
+
+def _row(line: bytes, place: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line.decode(), object_pairs_hook=_object)
+    except UnicodeDecodeError as error:
+        raise UserError(f"{place}: not UTF-8: {error.reason} at byte {error.start}") from error
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, thousands of brackets
+        raise UserError(f"{place}: not JSON: {error}") from error
+    if not isinstance(row, dict):
+        raise UserError(f"{place}: not an object with columns")
+    return row
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; JSON does not say which value counts where a key is there twice."""
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} is there twice")
+    return result
