@@ -33,6 +33,13 @@ class Weights(StrEnum):
     random = "random"
 
 
+class HeadWeights(StrEnum):
+    """What a task head starts from: the cell's seed, or the head that the checkpoint brings, which has to fit."""
+
+    fresh = "fresh"
+    checkpoint = "checkpoint"
+
+
 class Schedule(StrEnum):
     """How the learning rate falls after the warm-up."""
 
@@ -75,12 +82,14 @@ class ModelConfig:
     shipped: str | None = None  # backbone inside the package
     architecture: dict[str, Any] = field(default_factory=dict)  # transformers', to count and for random weights
     weights: Weights = Weights.pretrained
+    head: HeadWeights = HeadWeights.fresh  # of an encoder; language models have none
     quantisation: Quantisation = Quantisation.none
     attention: AttentionKind = AttentionKind.sdpa
     allow_pickle: bool = False  # pickle checkpoints can run code when they are read
 
     def __post_init__(self) -> None:
         self.family, self.weights = Family(self.family), Weights(self.weights)
+        self.head = HeadWeights(self.head)
         self.quantisation, self.attention = Quantisation(self.quantisation), AttentionKind(self.attention)
 
 

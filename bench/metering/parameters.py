@@ -9,9 +9,10 @@ from bench.configuration.cell import ModelConfig, Weights
 from bench.methods.base import Method, Setting
 from bench.methods.trainable import trainable_parameters
 from bench.models.families import structure_of
-from bench.models.head import Head, head_parameters, train_head
+from bench.models.head import Head, head_parameters, train_head, with_pooler
 from bench.models.load import build_empty, load_architecture
 from bench.models.quantisation import value_count
+from bench.models.source import checkpoint_at_hand
 from bench.models.structure import Structure
 from bench.records.schema import Parameters
 
@@ -34,10 +35,9 @@ def plan_parameters(base: ModelConfig, method: Method, head: Head | None, total_
     Raises:
         UserError: the method's settings do not fit the model.
     """
-    if base.architecture:
-        base = replace(base, weights=Weights.random)
-    model = build_empty(base, load_architecture(base, head))
-    structure = structure_of(model, base.family)
+    source = replace(base, weights=Weights.random) if base.architecture else base
+    model = build_empty(source, load_architecture(source, head))
+    structure = with_pooler(structure_of(model, base.family), model, checkpoint_at_hand(base))
     setting = Setting(base.family, structure, total_steps, longest)
     method.check(setting)
     base_total = count_all(model)

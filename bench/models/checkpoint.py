@@ -7,6 +7,7 @@ the header: https://huggingface.co/docs/safetensors.
 import json
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from pickle import UnpicklingError
 from typing import Any
 
 from bench.errors import UserError
@@ -14,6 +15,10 @@ from bench.system.git_lfs import is_pointer
 
 INDEX = ".index.json"  # ends the name of a file that says which tensor is in which shard
 SAFE, PICKLED = "model.safetensors", "pytorch_model.bin"
+# torch's words for what safetensors calls otherwise, as far as it matters here.
+DTYPES = {"torch.int8": "I8", "torch.uint8": "U8", "torch.float8_e4m3fn": "F8_E4M3", "torch.float8_e5m2": "F8_E5M2"}
+# Where such a file lies, transformers reads nothing else: torch's distributed checkpoint.
+DISTRIBUTED = "shard-*-model-*-of-*.safetensors"
 LONGEST_HEADER = 100_000_000  # bytes; the format's own limit
 
 
@@ -23,6 +28,26 @@ class Stored:
 
     dtype: str
     shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model's weights as they are stored: the folder, and every tensor by its name there."""
+
+    folder: Path
+    tensors: dict[str, Stored]
+
+
+def read_checkpoint(folder: Path, allow_pickle: bool = False) -> Checkpoint:
+    """What the weights of the model in `folder` consist of; takes milliseconds, however large they are.
+
+    Raises:
+        UserError: see `weight_files`; or a file cannot be read, or is cut short.
+    """
+    tensors: dict[str, Stored] = {}
+    for file in weight_files(folder, allow_pickle):
+        tensors |= stored_tensors(file) if file.name.endswith(".safetensors") else pickled_tensors(file)
+    return Checkpoint(folder, tensors)
 
 
 def weight_files(folder: Path, allow_pickle: bool = False) -> list[Path]:
@@ -48,6 +73,8 @@ def first_file(folder: Path, allow_pickle: bool = False) -> Path:
     Raises:
         UserError: there is none.
     """
+    if parts := sorted(file.name for file in folder.glob(DISTRIBUTED)):
+        raise UserError(f"{folder}: a checkpoint of several processes ({parts[0]}); save it whole, or move that away")
     named = read_json(folder / "config.json").get("transformers_weights")  # in place of the usual names
     if named is not None:
         if not isinstance(named, str) or not named.endswith((".safetensors", f".safetensors{INDEX}")):
@@ -94,6 +121,25 @@ def stored_tensors(file: Path) -> dict[str, Stored]:
     if size != 8 + length + end:
         raise UserError(f"{file}: {size} bytes, but its header speaks of {8 + length + end}; copy or download it again")
     return tensors
+
+
+def pickled_tensors(file: Path) -> dict[str, Stored]:
+    """Every tensor of a checkpoint that torch wrote, without reading their values. Its data are unpickled, no code.
+
+    Raises:
+        UserError: it cannot be read that way.
+    """
+    import torch
+
+    try:
+        content = torch.load(file, map_location="meta", weights_only=True)
+        return {
+            name: Stored(DTYPES.get(str(tensor.dtype), str(tensor.dtype)), tuple(tensor.shape))
+            for name, tensor in content.items()
+        }
+    except (OSError, ValueError, TypeError, AttributeError, RuntimeError, EOFError, UnpicklingError) as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{file}: no weights can be read from it: {first}") from error
 
 
 def check_content(file: Path) -> None:

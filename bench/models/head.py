@@ -1,10 +1,13 @@
 """The task head: what stands on top of an encoder, and is trained with every method."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
+from bench.models.checkpoint import Checkpoint
 from bench.models.structure import Structure
 
 
@@ -27,3 +30,41 @@ def train_head(model: nn.Module, structure: Structure) -> None:
     """Let the head's parameters require gradients, whatever the method froze."""
     for _, parameter in head_parameters(model, structure):
         parameter.requires_grad_(True)
+
+
+def with_pooler(structure: Structure, model: Any, checkpoint: Checkpoint | None) -> Structure:
+    """Count a pooler that the checkpoint lacks to the head.
+
+    The head reads a text through it. Checkpoints of masked language models (BERT's) have none, so it starts at random
+    like the head itself; frozen with the base it would stay so.
+
+    Args:
+        structure: of `model`.
+        model: of transformers' classes, bare; its values are not looked at.
+        checkpoint: its weights as they are stored; None where there is none, or it is not known yet.
+    """
+    if checkpoint is None or not structure.head or any("pooler" in name.split(".") for name in checkpoint.tensors):
+        return structure
+    inside = {id(module) for module in model.base_model.modules()}
+    poolers = tuple(
+        path
+        for path, module in model.named_modules()
+        if path.rpartition(".")[2] == "pooler" and id(module) in inside and list(module.parameters())
+    )
+    return replace(structure, head=(*structure.head, *poolers))
+
+
+def renew(model: Any, structure: Structure, random_state: Tensor) -> None:
+    """Draw the head anew, by the model's own initialiser, as if the checkpoint had none.
+
+    Args:
+        model: of transformers' classes, bare, in the host's memory.
+        structure: its sites.
+        random_state: what torch's generator starts from, see `torch.get_rng_state`: the same one gives the same head.
+    """
+    torch.set_rng_state(random_state)
+    for path in structure.head:
+        for module in model.get_submodule(path).modules():
+            for thing in (module, *module.parameters(recurse=False)):
+                thing._is_hf_initialized = False  # where the library notes what it has read
+    model.initialize_weights()

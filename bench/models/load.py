@@ -5,10 +5,10 @@ only safetensors are read unless the configuration insists on pickle.
 """
 
 import copy
-from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 from transformers import (
     AutoConfig,
@@ -18,11 +18,14 @@ from transformers import (
     PretrainedConfig,
 )
 
-from bench.configuration.cell import AttentionKind, Family, ModelConfig, Quantisation, Weights
+from bench.configuration.cell import AttentionKind, Family, HeadWeights, ModelConfig, Quantisation, Weights
 from bench.errors import UserError
+from bench.models.checkpoint import read_checkpoint
 from bench.models.families import structure_of
-from bench.models.head import Head
-from bench.models.quantisation import nf4_options, quantise, settle
+from bench.models.head import Head, renew, with_pooler
+from bench.models.quantisation import nf4_options, quantise, refuse_packed, refuse_quantised, settle
+from bench.models.report import check_base, check_head, check_values
+from bench.models.source import is_local, not_loaded, source_of, weights_folder
 from bench.system.hub import offline_if_unreachable
 from bench.system.quiet import quiet_transformers
 
@@ -32,27 +35,11 @@ AUTO_CLASSES: dict[Family, Any] = {
     Family.decoder: AutoModelForCausalLM,
 }
 
+# A subfolder that no folder has. transformers looks for an adapter there, instead of beside the base, into which it
+# would put it without a word.
+NOWHERE = "\0"
+
 quiet_transformers()
-
-
-def source_of(config: ModelConfig) -> str:
-    """The folder or hub repository that the configuration names.
-
-    Raises:
-        UserError: it names none, or a folder that is not a model's.
-    """
-    if config.path is not None:
-        folder = Path(config.path).expanduser()
-        if not (folder / "config.json").is_file():
-            raise UserError(f"model.path={config.path}: no model there (config.json is missing)")
-        return str(folder)
-    if config.shipped is not None:
-        from bench.miniature.backbones import backbone_path
-
-        return str(backbone_path(config.shipped))
-    if config.hub is None:
-        raise UserError(f"model '{config.name}' has no files; add model.path=FOLDER or model.hub=OWNER/NAME")
-    return config.hub
 
 
 def load_architecture(config: ModelConfig, head: Head | None) -> PretrainedConfig:
@@ -67,6 +54,8 @@ def load_architecture(config: ModelConfig, head: Head | None) -> PretrainedConfi
     if config.weights == Weights.random and config.architecture:
         return published_architecture(config, labels)
     read: PretrainedConfig = from_hub(config, AutoConfig, **labels)
+    if config.weights == Weights.pretrained:
+        refuse_quantised(read, source_of(config))
     return read
 
 
@@ -99,13 +88,16 @@ def load_model(
 ) -> nn.Module:
     """Load the model with its weights in fp32, in training mode and with every parameter trainable.
 
+    A fresh task head is drawn from torch's generator as it is at the call, whatever the checkpoint holds.
+
     Args:
         config: which model, and where from.
         architecture: as `load_architecture` returns it; its labels decide the head.
         quantisation: how the base's linear layers are stored.
 
     Raises:
-        UserError: the files are missing, unreachable, or pickle without `allow_pickle`.
+        UserError: the files are missing, unreachable, or pickle without `allow_pickle`; their tensors are not those of
+            this model, or no numbers.
     """
     model: nn.Module
     if config.weights == Weights.random:
@@ -113,19 +105,43 @@ def load_model(
         if quantisation == Quantisation.nf4:
             quantise(model, structure_of(model, config.family).linears)
     else:
-        model = from_hub(
-            config,
-            AUTO_CLASSES[config.family],
-            config=architecture,
-            attn_implementation=config.attention.value,
-            dtype=torch.float32,
-            use_safetensors=None if config.allow_pickle else True,
-            **(nf4_options() if quantisation == Quantisation.nf4 else {}),
-        )
+        model = _from_checkpoint(config, architecture, quantisation)
     if quantisation == Quantisation.nf4:
         settle(model)
     model.train()
     return model
+
+
+def _from_checkpoint(config: ModelConfig, architecture: PretrainedConfig, quantisation: Quantisation) -> nn.Module:
+    source = source_of(config)
+    checkpoint = read_checkpoint(weights_folder(config), config.allow_pickle)
+    refuse_packed(checkpoint.tensors, source)
+    random_state = torch.get_rng_state()
+    try:
+        model, report = AUTO_CLASSES[config.family].from_pretrained(
+            checkpoint.folder,
+            config=architecture,
+            attn_implementation=config.attention.value,
+            dtype=torch.float32,
+            trust_remote_code=False,
+            local_files_only=True,
+            use_safetensors=None if config.allow_pickle else True,
+            adapter_kwargs={"subfolder": NOWHERE},
+            ignore_mismatched_sizes=True,  # they are in the report
+            output_loading_info=True,
+            **(nf4_options() if quantisation == Quantisation.nf4 else {}),
+        )
+    except (OSError, ValueError, SafetensorError) as error:
+        raise _not_built(config, error) from error
+    structure = with_pooler(structure_of(model, config.family), model, checkpoint)
+    check_base(model, report, structure, source)
+    if structure.head and config.head == HeadWeights.checkpoint:
+        check_head(report, structure, source)
+    else:
+        renew(model, structure, random_state)
+    check_values(model, source)
+    loaded: nn.Module = model
+    return loaded
 
 
 def _from_config(config: ModelConfig, architecture: PretrainedConfig) -> Any:
@@ -135,9 +151,13 @@ def _from_config(config: ModelConfig, architecture: PretrainedConfig) -> Any:
             copy.deepcopy(architecture), attn_implementation=config.attention.value, dtype=torch.float32
         )
     except ValueError as error:
-        if config.attention == AttentionKind.sdpa and "attn_implementation" in str(error):
-            raise UserError(f"{config.name} has no fused attention; say model.attention=eager") from error
-        raise UserError(f"{source_of(config)} is no {config.family} model: {_first_line(error)}") from error
+        raise _not_built(config, error) from error
+
+
+def _not_built(config: ModelConfig, error: Exception) -> UserError:
+    if config.attention == AttentionKind.sdpa and "attn_implementation" in str(error):
+        return UserError(f"{config.name} has no fused attention; say model.attention=eager")
+    return UserError(f"{source_of(config)} is no {config.family} model: {_first_line(error)}")
 
 
 def from_hub(model: ModelConfig, auto_class: Any, **options: Any) -> Any:
@@ -147,24 +167,14 @@ def from_hub(model: ModelConfig, auto_class: Any, **options: Any) -> Any:
         UserError: they are missing, unreachable, or pickle without `allow_pickle`.
     """
     source = source_of(model)
-    local = model.path is not None or model.shipped is not None
+    local = is_local(model)
     offline = not local and offline_if_unreachable()
     try:
         return auto_class.from_pretrained(
             source, revision=model.revision or "main", trust_remote_code=False, local_files_only=local, **options
         )
     except (OSError, ValueError) as error:
-        if "safetensors" in str(error) and not model.allow_pickle:
-            raise UserError(
-                f"{source} has no safetensors; a pickle checkpoint can run code when read, "
-                f"add model.allow_pickle=true if you trust it"
-            ) from error
-        if offline:
-            raise UserError(
-                f"the model {source} is not on this machine, and the hub cannot be reached; run `bench fetch` with the "
-                f"same settings where there is a network, or give model.path=FOLDER"
-            ) from error
-        raise UserError(f"cannot load {source}: {_first_line(error)}") from error
+        raise not_loaded(source, error, offline) from error
 
 
 def _first_line(error: Exception) -> str:

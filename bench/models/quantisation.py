@@ -4,13 +4,19 @@ Dettmers et al. 2023, https://arxiv.org/abs/2305.14314, section 3. Works on CPUs
 a language-model head, stay as they are; so do embeddings and norms.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
 from torch import nn
 
-HEADS = ("classifier", "lm_head")  # trained, or shared with the embeddings
+from bench.errors import UserError
+from bench.models.checkpoint import Stored
+
+HEADS = ("classifier", "lm_head", r".*\.pooler")  # trained, or shared with the embeddings; regular expressions
+
+SMALL_FLOATS, BYTES = ("F8_", "F6_", "F4"), ("I8", "U8")  # as safetensors calls them; buffers may be bytes too
+ADVICE = "take its unquantised checkpoint, which method=qlora or model.quantisation=nf4 quantise as they say"
 
 
 def nf4_options() -> dict[str, Any]:
@@ -25,6 +31,39 @@ def nf4_options() -> dict[str, Any]:
         llm_int8_skip_modules=list(HEADS),
     )
     return {"quantization_config": config}
+
+
+def refuse_quantised(architecture: Any, source: str) -> None:
+    """Refuse a base that is stored quantised: every method on it would be another one than its name says.
+
+    Args:
+        architecture: the model's transformers configuration.
+        source: what the user called the model.
+
+    Raises:
+        UserError: config.json says that it is.
+    """
+    # The older name is compressed-tensors' own.
+    found = getattr(architecture, "quantization_config", None) or getattr(architecture, "compression_config", None)
+    if found:
+        about = found if isinstance(found, dict) else vars(found)
+        kind = f"quant_method {about.get('quant_method')} in config.json"
+        raise UserError(f"{source}: the base is stored quantised ({kind}); {ADVICE}")
+
+
+def refuse_packed(stored: Mapping[str, Stored], source: str) -> None:
+    """Refuse a base that is stored quantised although its config.json does not say so.
+
+    Args:
+        stored: the checkpoint's tensors.
+        source: what the user called the model.
+
+    Raises:
+        UserError: a weight is stored in eight bits or less.
+    """
+    for name, tensor in stored.items():
+        if tensor.dtype.startswith(SMALL_FLOATS) or (tensor.dtype in BYTES and name.endswith("weight")):
+            raise UserError(f"{source}: the base is stored quantised ({name} in {tensor.dtype}); {ADVICE}")
 
 
 def quantise(model: nn.Module, paths: Iterable[str]) -> None:

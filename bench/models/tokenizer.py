@@ -18,7 +18,8 @@ from transformers.utils.hub import cached_file
 
 from bench.configuration.cell import Family, ModelConfig
 from bench.errors import UserError
-from bench.models.load import from_hub, source_of
+from bench.models.load import from_hub
+from bench.models.source import source_of
 from bench.models.tokenizer_files import FILE, check_files, check_vocabulary_files, has_vocabulary
 
 FEWEST = 3  # tokens beside the special ones; what transformers makes up has two at most

@@ -20,8 +20,9 @@ from bench.metering.storages import StorageTracker
 from bench.metering.time import StepClock
 from bench.methods.base import Batch, Method, OptimiserKind, Setting
 from bench.models.families import structure_of
-from bench.models.head import head_parameters, train_head
+from bench.models.head import head_parameters, train_head, with_pooler
 from bench.models.load import build_empty, load_architecture
+from bench.models.source import checkpoint_at_hand
 from bench.planning.accelerator import PlannedAccelerator
 from bench.planning.cuda_kernels import CudaKernels, recomputed
 from bench.planning.fake import fake_tensors, materialise
@@ -74,7 +75,8 @@ def predict(cell: Cell, device: str) -> Prediction:
     source = replace(cell.base, weights=Weights.random) if cell.base.architecture else cell.base
     architecture = load_architecture(source, task.head())
     base = replace(source, weights=Weights.random)
-    structure = structure_of(build_empty(base, architecture), base.family)
+    empty = build_empty(base, architecture)
+    structure = with_pooler(structure_of(empty, base.family), empty, checkpoint_at_hand(cell.base))
     wanted = method.load_options().quantisation
     setting = Setting(
         base.family,

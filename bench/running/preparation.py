@@ -4,6 +4,7 @@ Everything that can be refused is refused in `prepare`, before a weight is loade
 """
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from accelerate.utils import set_seed
@@ -19,8 +20,10 @@ from bench.metering.parameters import count_all, count_parameters
 from bench.metering.phases import PhaseMeter
 from bench.methods.base import Method, Setting
 from bench.models.families import structure_of
-from bench.models.head import train_head
+from bench.models.head import train_head, with_pooler
 from bench.models.load import build_empty, load_architecture, load_model
+from bench.models.remarks import check_head_choice, head_origin, remarks
+from bench.models.source import checkpoint_of
 from bench.models.tokenizer import load_tokenizer, padding_token
 from bench.records.schema import Parameters
 from bench.tasks.base import Task, TaskData
@@ -37,7 +40,8 @@ class Prepared:
         padding: how batches are padded.
         inference: how the task is scored; None on synthetic data, where nothing is.
         setting: what the method may know.
-        warnings: what a reader of the scores ought to know of tokens and data, one line each.
+        head: what the task head starts from, see `bench.models.remarks`.
+        warnings: what a reader of the scores ought to know of the model's files, tokens and data, one line each.
     """
 
     architecture: PretrainedConfig
@@ -45,6 +49,7 @@ class Prepared:
     padding: Padding
     inference: Inference | None
     setting: Setting
+    head: dict[str, Any] | None
     warnings: list[str] = field(default_factory=list)
 
 
@@ -60,8 +65,9 @@ def prepare(cell: Cell, task: Task, method: Method, meter: PhaseMeter, device: t
     with meter.phase("load"):
         architecture = load_architecture(base, task.head())
         tokenizer = None if cell.data.synthetic else load_tokenizer(base)
-        empty = build_empty(base, architecture)
-        structure = structure_of(empty, base.family)
+        empty, checkpoint = build_empty(base, architecture), checkpoint_of(base)
+        structure = with_pooler(structure_of(empty, base.family), empty, checkpoint)
+        check_head_choice(base, structure)
     rows = empty.get_input_embeddings().weight.shape[0]  # type: ignore[operator]
     pad_token, warnings = padding_token(tokenizer, architecture, base.family, rows), []
     padding = Padding(pad_token, multiple=8 if device.type == "cuda" else 1)
@@ -97,7 +103,8 @@ def prepare(cell: Cell, task: Task, method: Method, meter: PhaseMeter, device: t
     )
     structure.check_length(longest)
     method.check(setting)
-    return Prepared(architecture, data, padding, inference, setting, warnings)
+    warnings += remarks(base, checkpoint, structure)
+    return Prepared(architecture, data, padding, inference, setting, head_origin(base, structure), warnings)
 
 
 def load_adapted(cell: Cell, method: Method, prepared: Prepared) -> tuple[nn.Module, Parameters]:

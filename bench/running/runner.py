@@ -117,18 +117,19 @@ def _live(run: Run) -> None:
     report("load", 0, 1, None)
     with reading() as read:
         prepared = prepare(cell, task, method, meter, run.device)
-    for warning in prepared.warnings:
-        run.warn(warning)
     data, setting, inference = prepared.data, prepared.setting, prepared.inference
     splits = {"train": len(data.train)} | {name: len(split.examples) for name, split in data.evaluation.items()}
     metrics = record.metrics = Metrics(task.main_metric, examples=splits, notes=data.notes)
     record.environment["data"], record.environment["differences"] = data.revisions, list(method.differences)
+    record.environment["head"] = prepared.head
     _note_data(run, read, data)
 
     with meter.phase("load"):
         model, record.parameters = load_adapted(cell, method, prepared)
         record.fingerprints |= of_model(cell.config)  # what the hub had to be asked for is here by now
         through = spread(model, setting.structure, cell.config["distributed"], run.accelerator)
+    for warning in prepared.warnings:  # not before the weights are found right: a refusal is one line
+        run.warn(warning)
     best = Best(method, keep=cell.training.keep_best)
 
     def evaluate(step: int) -> None:
