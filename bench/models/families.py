@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 
 from bench.configuration.cell import Family
-from bench.errors import UnsupportedError
+from bench.errors import UnsupportedError, UserError
 from bench.models.structure import Attention, Block, FeedForward, NormPlace, Structure
 
 # The norms among a decoder block's children, by name, as the classes of transformers have them: where they stand, and
@@ -182,7 +182,10 @@ def _norms(model: nn.Module, path: str) -> tuple[str, ...]:
 
 def _length(model: nn.Module, path: str) -> int:
     """How many layers stand in the list at `path`."""
-    return sum(1 for _ in model.get_submodule(path).children())
+    length = sum(1 for _ in model.get_submodule(path).children())
+    if not length:
+        raise UserError(f"{type(model).__name__} has no layers in {path}; its configuration says so")
+    return length
 
 
 def _path_of(model: nn.Module, wanted: object) -> str:

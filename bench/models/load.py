@@ -53,7 +53,12 @@ def load_architecture(config: ModelConfig, head: Head | None) -> PretrainedConfi
         labels = {"num_labels": head.labels, "problem_type": kind}
     if config.weights == Weights.random and config.architecture:
         return published_architecture(config, labels)
-    read: PretrainedConfig = from_hub(config, AutoConfig, **labels)
+    try:
+        read: PretrainedConfig = from_hub(config, AutoConfig, **labels)
+    except UserError:
+        raise
+    except Exception as error:  # whatever the library makes of it, the file is the user's to mend
+        raise _broken(config, error) from error
     if config.weights == Weights.pretrained:
         refuse_quantised(read, source_of(config))
     return read
@@ -77,9 +82,18 @@ def published_architecture(config: ModelConfig, labels: dict[str, Any]) -> Pretr
 
 
 def build_empty(config: ModelConfig, architecture: PretrainedConfig) -> nn.Module:
-    """Build the model on the meta device: every module and shape, no values, no memory."""
-    with torch.device("meta"):
-        empty: nn.Module = _from_config(config, architecture)
+    """Build the model on the meta device: every module and shape, no values, no memory.
+
+    Raises:
+        UserError: no model can be built of this architecture.
+    """
+    try:
+        with torch.device("meta"):
+            empty: nn.Module = _from_config(config, architecture)
+    except UserError:
+        raise
+    except Exception as error:  # sizes of zero, or of text: the library has words of its own for each
+        raise _broken(config, error) from error
     return empty
 
 
@@ -160,6 +174,12 @@ def _not_built(config: ModelConfig, error: Exception) -> UserError:
     return UserError(f"{source_of(config)} is no {config.family} model: {_first_line(error)}")
 
 
+def _broken(config: ModelConfig, error: Exception) -> UserError:
+    spelt_out = config.weights == Weights.random and bool(config.architecture)
+    where = f"model.architecture of '{config.name}'" if spelt_out else f"config.json of {source_of(config)}"
+    return UserError(f"{where} describes no model that can be built: {type(error).__name__}: {_first_line(error)}")
+
+
 def from_hub(model: ModelConfig, auto_class: Any, **options: Any) -> Any:
     """What `auto_class` makes of the model's files.
 
@@ -178,4 +198,6 @@ def from_hub(model: ModelConfig, auto_class: Any, **options: Any) -> Any:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0].rstrip(".")
+    """What it says; a validation of one field says in its last line what is wrong with it."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return " ".join(line.strip() for line in lines[:2]).rstrip(".") if lines[0].endswith(":") else lines[0].rstrip(".")

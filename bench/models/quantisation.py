@@ -46,7 +46,7 @@ def refuse_quantised(architecture: Any, source: str) -> None:
     # The older name is compressed-tensors' own.
     found = getattr(architecture, "quantization_config", None) or getattr(architecture, "compression_config", None)
     if found:
-        about = found if isinstance(found, dict) else vars(found)
+        about = found if isinstance(found, dict) else getattr(found, "__dict__", {})
         kind = f"quant_method {about.get('quant_method')} in config.json"
         raise UserError(f"{source}: the base is stored quantised ({kind}); {ADVICE}")
 

@@ -48,7 +48,7 @@ def weights_folder(config: ModelConfig) -> Path:
         return Path(source)
     offline = offline_if_unreachable()
     try:
-        return _snapshot(source, config.revision, config.allow_pickle)
+        return _snapshot(source, config.revision, config.allow_pickle, offline)
     except OSError as error:
         raise not_loaded(source, error, offline) from error
 
@@ -93,17 +93,18 @@ def not_loaded(source: str, error: Exception, offline: bool) -> UserError:
     return UserError(f"cannot load {source}: {first.rstrip('.')}")
 
 
-def _snapshot(repository: str, revision: str | None, allow_pickle: bool) -> Path:
+def _snapshot(repository: str, revision: str | None, allow_pickle: bool, offline: bool) -> Path:
     """The folder of one commit in the hub's cache, with the files of weights that transformers would read."""
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError
+    from huggingface_hub.errors import LocalEntryNotFoundError, RemoteEntryNotFoundError
 
+    absent = LocalEntryNotFoundError if offline else RemoteEntryNotFoundError
     folder = Path(hf_hub_download(repository, "config.json", revision=revision)).parent
 
     def has(name: str) -> bool:
         try:
             hf_hub_download(repository, name, revision=folder.name)  # a commit's folder is called by its hash
-        except EntryNotFoundError:
+        except absent:
             return False
         return True
 
@@ -112,8 +113,13 @@ def _snapshot(repository: str, revision: str | None, allow_pickle: bool) -> Path
         if has(name):
             for shard in _shards(folder / name):
                 hf_hub_download(repository, shard, revision=folder.name)
-            break
-    return folder
+            return folder
+    if offline:
+        raise not_loaded(repository, FileNotFoundError(), offline)
+    raise UserError(
+        f"{repository} has no safetensors; a pickle checkpoint can run code when read, add model.allow_pickle=true if "
+        f"it has one and you trust it"
+    )
 
 
 def _shards(file: Path) -> Iterator[str]:
