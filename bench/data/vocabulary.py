@@ -41,14 +41,14 @@ def check_tokens(
     """Compare the tokens of every split with the model that is to read them.
 
     Args:
-        splits: the examples by the split's name; "train" is trained on.
+        splits: the examples by the split's name.
         tokenizer: that cut them.
         architecture: of the model.
         family: of the model.
         rows: of the model's embedding.
 
     Raises:
-        UserError: there are tokens or segments that the model does not have, or none that the tokenizer knows.
+        UserError: there are tokens or segments that the model does not have.
     """
     _check_vocabulary(tokenizer, rows)
     for name, examples in splits.items():
@@ -59,11 +59,6 @@ def check_tokens(
         name: unknown_share(np.concatenate([_tokens(examples, column) for column in columns]), tokenizer)
         for name, examples in splits.items()
     }
-    if unknown.get("train") == 1.0:
-        raise UserError(
-            f"the tokenizer of {tokenizer.name_or_path} knows no token of the data to train on; it is another model's, "
-            "or not for this language"
-        )
     told = [
         f"{share:.1%} of the tokens of the split '{name}' are unknown to the tokenizer"
         for name, share in unknown.items()

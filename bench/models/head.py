@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from bench.errors import UserError
 from bench.models.checkpoint import Checkpoint
 from bench.models.structure import Structure
 
@@ -17,6 +18,17 @@ class Head:
 
     labels: int
     regression: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a head that says nothing.
+
+        Raises:
+            UserError: no labels, a single one without regression, or several scores.
+        """
+        if self.regression and self.labels != 1:
+            raise UserError(f"a head of {self.labels} labels is no regression, which has one score")
+        if not self.regression and self.labels < 2:
+            raise UserError(f"a task head of {self.labels} labels has nothing to tell apart; it needs two or more")
 
 
 def head_parameters(model: nn.Module, structure: Structure) -> Iterator[tuple[str, nn.Parameter]]:

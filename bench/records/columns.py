@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from bench.errors import UserError
-from bench.records.fields import CURVE, CURVE_FIELD, FIELDS, curve_summary
+from bench.records.fields import CURVE, CURVE_FIELD, FIELDS, curve_summary, main_metric
 from bench.records.schema import Record, RecordError
 from bench.records.store import FILE, experiment_folder
 from bench.records.text import of_text, text_at
@@ -35,7 +35,7 @@ THREADS = 8  # that wait for files
 SAMPLE = 20  # files whose time decides whether threads are needed
 SLOW = 5e-5  # seconds a file
 
-REPEATED = ("settings", "grid", "data", "experiment")  # long, and the same thousands of times
+REPEATED = ("settings", "grid", "data", "experiment", "about", "bleu_tokenizer")  # the same thousands of times
 COLUMNS = ("path", *FIELDS, *CURVE)
 # Of the others Arrow sees the type by the values.
 TYPES = {
@@ -143,7 +143,7 @@ def _read_chunk(paths: list[str]) -> tuple[pa.Table, list[str]]:
 
 def _row(path: str, record: Record) -> tuple[Any, ...]:
     fields = [field(record) for field in FIELDS.values()]
-    return path, *fields, *curve_summary(fields[CURVE_FIELD])
+    return path, *fields, *curve_summary(fields[CURVE_FIELD], main_metric(record))
 
 
 def _refuse(error: Exception) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from bench.records.metric import HIGHER, Metric, from_dict
 from bench.records.schema import Record
 
 # What decides a score beside the seed; `settings` carries it as JSON, equal for equal settings.
@@ -119,13 +120,29 @@ def _curve(record: Record) -> tuple[tuple[int, float | None], ...]:
     return tuple((point["step"], point["values"].get(metrics.main)) for point in metrics.curve)
 
 
-def curve_summary(curve: tuple[tuple[int, float | None], ...]) -> tuple[float | None, ...]:
-    """Values of the columns `CURVE`; the fluctuation is the mean absolute change from one evaluation to the next."""
+def main_metric(record: Record) -> Metric:
+    """What the record's main metric is."""
+    main = record.metrics.main if record.metrics else ""
+    return from_dict(main, record.metrics.about.get(main) if record.metrics else None)
+
+
+def _bleu_tokenizer(record: Record) -> str:
+    """What cut the words of BLEU, as sacreBLEU's signature has it; empty for none."""
+    signatures = record.metrics.notes.get("sacrebleu") if record.metrics else None
+    signature = signatures.get("bleu") if isinstance(signatures, dict) else None
+    return str(signature or "").partition("tok:")[2].partition("|")[0]
+
+
+def curve_summary(curve: tuple[tuple[int, float | None], ...], metric: Metric) -> tuple[float | None, ...]:
+    """Values of the columns `CURVE`, the best one as the metric has it.
+
+    The fluctuation is the mean absolute change from one evaluation to the next.
+    """
     points = [(value, step) for step, value in curve if value is not None]
     if not points:
         return (None,) * len(CURVE)
     values = [value for value, _ in points]
-    best = max(values)
+    best = max(values) if metric.better == HIGHER else min(values)
     changes = [abs(after - before) for before, after in itertools.pairwise(values)]
     fluctuation = sum(changes) / len(changes) if changes else None
     return len(points), values[0], best, values[-1], points[values.index(best)][1], fluctuation
@@ -151,6 +168,8 @@ FIELDS: dict[str, Callable[[Record], Any]] = {
     "trial": _trial,
     "main": lambda r: r.metrics.main if r.metrics else None,
     "metrics": lambda r: r.metrics.values if r.metrics else {},
+    "about": lambda r: _json(r.metrics.about if r.metrics else {}, orjson.OPT_SORT_KEYS),
+    "bleu_tokenizer": _bleu_tokenizer,
     "curve": _curve,
     "trainable": _count("trainable"),
     "method_parameters": _count("method"),

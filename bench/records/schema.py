@@ -74,6 +74,7 @@ class Metrics:
         subjects: per-subject accuracy (MMLU); empty elsewhere.
         curve: evaluations along training, each {"step", "values"}.
         losses: training losses, each {"step", "loss"}: the mean since the one before.
+        about: what each metric is, by name: its direction and range, see `bench.records.metric`.
         examples: how many examples of each split were used.
         notes: what a reader must know of the scores, e.g. how many few-shot examples were dropped.
     """
@@ -85,6 +86,7 @@ class Metrics:
     losses: list[dict[str, float]] = field(default_factory=list)
     examples: dict[str, int] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
+    about: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass

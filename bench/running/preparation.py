@@ -26,7 +26,9 @@ from bench.models.remarks import check_head_choice, head_origin, remarks
 from bench.models.source import checkpoint_of
 from bench.models.tokenizer import load_tokenizer, padding_token
 from bench.records.schema import Parameters
+from bench.running.scores import assumption
 from bench.tasks.base import Task, TaskData
+from bench.tasks.check import check_task
 from bench.training.optimiser import step_count
 
 
@@ -84,11 +86,14 @@ def prepare(cell: Cell, task: Task, method: Method, meter: PhaseMeter, device: t
                 task.load(tokenizer, training.max_length, cell.data),
                 task.longest_input(training.max_length),
             )
+            check_task(task, data)
             known = check_tokens(
                 {"train": data.train} | {name: split.examples for name, split in data.evaluation.items()},
                 tokenizer, architecture, base.family, rows,
             )  # fmt: skip
-            data.notes["unknown_tokens"], warnings = known.unknown, known.warnings
+            data.notes["unknown_tokens"], warnings = known.unknown, list(known.warnings)
+            if (main := task.metric(task.main_metric)).assumed:
+                warnings.append(assumption(main))
             padding = replace(padding, segments=known.segments)
             limits = training.evaluation_batch_size, training.evaluation_tokens
             inference = Inference(tokenizer, padding, *limits, notes=data.notes)

@@ -32,7 +32,7 @@ from bench.running.overhead import measure_overhead
 from bench.running.preparation import load_adapted, prepare
 from bench.running.ranks import attempt_on_ranks
 from bench.running.run import Report, Run, silent
-from bench.running.scores import Best, evaluate_splits
+from bench.running.scores import Best, evaluate_splits, note_metrics
 from bench.tasks.base import Task, TaskData
 from bench.training.checkpoint import remove_checkpoints
 
@@ -130,13 +130,14 @@ def _live(run: Run) -> None:
         through = spread(model, setting.structure, cell.config["distributed"], run.accelerator)
     for warning in prepared.warnings:  # not before the weights are found right: a refusal is one line
         run.warn(warning)
-    best = Best(method, keep=cell.training.keep_best)
+    best = Best(method, cell.training.keep_best, task.metric(task.main_metric))
 
     def evaluate(step: int) -> None:
         if inference is not None:
             with meter.phase("evaluate"):
                 report("evaluate", step, setting.total_steps, None)
                 scores = evaluate_splits(task, model, data.validation, inference)
+            note_metrics(run, task, scores)
             metrics.curve.append({"step": step, "values": scores.values})
             best.offer(model, scores, run.team.agree(scores.values[task.main_metric]))
 
@@ -150,6 +151,7 @@ def _live(run: Run) -> None:
             report("evaluate", setting.total_steps, setting.total_steps, None)
             scores = evaluate_splits(task, model, data.test or data.validation, inference)
     if scores is not None:
+        note_metrics(run, task, scores)
         metrics.values, metrics.subjects = scores.values, scores.parts
     stored = {name: whole(tensor) for name, tensor in method.stored_state(model).items()}
     if run.team.is_first:

@@ -8,7 +8,11 @@ from torch import Tensor, nn
 from bench.evaluation.inference import Inference
 from bench.methods.base import Method
 from bench.models.sharded import whole
+from bench.records.metric import Metric
+from bench.running.run import Run
 from bench.tasks.base import Split, Task
+
+HIGHER_IS_BETTER = Metric("score")
 
 
 @dataclass(frozen=True)
@@ -34,20 +38,43 @@ def evaluate_splits(task: Task, model: nn.Module, splits: dict[str, Split], infe
     return Scores(task.score(references, predictions), task.breakdown(references, predictions), references, predictions)
 
 
+def note_metrics(run: Run, task: Task, scores: Scores) -> None:
+    """Write into the record what each metric is; say which one nobody knows, and which lies outside its range."""
+    assert run.record.metrics is not None
+    about = run.record.metrics.about
+    for name, value in scores.values.items():
+        metric = task.metric(name)
+        if name not in about:
+            about[name] = metric.to_dict()
+            if metric.assumed:
+                run.warn(assumption(metric))
+        if metric.outside(value):
+            low, high = ("…" if bound is None else f"{bound:g}" for bound in (metric.low, metric.high))
+            run.warn(f"{name} {value:g} is outside of its range, {low} to {high}")
+
+
+def assumption(metric: Metric) -> str:
+    """What is believed of a metric that nobody declared."""
+    return (
+        f"the metric '{metric.name}' is not known: higher is taken for better, and it is averaged with no other; the "
+        "task can declare it in `metrics`"
+    )
+
+
 class Best:
     """The evaluation that counts: the last one, or with `keep` the one with the best main metric, and its state."""
 
-    def __init__(self, method: Method, keep: bool) -> None:
-        self._method, self._keep = method, keep
+    def __init__(self, method: Method, keep: bool, metric: Metric = HIGHER_IS_BETTER) -> None:
+        self._method, self._keep, self._metric = method, keep, metric
         self._state: dict[str, Tensor] | None = None
-        self._score = float("-inf")
+        self._score: float | None = None
         self.scores: Scores | None = None
 
     def offer(self, model: nn.Module, scores: Scores, score: float) -> None:
         """Take note of an evaluation with main metric `score`; with `keep`, copy the state to the CPU if it is best."""
         if not self._keep:
             self.scores = scores
-        elif self.scores is None or score > self._score:
+        elif self.scores is None or self._metric.beats(score, self._score):
             self.scores, self._score = scores, score
             state = self._method.checkpoint_state(model)
             self._state = {name: whole(tensor.detach()).to("cpu", copy=True) for name, tensor in state.items()}

@@ -14,6 +14,7 @@ from bench.data.synthetic import Shape
 from bench.errors import UserError
 from bench.evaluation.inference import Inference
 from bench.models.head import Head
+from bench.records.metric import Metric, known_metric
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,22 @@ class Task:
     def main_metric(self) -> str:
         """The metric that tables show."""
         raise NotImplementedError
+
+    def metrics(self) -> list[Metric]:
+        """What `score` gives, in its order: each metric's name, direction and range.
+
+        A class that overrides `score` overrides this too where the names of its metrics do not say what they are;
+        `Metric("rmse", better="lower", low=0)`. What is left out is told by its name (`bench.records.metric`).
+        """
+        return []
+
+    def metric(self, name: str) -> Metric:
+        """What the metric called `name` is: as declared, else as its name says."""
+        return next((metric for metric in self.metrics() if metric.name == name), None) or known_metric(name)
+
+    def right_answers(self, references: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        """The predictions that would all be right, as `score` takes them."""
+        return references
 
     def check_family(self, family: Family) -> None:
         """Refuse a model that cannot do the task.

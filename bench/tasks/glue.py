@@ -24,6 +24,7 @@ from bench.errors import unknown_name
 from bench.evaluation.classification import classify
 from bench.evaluation.inference import Inference
 from bench.models.head import Head
+from bench.records.metric import Metric, known_metric
 from bench.tasks.base import Split, Task, TaskData
 
 
@@ -43,6 +44,11 @@ class Glue(Task):
     def main_metric(self) -> str:
         """The first of the task's metrics."""
         return published.GLUE_METRICS[self.subset][0]
+
+    def metrics(self) -> list[Metric]:
+        """GLUE's own; MNLI's on the mismatched half too."""
+        suffixes = ("", "_mismatched") if self.subset == "mnli" else ("",)
+        return [known_metric(f"{name}{suffix}") for suffix in suffixes for name in published.GLUE_METRICS[self.subset]]
 
     @property
     def published(self) -> Published:

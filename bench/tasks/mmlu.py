@@ -25,6 +25,7 @@ from bench.errors import unknown_name
 from bench.evaluation.answers import Answers, answers_after
 from bench.evaluation.inference import Inference
 from bench.evaluation.multiple_choice import choose
+from bench.records.metric import Metric, known_metric
 from bench.tasks.alpaca import alpaca_table, rows_left_out
 from bench.tasks.base import Split, Task, TaskData
 from bench.tasks.few_shot import END, LETTERS, Row, prompt_table
@@ -52,6 +53,14 @@ class Mmlu(Task):
     def main_metric(self) -> str:
         """Accuracy averaged over subjects, as QLoRA's code reports it."""
         return "accuracy_macro"
+
+    def metrics(self) -> list[Metric]:
+        """Accuracy over subjects and over questions."""
+        return [known_metric("accuracy_macro"), known_metric("accuracy_micro")]
+
+    def right_answers(self, references: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        """The answers, without their subjects."""
+        return {split: [answer for _, answer in pairs] for split, pairs in references.items()}
 
     def longest_input(self, max_length: int) -> int:
         """Prompts are longer than the training examples."""

@@ -23,6 +23,7 @@ from bench.evaluation.inference import Inference
 from bench.evaluation.translation import Search, translate
 from bench.evaluation.translation_metric import bleu_tokenizer, translation_scores, translation_signatures
 from bench.models.tokenizer import end_token
+from bench.records.metric import Metric, known_metric
 from bench.tasks.base import Split, Task, TaskData
 
 COLUMNS = pa.schema([("input_ids", pa.list_(pa.int32())), ("labels", pa.list_(pa.int32())), ("reference", pa.string())])
@@ -60,6 +61,10 @@ class Wmt16(Task):
     def main_metric(self) -> str:
         """BLEU as sacreBLEU computes it."""
         return "bleu"
+
+    def metrics(self) -> list[Metric]:
+        """BLEU and chrF, both in 0…100."""
+        return [known_metric("bleu"), known_metric("chrf")]
 
     @property
     def published(self) -> Published:

@@ -65,7 +65,9 @@ def test_more_segments_than_the_model_has_are_refused(tmp_path: Path) -> None:
         checked(tmp_path, TEXT | {"token_type_ids": [0, 0, 1, 1, 2]}, config={"type_vocab_size": 2})
 
 
-@pytest.mark.parametrize(("tokens", "share"), [([1, 5, 6, 3, 2], 1 / 3), ([1, *[5] * 19, 3, 2], 0.05), ([1, 2], 0)])
+@pytest.mark.parametrize(
+    ("tokens", "share"), [([1, 5, 6, 3, 2], 1 / 3), ([1, *[5] * 19, 3, 2], 0.05), ([1, 2], 0), ([1, 3, 3, 2], 1)]
+)
 def test_the_share_of_unknown_tokens_leaves_special_ones_out(tokens: list[int], share: float, tmp_path: Path) -> None:
     known = checked(tmp_path, {"input_ids": tokens, "labels": 0})
     assert known.unknown == {"train": pytest.approx(share)}
@@ -75,11 +77,6 @@ def test_the_share_of_unknown_tokens_leaves_special_ones_out(tokens: list[int], 
 def test_what_is_to_be_written_counts_too(tmp_path: Path) -> None:
     known = checked(tmp_path, {"input_ids": [5, 6, 2], "labels": [3, 3, 2]}, family="encoder_decoder")
     assert known.unknown == {"train": 0.5}
-
-
-def test_data_of_unknown_tokens_alone_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="knows no token of the data"):
-        checked(tmp_path, {"input_ids": [1, 3, 3, 2], "labels": 0})
 
 
 def test_an_end_token_that_is_called_unknown_is_none(tmp_path: Path) -> None:

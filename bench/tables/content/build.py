@@ -128,18 +128,19 @@ def _entries(
 ) -> dict[str, Entry]:
     model, block_task = row_id[:2]
     entries: dict[str, Entry] = {}
-    of_task: dict[str, list[Entry]] = {}
+    averaged: dict[str, list[Entry]] = {}
     for item in shown:
         if item.task is None:
             continue
         expected = seeds.get((row_id[:-1], item.task), set())
         entry = score_entry(of_row.get(item.task, []), item, len(expected), options)
         entries[item.column.key] = entry
-        of_task.setdefault(item.task, []).append(entry)
+        if item.averaged:
+            averaged.setdefault(item.task, []).append(entry)
     for item in shown:
         if item.definition.average:
-            needed = [block_task] if block_task else [task for task in tasks[model] if task in of_task]
-            entries[item.column.key] = average_entry([of_task[task] for task in needed], options)
+            needed = [block_task] if block_task else [task for task in tasks[model] if task in averaged]
+            entries[item.column.key] = average_entry([averaged.get(task, []) for task in needed], options)
         elif item.task is None:
             needed = [block_task] if block_task else tasks[model]
             expected_of = {task: len(seeds.get((row_id[:-1], task), set())) for task in needed}

@@ -5,6 +5,7 @@ from collections import Counter
 from bench.tables.definition.columns import Shown
 from bench.tables.definition.frame import Records
 from bench.tables.definition.measures import condition_notes
+from bench.tables.definition.metrics import metric_notes
 from bench.tables.definition.options import Options
 from bench.tables.definition.schema import TableDefinition
 from bench.tables.definition.settings import settings_note
@@ -52,6 +53,10 @@ def notes_of(
         notes.append(_statistic(options, usual, blocks, any(item.column.score for item in shown)))
     if any(item.definition.average for item in shown):
         notes.append("averages: mean over tasks of the mean over each task's metrics, only where all tasks are there")
+        apart = [_title(item) for item in shown if item.task and not item.averaged]
+        if apart:
+            notes.append(f"not in the averages, as their metrics go with no others: {', '.join(apart)}")
+    notes += metric_notes({_title(item): item.about for item in shown if item.about is not None})
     visible = {item.task for item in shown if item.task}
     hidden = {task for names in tasks.values() for task in names} - visible
     if hidden and visible:
@@ -66,6 +71,12 @@ def notes_of(
     if definition.note:
         notes.append(definition.note)
     return [one_line(note) for note in [*notes, *records.notes]]
+
+
+def _title(item: Shown) -> str:
+    """A score's column, and its metric where the header does not name it."""
+    title = f"{item.column.group} {item.column.title}".strip()
+    return title if item.definition.metrics else f"{title} ({item.metric})"
 
 
 def _statistic(options: Options, usual: int, blocks: list[Block], scores: bool) -> str:

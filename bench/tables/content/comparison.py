@@ -1,15 +1,17 @@
 """Paired comparison of a table's entries with one method, from the stored predictions."""
 
+import math
 from collections import Counter
 from dataclasses import replace
-
-import numpy as np
+from typing import Any
 
 from bench.errors import unknown_name
 from bench.tables.content.marks import baseline
 from bench.tables.content.predictions import Predictions, read_predictions
+from bench.tables.content.significance import PairedTest, paired_test
 from bench.tables.definition.table import Block, Entry, Row, Table
-from bench.tables.statistics.paired import METRICS, bleu_bootstrap, grouped_bootstrap, mcnemar, paired_bootstrap
+
+Recorded = tuple[dict[str, Any], str]  # a record's metrics, and the tokenizer of its BLEU
 
 NO_PREDICTIONS = "predictions of the same seed are missing"
 
@@ -19,8 +21,9 @@ def with_comparison(table: Table, method: str) -> Table:
 
     Each seed's predictions are compared with those of the same seed; of several seeds the largest p-value counts, as
     their examples are the same and cannot be pooled. Where `method` has several rows, each row is compared with the one
-    of the same settings. MNLI's mismatched half and averages over tasks are not tested. Notes say what was not
-    compared, and what only on some of its seeds.
+    of the same settings. MNLI's mismatched half and averages over tasks are not tested, nor is a metric that only
+    shares its name with one that has a test here: the stored predictions have to give the record's score. Notes say
+    what was not compared, and what only on some of its seeds.
 
     Raises:
         UserError: no row of that method.
@@ -30,6 +33,12 @@ def with_comparison(table: Table, method: str) -> Table:
         raise unknown_name("method", method, methods)
     seeds = dict(zip(table.records.cells["path"], table.records.cells["seed"], strict=True))
     done = set(table.records.cells.loc[table.records.cells["status"] == "done", "path"])
+    recorded = {
+        path: (metrics, words)
+        for path, metrics, words in zip(
+            *(table.records.cells[name] for name in ("path", "metrics", "bleu_tokenizer")), strict=True
+        )
+    }
     untested: Counter[str] = Counter()
     in_part: Counter[str] = Counter()
     blocks = []
@@ -43,7 +52,7 @@ def with_comparison(table: Table, method: str) -> Table:
                     untested[_lacking(method, base, bases)] += 1
                     continue
                 ours, theirs = (_by_seed(one.entries[key], seeds, done) for one in (row, base))
-                found = _p_value(ours, theirs, key.rpartition(".")[2])
+                found = _p_value(ours, theirs, key.rpartition(".")[2], recorded)
                 if isinstance(found, str):
                     untested[found] += 1
                     continue
@@ -81,37 +90,31 @@ def _by_seed(entry: Entry, seeds: dict[str, int], done: set[str]) -> dict[int, s
     return {seeds[path]: path for path in entry.records if path in done}
 
 
-def _p_value(first: dict[int, str], second: dict[int, str], metric: str) -> float | str:
+def _p_value(first: dict[int, str], second: dict[int, str], metric: str, recorded: dict[str, Recorded]) -> float | str:
     """The largest p-value of any seed, or why there is none."""
     values = []
     for seed in sorted(first.keys() & second.keys()):
-        ours, theirs = read_predictions(first[seed]), read_predictions(second[seed])
+        paths = first[seed], second[seed]
+        ours, theirs = (read_predictions(path) for path in paths)
         if ours is None or theirs is None or ours.references != theirs.references or not ours.references:
             return NO_PREDICTIONS
         if not len(ours.references) == len(ours.predictions) == len(theirs.predictions):
             return NO_PREDICTIONS
-        p_value = compare(ours, theirs, metric)
-        if p_value is None:
+        (own, words), (other, other_words) = (recorded[path] for path in paths)
+        test = paired_test(metric, ours, words)
+        if test is None:
             return f"there is no test for {metric} here"
-        values.append(p_value)
+        told = [(ours, own.get(metric)), (theirs, other.get(metric))]
+        if words != other_words or not all(_is_of(test, said, value) for said, value in told):
+            return f"{metric} is not what is called so here: the stored predictions do not give the records' scores"
+        values.append(test.p_value(ours, theirs))
     return max(values) if values else NO_PREDICTIONS
 
 
-def compare(first: Predictions, second: Predictions, metric: str) -> float | None:
-    """The p-value that two systems score the same on the same examples; None for a metric that has no test here."""
-    if metric in {"bleu", "chrf"}:
-        return bleu_bootstrap(first.references, first.predictions, second.predictions, metric)
-    if metric.startswith("accuracy"):
-        pairs = [zip(first.references, system.predictions, strict=True) for system in (first, second)]
-        right = [np.array([said == wanted for wanted, said in of_system]) for of_system in pairs]
-        if metric == "accuracy_macro" and first.groups is not None:
-            _, groups = np.unique(first.groups, return_inverse=True)
-            return grouped_bootstrap(right[0].astype(float), right[1].astype(float), groups)
-        return mcnemar(right[0], right[1])
-    if metric not in METRICS:
-        return None
+def _is_of(test: PairedTest, predictions: Predictions, recorded: float | None) -> bool:
+    """Whether a record's score is the one that the test is of."""
     try:
-        arrays = [np.asarray(one, dtype=float) for one in (first.references, first.predictions, second.predictions)]
-    except (TypeError, ValueError):  # texts, under the name of a metric of numbers
-        return None
-    return paired_bootstrap(arrays[0], arrays[1], arrays[2], METRICS[metric])
+        found = test.score(predictions)
+    except (TypeError, ValueError, AttributeError):  # predictions of another form, under a name of ours
+        return False
+    return recorded is not None and math.isclose(found, recorded, rel_tol=1e-6, abs_tol=1e-6)

@@ -4,22 +4,36 @@ from collections import Counter
 from dataclasses import dataclass
 
 from bench.errors import NothingToShowError, UserError
+from bench.records.fields import CURVE
+from bench.records.metric import HIGHER, Metric
 from bench.tables.definition.frame import Records
+from bench.tables.definition.metrics import main_better, metric_of
 from bench.tables.definition.schema import ColumnDefinition, TableDefinition, title_of
 from bench.tables.definition.table import Column, one_line
 
-HUNDREDS = frozenset({"bleu", "chrf", "ter"})  # metrics that are in 0…100 already
+HUNDREDS = frozenset({"ter"})  # in 0…100 already, but without a bound that says so
+HUNDRED = 100.0  # a metric that goes so far is not shown ×100
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A column of the table and where its values come from: a field, or a `task`'s `metric` times `scale`."""
+    """A column of the table and where its values come from: a field, or a `task`'s `metric` times `scale`.
+
+    Attributes:
+        about: what the metric is.
+    """
 
     column: Column
     definition: ColumnDefinition
     task: str | None = None
     metric: str | None = None
     scale: float = 1.0
+    about: Metric | None = None
+
+    @property
+    def averaged(self) -> bool:
+        """Whether the average over tasks has it."""
+        return self.about is not None and self.about.averaged
 
 
 def shown_columns(definition: TableDefinition, records: Records, tasks: dict[str, list[str]]) -> list[Shown]:
@@ -42,7 +56,7 @@ def shown_columns(definition: TableDefinition, records: Records, tasks: dict[str
     shown: list[Shown] = []
     for item in definition.columns:
         if item.field is not None:
-            shown.append(_field(item))
+            shown.append(_field(item, main_better(records, everything)))
         elif item.task == "*":
             for task in everything:
                 if task not in named:
@@ -54,13 +68,12 @@ def shown_columns(definition: TableDefinition, records: Records, tasks: dict[str
         raise NothingToShowError(
             f"the table '{definition.name}' shows none of the tasks of '{records.experiment}': {', '.join(everything)}"
         )
-    averages = [
-        _average(item, len(named & set(everything) or everything)) for item in definition.columns if item.average
-    ]
+    several = _several_averaged(shown, tasks)
+    averages = [_average(item, len(averaged_tasks(shown))) for item in definition.columns if item.average and several]
     keys = Counter(item.column.key for item in [*shown, *averages])
     if twice := [key for key, count in keys.items() if count > 1]:
         raise UserError(f"the table '{definition.name}' has the column '{twice[0]}' twice; one of them has to go")
-    return shown + averages if _several_tasks(shown, tasks) else shown
+    return shown + averages
 
 
 def short_names(tasks: list[str]) -> dict[str, str]:
@@ -70,9 +83,14 @@ def short_names(tasks: list[str]) -> dict[str, str]:
     return {task: word if often[word] == 1 else task for task, word in last.items()}
 
 
-def _several_tasks(shown: list[Shown], tasks: dict[str, list[str]]) -> bool:
-    visible = {item.task for item in shown}
-    return any(len(visible & set(names)) > 1 for names in tasks.values())
+def averaged_tasks(shown: list[Shown]) -> list[str]:
+    """The tasks in an average: those of whose metrics at least one may be averaged with others'."""
+    return list(dict.fromkeys(item.task for item in shown if item.task is not None and item.averaged))
+
+
+def _several_averaged(shown: list[Shown], tasks: dict[str, list[str]]) -> bool:
+    averaged = set(averaged_tasks(shown))
+    return any(len(averaged & set(names)) > 1 for names in tasks.values())
 
 
 def _matching(item: ColumnDefinition, tasks: list[str]) -> list[str]:
@@ -85,10 +103,12 @@ def field_key(item: ColumnDefinition) -> str:
     return f"{item.field}{share}" + (f"_below_{item.below}" if item.below else "")
 
 
-def _field(item: ColumnDefinition) -> Shown:
+def _field(item: ColumnDefinition, main_better: str) -> Shown:
     unit = {"percent": "%"}.get(item.unit, item.unit)
     title = one_line(item.title or (f"{item.field} ({unit})" if unit in {"%", "GB", "MB", "s"} else item.field))
-    return Shown(Column(field_key(item), "", title, item.unit, item.digits, item.better, score=False), item)
+    # A value along training is as good as its metric says, whatever the definition takes for better.
+    better = main_better if item.field in CURVE and item.better != "none" else item.better
+    return Shown(Column(field_key(item), "", title, item.unit, item.digits, better, score=False), item)
 
 
 def _task(item: ColumnDefinition, task: str, name: str, records: Records) -> list[Shown]:
@@ -101,17 +121,25 @@ def _task(item: ColumnDefinition, task: str, name: str, records: Records) -> lis
     several = len(metrics) > 1
     shown = []
     for metric, header in metrics.items():
-        scale = item.scale if item.metrics or metric not in HUNDREDS else 1.0
+        # Of a task that has no record yet nobody knows the metric; its average is incomplete, not without it.
+        about = metric_of(records, task, metric) if main or item.metrics else Metric(metric, averaged=True)
+        whole = metric in HUNDREDS or (about.high is not None and about.high >= HUNDRED)
+        scale = item.scale if item.metrics or not whole else 1.0
         group, last = (one_line(title), one_line(header)) if several or header else ("", one_line(title))
-        column = Column(f"{name}.{metric}", group, last, item.unit, item.digits, _better(item), score=True)
-        shown.append(Shown(column, item, task, metric, scale))
+        column = Column(
+            f"{name}.{metric}", group, last, item.unit, item.digits, _better(item, about.better), score=True
+        )
+        shown.append(Shown(column, item, task, metric, scale, about))
     return shown
 
 
-def _better(item: ColumnDefinition) -> str:
-    return "higher" if item.better == "none" else item.better
+def _better(item: ColumnDefinition, way: str) -> str:
+    """As the definition says, else as the metric does."""
+    return way if item.better == "none" else item.better
 
 
 def _average(item: ColumnDefinition, tasks: int) -> Shown:
     title = one_line(item.title or "Average")
-    return Shown(Column("average", "", f"{title} ({tasks})", item.unit, item.digits, _better(item), score=True), item)
+    return Shown(
+        Column("average", "", f"{title} ({tasks})", item.unit, item.digits, _better(item, HIGHER), score=True), item
+    )

@@ -40,14 +40,14 @@ def score_against_parameters(table: Table, block: Block) -> Figure | None:
         return None
     figure, axes = _axes(table, block, height=_height(len(points)))
     axes.set_xscale("log")
-    front = pareto_front([(x, y) for _, x, y in points])
+    front = pareto_front([(x, y) for _, x, y in points], column.better == "higher")
     axes.step([x for x, _ in front], [y for _, y in front], where="post", color="0.6", lw=1, zorder=1)
     for at, (_, x, y) in enumerate(points):
         axes.plot(x, y, MARKERS[at % len(MARKERS)], color=COLOURS[at % len(COLOURS)], ms=4, zorder=3)
     axes.xaxis.set_major_formatter(lambda value, _: count_text(value).replace(".00", "").replace(".0", ""))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("trainable parameters (line: Pareto front)")
-    axes.set_ylabel(f"{column.group} {column.title}".strip())
+    axes.set_ylabel(_score_words(column))
     label_points(axes, _coloured(points))
     return figure
 
@@ -134,7 +134,7 @@ def learning_rates(table: Table, block: Block) -> Figure | None:
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("learning rate")
-    axes.set_ylabel(f"{column.group} {column.title}".strip())
+    axes.set_ylabel(_score_words(column))
     ends = [(_short(title), points[-1][0], points[-1][1]) for title, points in lines.items()]
     label_ends(axes, _coloured(ends))
     return figure
@@ -144,6 +144,11 @@ def main_score(table: Table) -> Column | None:
     """The column that stands for the whole: the average, else the first score."""
     scores = [column for column in table.columns if column.score]
     return next((column for column in scores if column.key == "average"), scores[0] if scores else None)
+
+
+def _score_words(column: Column) -> str:
+    """The axis of a score; one that is better below says so."""
+    return f"{column.group} {column.title}".strip() + (" (lower is better)" if column.better == "lower" else "")
 
 
 def _parts(row: Row) -> list[float]:

@@ -74,7 +74,18 @@ def grouped_bootstrap(
     return two_sided(means / len(kinds))
 
 
-def bleu_bootstrap(references: list[str], first: list[str], second: list[str], metric: str = "bleu") -> float:
+def translation_score(references: list[str], predictions: list[str], metric: str, words: str = "") -> float:
+    """Corpus BLEU (of the words that the tokenizer `words` finds; empty: sacreBLEU's default) or chrF, in 0…100."""
+    from sacrebleu.metrics.bleu import BLEU
+    from sacrebleu.metrics.chrf import CHRF
+
+    scorer = CHRF() if metric == "chrf" else BLEU(tokenize=words or None)
+    return float(scorer.corpus_score(predictions, [references]).score)
+
+
+def bleu_bootstrap(
+    references: list[str], first: list[str], second: list[str], metric: str = "bleu", words: str = ""
+) -> float:
     """SacreBLEU's paired bootstrap p-value that two sets of translations score the same corpus BLEU (or chrF)."""
     if first == second:
         return 1.0  # where nothing differs, sacreBLEU's resampling has no spread and gives its smallest p-value
@@ -82,7 +93,9 @@ def bleu_bootstrap(references: list[str], first: list[str], second: list[str], m
     from sacrebleu.metrics.chrf import CHRF
     from sacrebleu.significance import PairedTest, Result
 
-    scorer = CHRF(references=[references]) if metric == "chrf" else BLEU(references=[references])
+    scorer = (
+        CHRF(references=[references]) if metric == "chrf" else BLEU(tokenize=words or None, references=[references])
+    )
     systems: list[tuple[str, Sequence[str]]] = [("Baseline: second", second), ("first", first)]
     _, scores = PairedTest(systems, {"metric": scorer}, None, test_type="bs", n_samples=RESAMPLES)()
     result = next(values[1] for name, values in scores.items() if name != "System")
@@ -121,9 +134,22 @@ def spearman(references: Array, predictions: Array) -> float:
     return correlation(rankdata(references), rankdata(predictions))
 
 
+def squared_error(references: Array, predictions: Array) -> float:
+    """The mean of the squared differences."""
+    return float(np.mean((references - predictions) ** 2))
+
+
+def absolute_error(references: Array, predictions: Array) -> float:
+    """The mean of the differences' absolute values."""
+    return float(np.mean(np.abs(references - predictions)))
+
+
 METRICS: dict[str, Metric] = {
     "f1": f1,
     "matthews_correlation": correlation,
     "pearson": correlation,
     "spearman": spearman,
+    "mse": squared_error,
+    "rmse": lambda references, predictions: squared_error(references, predictions) ** 0.5,
+    "mae": absolute_error,
 }

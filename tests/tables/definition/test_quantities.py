@@ -11,7 +11,7 @@ from bench.tables.definition.quantities import PARAMETERS, QUANTITIES
 OTHER = {
     "id", "experiment", "model", "model_title", "task", "task_title", "method", "method_title", "category", "miniature",
     "seed", "status", "error", "settings", "grid", "trial", "main", "metrics", "curve", "measure", "accelerator",
-    "host", "sharing", "shrunk", "data", "end",
+    "host", "sharing", "shrunk", "data", "end", "about", "bleu_tokenizer",
 }  # fmt: skip
 DOCUMENT = Path(__file__).parents[3] / "docs" / "tables.md"
 

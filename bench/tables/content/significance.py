@@ -1,0 +1,81 @@
+"""Which paired test a metric has, and the score that the test is of."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.tables.content.predictions import Predictions
+from bench.tables.statistics.paired import (
+    METRICS,
+    Array,
+    bleu_bootstrap,
+    grouped_bootstrap,
+    mcnemar,
+    paired_bootstrap,
+    translation_score,
+)
+
+
+@dataclass(frozen=True)
+class PairedTest:
+    """A test that two systems score the same on the same examples.
+
+    Attributes:
+        score: the metric itself, so that it can be seen whether a record's metric of that name is the same.
+        p_value: of the first and the second system; neither cares which way is better.
+    """
+
+    score: Callable[[Predictions], float]
+    p_value: Callable[[Predictions, Predictions], float]
+
+
+def paired_test(metric: str, predictions: Predictions, words: str) -> PairedTest | None:
+    """The test of the metric called `metric` on predictions like these; None for one that has no test here.
+
+    Args:
+        metric: its name.
+        predictions: of one of the systems; MMLU's are of several groups.
+        words: the tokenizer of BLEU; empty: sacreBLEU's default.
+    """
+    if metric in {"bleu", "chrf"}:
+        return _translation_test(metric, words)
+    if metric == "accuracy_macro" and predictions.groups is not None:
+        return PairedTest(_macro_accuracy, _grouped)
+    if metric.startswith("accuracy"):
+        return PairedTest(lambda said: float(np.mean(_right(said))), lambda one, two: mcnemar(_right(one), _right(two)))
+    if metric not in METRICS:
+        return None
+    function = METRICS[metric]
+
+    def resampled(first: Predictions, second: Predictions) -> float:
+        references = _numbers(first.references)
+        return paired_bootstrap(references, _numbers(first.predictions), _numbers(second.predictions), function)
+
+    return PairedTest(lambda said: function(_numbers(said.references), _numbers(said.predictions)), resampled)
+
+
+def _translation_test(metric: str, words: str) -> PairedTest:
+    return PairedTest(
+        lambda said: translation_score(said.references, said.predictions, metric, words),
+        lambda one, two: bleu_bootstrap(one.references, one.predictions, two.predictions, metric, words),
+    )
+
+
+def _right(said: Predictions) -> np.ndarray:
+    return np.array([answer == wanted for wanted, answer in zip(said.references, said.predictions, strict=True)])
+
+
+def _macro_accuracy(said: Predictions) -> float:
+    right, groups = _right(said), np.asarray(said.groups)
+    return float(np.mean([right[groups == group].mean() for group in np.unique(groups)]))
+
+
+def _grouped(first: Predictions, second: Predictions) -> float:
+    assert first.groups is not None
+    _, groups = np.unique(first.groups, return_inverse=True)
+    return grouped_bootstrap(_right(first).astype(float), _right(second).astype(float), groups)
+
+
+def _numbers(values: list[object]) -> Array:
+    return np.asarray(values, dtype=float)
