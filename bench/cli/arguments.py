@@ -9,6 +9,7 @@ from bench.errors import UserError, unknown_name
 SWEEP_OPTIONS = {
     "dry_run": "hydra.sweeper.dry_run",
     "only": "hydra.sweeper.only",
+    "rerun": "hydra.sweeper.rerun",
     "workers": "hydra.launcher.workers",
     "timeout": "hydra.launcher.timeout",
 }
@@ -61,3 +62,9 @@ def config_dir_and_rest(arguments: Sequence[str]) -> tuple[str | None, list[str]
         if argument.startswith("-") or "=" not in argument:
             raise UserError(f"cannot read '{argument}'; settings are key=value")
     return config_dir, rest
+
+
+def without_setting(arguments: Sequence[str], key: str) -> tuple[list[str], str | None]:
+    """Take a setting of the command's own out of the arguments; its last value counts."""
+    values = [argument.partition("=")[2] for argument in arguments if argument.startswith(f"{key}=")]
+    return [one for one in arguments if not one.startswith(f"{key}=")], values[-1] if values else None

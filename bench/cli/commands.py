@@ -6,7 +6,7 @@ Nothing heavy is imported here: `bench --help` has to answer at once.
 import sys
 from collections.abc import Callable, Sequence
 
-from bench.cli.arguments import config_dir_and_rest, own_settings, sweep_option
+from bench.cli.arguments import config_dir_and_rest, own_settings, sweep_option, without_setting
 from bench.cli.usage import HELP, USAGE
 from bench.errors import UserError, unknown_name
 from bench.system.terminal import forget_warnings, say
@@ -48,14 +48,17 @@ def run(arguments: Sequence[str]) -> int:
     if "-m" in arguments or "--multirun" in arguments:
         return _multirun([argument for argument in arguments if argument not in ("-m", "--multirun")])
     from bench.configuration.compose import Configurations
-    from bench.records.store import FILE, folder_of, is_done, read_record, stamp_of
+    from bench.records.store import FILE, folder_of, read_record, stamp_of
+    from bench.sweeping.stale import settled
 
-    config_dir, overrides = config_dir_and_rest(arguments)
+    config_dir, rest = config_dir_and_rest(arguments)
+    overrides, rerun = without_setting(rest, "rerun")
     with Configurations(config_dir) as configurations:
         cell = configurations.cell(overrides)
     folder = folder_of(cell.config["results_dir"], cell)
     planned = stamp_of(folder)
-    if is_done(folder) and not cell.config["force"]:
+    cell, is_settled = settled(folder, cell, rerun)
+    if is_settled:
         record, path = read_record(folder / FILE), folder / FILE
         say(f"{cell.id} is done already; force=true runs it again", sys.stderr)
     else:

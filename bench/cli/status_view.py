@@ -18,4 +18,6 @@ def show(found: Iterable[Standing], console: Console) -> None:
             who = f"process {one.pid} on {one.host}, last sign of life {one.last_sign_of_life:.0f} s ago"
             lines.append(f"  {RUNNING} {one.cell}  {age}  {who}")
         lines += [f"  {failure.status} {failure.cell}  {failure.error}" for failure in standing.failures]
+        lines += [f"  stale: {reason}" for reason in standing.verdicts.reasons]
+        lines += [f"  {remark}" for remark in standing.verdicts.remarks]
         console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)

@@ -22,7 +22,8 @@ HELP = {
 bench run [key=value …] [--config-dir FOLDER] [-m]
 
 Trains and scores one cell, prints the score and the path of its record. A cell with a finished record is not run
-again; force=true does. With -m, several values of a key (seed=0,1,2) make several cells.
+again; force=true does. If its weights, data or own code have changed since, rerun=stale runs it again, and rerun=none
+keeps it. With -m, several values of a key (seed=0,1,2) make several cells.
 
   bench run model=miniature/roberta task=miniature/sst2 method=lora seed=0
 """,
@@ -31,9 +32,10 @@ bench sweep experiment=NAME[,NAME …] [key=value …] [--config-dir FOLDER]
 
 Runs every cell of the experiments that has no finished record yet, longest first, several at a time (workers=N), by
 any Hydra launcher (hydra/launcher=local). model=, task= and method= pick from the grid; any other key overrides all
-cells. dry_run=true names the cells only; only=failed,out_of_memory runs those that ended so; force=true runs finished
-ones too; timeout=SECONDS ends a cell that takes longer. Several sweeps may share a results folder: each cell is run by
-one of them. Exit code 1 if a cell failed, 130 after Ctrl-C; the same command goes on.
+cells. dry_run=true names the cells only; only=failed,out_of_memory runs those that ended so; rerun=stale runs those
+again whose weights, data or own code have changed since, rerun=none keeps them; force=true runs all finished ones too;
+timeout=SECONDS ends a cell that takes longer. Several sweeps may share a results folder: each cell is run by one of
+them. Exit code 1 if a cell failed, 130 after Ctrl-C; the same command goes on.
 
   bench sweep experiment=miniature/glue method=lora,ia3 workers=2
 """,
@@ -50,9 +52,10 @@ tells how, and how well.
     "status": """\
 bench status experiment=NAME[,NAME …] [key=value …] [format=text|json] [--config-dir FOLDER]
 
-Counts the cells by status, names those that run with their age and host, and those that failed with the first line of
-the error. It looks at the cells that `bench sweep` would look at: give it the same keys. Works while sweeps run, from
-any machine that sees the results folder.
+Counts the cells by status, names those that run with their age and host, those that failed with the first line of the
+error, and says why cells are stale: made of other weights, data or code than lie there now. It looks at the cells that
+`bench sweep` would look at: give it the same keys. Works while sweeps run, from any machine that sees the results
+folder.
 
   bench status experiment=miniature/glue
 """,

@@ -7,9 +7,10 @@ transformers.
 
 import hashlib
 import json
+import marshal
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from omegaconf import MISSING
@@ -280,20 +281,42 @@ class Cell:
     @cached_property
     def config_hash(self) -> str:
         """SHA-256 of the settings without labels in canonical JSON, 64 hexadecimal digits."""
-        return hash_of({key: _without_labels(value) for key, value in self.settings.items()})
+        return hash_of(self.settings)
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Readable and unique, fit for a folder's name: `roberta_base-glue_cola-lora-s0-1f2e3d4c`."""
-        names = (self.model, self.task, self.method)
-        readable = "-".join(name.replace("/", "_") for name in names)
-        return f"{readable}-s{self.seed}-{self.config_hash[:8]}"
+        return name_of(self.model, self.task, self.method, self.seed, self.config_hash)
 
 
-def hash_of(settings: dict[str, Any]) -> str:
-    """SHA-256 of settings in canonical JSON, 64 hexadecimal digits."""
-    text = json.dumps(settings, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+def name_of(model: str, task: str, method: str, seed: int, config_hash: str) -> str:
+    """What a cell is called."""
+    readable = "-".join(name.replace("/", "_") for name in (model, task, method))
+    return f"{readable}-s{seed}-{config_hash[:8]}"
+
+
+def hash_of(settings: dict[str, Any], *, labels: bool = False) -> str:
+    """SHA-256 of settings in canonical JSON, 64 hexadecimal digits; with `labels`, as it was up to schema version 1."""
+    text = ",".join(f"{json.dumps(key)}:{_canonical(settings[key], labels)}" for key in sorted(settings))
+    return hashlib.sha256(f"{{{text}}}".encode()).hexdigest()
+
+
+def _canonical(section: Any, labels: bool) -> str:
+    """JSON with sorted keys. Thousands of cells share their sections: each is written once."""
+    try:
+        return _written(marshal.dumps(section, 2), labels)
+    except ValueError:  # something that JSON cannot say either
+        return _json(section, labels)
+
+
+@lru_cache(maxsize=4096)
+def _written(section: bytes, labels: bool) -> str:
+    return _json(marshal.loads(section), labels)
+
+
+def _json(section: Any, labels: bool) -> str:
+    content = section if labels else _without_labels(section)
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
 
 
 def _without_labels(section: Any) -> Any:

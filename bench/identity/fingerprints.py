@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from bench.identity import data, model
 from bench.identity.digests import digest_of
 from bench.identity.libraries import libraries
@@ -32,6 +34,9 @@ OF_MODEL: dict[str, Callable[[dict[str, Any]], Any]] = {
 }
 
 
+PLURAL = ("the weights", "the data")
+
+
 @dataclass(frozen=True)
 class Comparison:
     """A record's fingerprints against what lies there now.
@@ -40,11 +45,34 @@ class Comparison:
         changed: what is another now, in words: "the weights".
         unseen: what cannot be seen from here, likewise.
         is_known: whether the record says at all what its cell was made of.
+        libraries: those of another version here, `transformers 5.1.0, here 5.23.0`; they change nothing.
     """
 
     changed: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
     is_known: bool = True
+    libraries: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """`the weights have changed`."""
+        are = len(self.changed) > 1 or self.changed[0] in PLURAL
+        return f"{' and '.join(self.changed)} {'have' if are else 'has'} changed"
+
+
+class Comparisons:
+    """Holds records against the files there are; thousands that were made of the same cost one look."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[bytes, ...], Comparison] = {}
+
+    def of(self, recorded: Fingerprints, config: dict[str, Any]) -> Comparison:
+        """As `compare`."""
+        where = config["data"].get("root"), config["model"], recorded
+        key = tuple(orjson.dumps(part, default=str) for part in where)
+        if key not in self._found:
+            self._found[key] = compare(recorded, config)
+        return self._found[key]
 
 
 def fingerprints_of(config: dict[str, Any]) -> Fingerprints:
@@ -108,12 +136,17 @@ def compare(recorded: Fingerprints, config: dict[str, Any], folders: tuple[str, 
     for target, digest in known.get("classes", {}).items():
         source = source_of(target, (*folders, str(recorded["classes"][target].get("folder", ""))))
         look("classes", None if source is None else source["digest"] != digest, f" of {target}")
-    return Comparison(tuple(changed), tuple(unseen))
+    return Comparison(tuple(changed), tuple(unseen), libraries=_other_libraries(recorded))
 
 
 def digest_of_all(fingerprints: Fingerprints) -> str:
     """One digest for everything that decides."""
     return digest_of(json.dumps(deciding(fingerprints), sort_keys=True))
+
+
+def _other_libraries(recorded: Fingerprints) -> tuple[str, ...]:
+    now, then = libraries(), _mapping(recorded.get("libraries"))
+    return tuple(f"{name} {then[name]}, here {now[name]}" for name in then if name in now and then[name] != now[name])
 
 
 def _digest(fingerprint: Any) -> str | None:

@@ -10,8 +10,9 @@ from bench.configuration.cell import Cell
 from bench.errors import UserError
 from bench.records.claims import ClaimedError, ClaimLostError, Held, claimed, current_claim, forget
 from bench.records.crash import refused_record
-from bench.records.schema import Record
-from bench.records.store import FILE, folder_of, is_done, make_folder, read_record, stamp_of, write_record
+from bench.records.glance import look
+from bench.records.schema import Record, Status
+from bench.records.store import FILE, folder_of, make_folder, read_record, stamp_of, write_record
 from bench.running.run import Report, silent
 from bench.running.runner import run_cell
 
@@ -71,7 +72,10 @@ def run_in_sweep(cell: Cell, report: Report = silent, *, planned: str | None = N
 def _settled(cell: Cell, folder: Path, planned: str | None) -> bool:
     if planned is not None and stamp_of(folder) != planned:
         return True
-    return not cell.config["force"] and is_done(folder)
+    if cell.config["force"]:
+        return False
+    record = look(folder, cell)
+    return record is not None and record.status == Status.done
 
 
 def _checking(held: Held, report: Report) -> Report:

@@ -10,14 +10,14 @@ from typing import Any
 
 from bench.configuration.cell import Cell
 from bench.records.claims import current_claim
-from bench.records.glance import status_of
 from bench.records.schema import RecordError, Status
 from bench.records.store import FILE, read_record
 from bench.sweeping.launchers.log import LOG
+from bench.sweeping.stale import STALE, Glances, Seen, Verdicts
 
 # Beside the statuses of records, in the order in which they are shown.
 RUNNING, INTERRUPTED, UNREADABLE, WAITING = "running", "interrupted", "unreadable", "not started"
-ORDER = (*(status.value for status in Status), UNREADABLE, RUNNING, INTERRUPTED, WAITING)
+ORDER = (*(status.value for status in Status), STALE, UNREADABLE, RUNNING, INTERRUPTED, WAITING)
 FAILURES = (Status.failed, Status.out_of_memory, Status.unsupported, UNREADABLE)
 
 
@@ -45,12 +45,18 @@ class Failed:
 
 @dataclass
 class Standing:
-    """Where the cells of one experiment stand."""
+    """Where the cells of one experiment stand; `seen`: their records, by folder."""
 
     experiment: str
     counts: Counter[str] = field(default_factory=Counter)
     running: list[Running] = field(default_factory=list)
     failures: list[Failed] = field(default_factory=list)
+    seen: dict[Path, Seen | None] = field(default_factory=dict)
+
+    @property
+    def verdicts(self) -> Verdicts:
+        """Which cells are stale and why, and what else is to be said of finished ones."""
+        return Verdicts(self.seen)
 
 
 def standings(cells: Mapping[Path, Cell]) -> list[Standing]:
@@ -60,28 +66,29 @@ def standings(cells: Mapping[Path, Cell]) -> list[Standing]:
         UserError: a folder cannot be read.
     """
     found: dict[str, Standing] = {}
+    glances = Glances()
     for folder, cell in cells.items():
         standing = found.setdefault(cell.experiment, Standing(cell.experiment))
-        standing.counts[_look(folder, standing)] += 1
+        standing.counts[_look(folder, cell, standing, glances)] += 1
     return list(found.values())
 
 
-def _look(folder: Path, standing: Standing) -> str:
+def _look(folder: Path, cell: Cell, standing: Standing, glances: Glances) -> str:
     """Where one cell stands; details go into `standing`."""
     claim = current_claim(folder)
     if claim is not None and not claim.is_free:
         standing.running.append(_running(folder.name, claim.owner, claim.age))
         return RUNNING
     try:
-        status = status_of(folder)
-        if status in FAILURES:
-            standing.failures.append(_failed(folder, status))
+        seen = standing.seen[folder] = glances.at(folder, cell)
+        if seen is not None and seen.state in FAILURES:
+            standing.failures.append(_failed(folder, seen.status))
     except RecordError as error:
         standing.failures.append(Failed(folder.name, UNREADABLE, str(error).splitlines()[0], None))
         return UNREADABLE
-    if status is None:
+    if seen is None:
         return WAITING if claim is None or claim.is_released else INTERRUPTED
-    return status.value
+    return seen.state
 
 
 def _running(cell: str, owner: Any, age: float) -> Running:
@@ -100,7 +107,7 @@ def _failed(folder: Path, status: Status) -> Failed:
 
 
 def to_json(found: Sequence[Standing]) -> str:
-    """All of it, for programs: {"experiments": [{"experiment", "cells", "counts", "running", "failures"}]}."""
+    """All of it, for programs: {"experiments": [{"experiment", "cells", "counts", "running", "failures", …}]}."""
     experiments = [
         {
             "experiment": standing.experiment,
@@ -108,6 +115,8 @@ def to_json(found: Sequence[Standing]) -> str:
             "counts": {name: standing.counts[name] for name in ORDER if standing.counts[name]},
             "running": [asdict(one) for one in standing.running],
             "failures": [asdict(one) for one in standing.failures],
+            "stale": standing.verdicts.changes,
+            "remarks": standing.verdicts.remarks,
         }
         for standing in found
     ]

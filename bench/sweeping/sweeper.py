@@ -1,7 +1,7 @@
 """The sweeper: from an experiment to the cells that still have to be run, and on to whichever launcher is chosen."""
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -18,14 +18,14 @@ from bench.configuration.cell import Cell
 from bench.configuration.expansion import Compose, Expansion
 from bench.configuration.experiment import FILTERS, grid_overrides
 from bench.errors import UserError, unknown_name
-from bench.records.glance import status_of
 from bench.records.schema import RecordError, Status
-from bench.records.store import FILE, folder_of, read_record, results_folder
+from bench.records.store import folder_of, results_folder
 from bench.sweeping.cost import Costs
+from bench.sweeping.stale import SETTLED, STALE, Glances, Rerun, Seen, Verdicts, check_rerun, forced, refuse
 from bench.system.terminal import say, warn
 
-SETTLED = (Status.done, Status.unsupported)  # how cells end that are not run again
-SAMPLES = 2  # records of a kind that are read for what cells of this kind take
+STATES = [*Status, STALE]
+SAMPLES = 2  # records of a kind that tell what cells of this kind take
 
 
 @runtime_checkable
@@ -39,21 +39,24 @@ class TakesCells(Protocol):
 class ExperimentSweeper(Sweeper):
     """Hands over the cells of one or several experiments that have no finished record yet."""
 
-    def __init__(self, dry_run: bool, only: Sequence[str] | None = None) -> None:
+    def __init__(self, dry_run: bool, only: Sequence[str] | None = None, rerun: str | None = None) -> None:
         """Create the sweeper.
 
         Args:
             dry_run: name the cells instead of running them.
-            only: run those whose record has one of these statuses, and no others.
+            only: run those whose record has one of these statuses, or that are "stale", and no others.
+            rerun: "stale" or "none": run stale cells again, or keep them. None: nobody has said; then they are refused.
 
         Raises:
             UserError: there is no such status.
         """
         self._dry_run = dry_run
         for status in only or ():
-            if status not in list(Status):
-                raise unknown_name("status", status, list(Status))
-        self._only = None if only is None else [Status(status) for status in only]
+            if status not in STATES:
+                raise unknown_name("status", status, STATES)
+        self._only = None if only is None else list(only)
+        check_rerun(rerun)
+        self._rerun = rerun
         self._context: HydraContext | None = None
         self._launcher: Launcher | None = None
 
@@ -68,7 +71,8 @@ class ExperimentSweeper(Sweeper):
         """Run every cell that the command line's overrides select and that is not done, longest first.
 
         Raises:
-            UserError: there is nothing that the arguments select.
+            UserError: there is nothing that the arguments select; or there are stale cells, and it is not said whether
+                they are to be run again.
         """
         assert self._context is not None
         assert self._launcher is not None
@@ -77,11 +81,18 @@ class ExperimentSweeper(Sweeper):
         cells = select_cells(arguments, self._compose, folders)
         for results_dir in {cell.config["results_dir"] for _, cell in cells.values()}:
             results_folder(results_dir)  # raises for a file where the folder should be
-        statuses = _statuses(cells)
-        cells = {folder: cells[folder] for folder in statuses}
-        pending = [folder for folder, status in statuses.items() if self._wanted(cells[folder][1], status)]
-        say(_summary(statuses.values(), self._only, len(pending)), sys.stderr)
-        costs = measured_costs([cells[folder][1] for folder in pending], {f: cells[f][1] for f in cells}, statuses)
+        seen = _seen(cells)
+        cells = {folder: cells[folder] for folder in seen}
+        states = {folder: None if one is None else one.state for folder, one in seen.items()}
+        for folder, state in states.items():
+            if state == STALE and self._runs(cells[folder][1], state):
+                cells[folder] = [*cells[folder][0], "force=true"], forced(cells[folder][1])
+        pending = [folder for folder, state in states.items() if self._runs(cells[folder][1], state)]
+        verdicts = Verdicts(seen)
+        if self._only is None and self._rerun is None and not set(verdicts.stale) <= set(pending):
+            raise refuse(verdicts.reasons)
+        say("\n".join([_summary(states.values(), self._only, len(pending)), *verdicts.remarks]), sys.stderr)
+        costs = measured_costs([cells[folder][1] for folder in pending], {f: cells[f][1] for f in cells}, seen)
         ordered = costs.longest_first(cells[folder][1] for folder in pending)
         if self._dry_run:
             for cell in ordered:
@@ -94,10 +105,12 @@ class ExperimentSweeper(Sweeper):
         overrides = [cells[folder_of(cell.config["results_dir"], cell)][0] for cell in ordered]
         return self._launcher.launch(overrides, initial_job_idx=0)
 
-    def _wanted(self, cell: Cell, status: Status | None) -> bool:
+    def _runs(self, cell: Cell, state: str | None) -> bool:
         if self._only is not None:
-            return status in self._only
-        return cell.config["force"] or status not in SETTLED
+            return state in self._only
+        if state == STALE and self._rerun == Rerun.stale:
+            return True
+        return cell.config["force"] or state not in (*SETTLED, STALE)
 
     def _compose(self, overrides: list[str]) -> DictConfig:
         assert self._context is not None
@@ -107,15 +120,15 @@ class ExperimentSweeper(Sweeper):
         return composed
 
 
-def _statuses(folders: Iterable[Path]) -> dict[Path, Status | None]:
-    """How each cell ended; one whose record cannot be read is left to the user, who is told, and the others go on."""
-    statuses = {}
-    for folder in folders:
+def _seen(cells: Mapping[Path, tuple[list[str], Cell]]) -> dict[Path, Seen | None]:
+    """What there is of each cell; one whose record cannot be read is left to the user, who is told."""
+    glances, seen = Glances(), {}
+    for folder, (_, cell) in cells.items():
         try:
-            statuses[folder] = status_of(folder)
+            seen[folder] = glances.at(folder, cell)
         except RecordError as error:
             warn(f"{error}; the cell is passed over: mend the file, or remove it to run the cell again")
-    return statuses
+    return seen
 
 
 def select_cells(arguments: list[str], compose: Compose, folders: Sequence[Path]) -> dict[Path, tuple[list[str], Cell]]:
@@ -136,18 +149,18 @@ def select_cells(arguments: list[str], compose: Compose, folders: Sequence[Path]
     return cells
 
 
-def measured_costs(pending: Sequence[Cell], cells: dict[Path, Cell], statuses: dict[Path, Status | None]) -> Costs:
-    """What the pending cells will cost, by a few records of finished cells that are like them."""
+def measured_costs(pending: Sequence[Cell], cells: Mapping[Path, Cell], seen: Mapping[Path, Seen | None]) -> Costs:
+    """What the pending cells will cost, by what a few finished cells that are like them took."""
     costs = Costs()
     wanted = {(cell.model, cell.task) for cell in pending}
-    read: dict[tuple[str, str, str], int] = {}
+    taken: dict[tuple[str, str, str], int] = {}
     for folder, cell in cells.items():
-        kind = (cell.model, cell.task, cell.method)
-        if statuses[folder] == Status.done and kind[:2] in wanted and read.get(kind, 0) < SAMPLES:
-            read[kind] = read.get(kind, 0) + 1
-            seconds = read_record(folder / FILE).time.total
-            if seconds is not None:
-                costs.observe(cell, seconds)
+        kind, one = (cell.model, cell.task, cell.method), seen[folder]
+        if one is None or one.status != Status.done or one.seconds is None:
+            continue
+        if kind[:2] in wanted and taken.get(kind, 0) < SAMPLES:
+            taken[kind] = taken.get(kind, 0) + 1
+            costs.observe(cell, one.seconds)
     return costs
 
 
@@ -174,10 +187,10 @@ def selected(arguments: list[str], compose: Callable[[list[str]], DictConfig]) -
     return cells
 
 
-def _summary(statuses: Iterable[Status | None], only: Sequence[Status] | None, pending: int) -> str:
-    found = list(statuses)
+def _summary(states: Iterable[str | None], only: Sequence[str] | None, pending: int) -> str:
+    found = list(states)
     parts = [f"{len(found)} cells", f"{found.count(Status.done)} done already"]
-    shown = [Status.unsupported] if only is None else [status for status in only if status != Status.done]
+    shown = [Status.unsupported, STALE] if only is None else [state for state in only if state != Status.done]
     parts += [f"{found.count(status)} {status}" for status in shown if status in found]
     return ", ".join([*parts, f"{pending} to run"])
 

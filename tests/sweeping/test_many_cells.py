@@ -7,6 +7,8 @@ import sys
 from dataclasses import asdict
 
 from bench.configuration.compose import Configurations
+from bench.identity.fingerprints import fingerprints_of
+from bench.miniature.mirror import generator_fingerprint
 from bench.records.schema import CellIdentity, Metrics, Record, Status
 from bench.records.store import FILE
 from bench.sweeping.sweeper import select_cells
@@ -40,9 +42,12 @@ def test_ten_thousand_finished_cells_are_looked_at_in_seconds(tmp_path):
         cells = select_cells(arguments, configurations.compose, configurations.folders)
     assert len(cells) == 10_000
     curve = [{"step": step, "loss": 0.5} for step in range(20)]
+    made = fingerprints_of(next(iter(cells.values()))[1].config)
+    split = {"digest": "0" * 32, "files": ["train.parquet"], "generator": generator_fingerprint()}
+    made |= {"data": {f"nyu-mll/glue/sst2/{name}": split for name in ("train", "validation")}}
     for folder, (_, cell) in cells.items():
         metrics = Metrics("accuracy", {"accuracy": 0.5}, losses=curve)
-        record = Record(CellIdentity.of(cell), Status.done, {"host": "here"}, metrics=metrics)
+        record = Record(CellIdentity.of(cell), Status.done, {"host": "here"}, metrics=metrics, fingerprints=made)
         folder.mkdir(parents=True)
         # As the store does, without waiting for the disk.
         (folder / FILE).write_text(json.dumps(asdict(record), indent=1))

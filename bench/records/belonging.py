@@ -1,0 +1,42 @@
+"""Whether a record is of the cell in whose folder it lies: a copy, or a changed name, must not count for another."""
+
+from pathlib import Path
+from typing import Any
+
+from bench.configuration.cell import IDENTITY, Cell, hash_of, name_of
+from bench.records.schema import CellIdentity
+
+
+def contradiction(recorded: CellIdentity, folder: str) -> str | None:
+    """What is wrong with a record's name, in the words of a warning; None: it is of the cell that its folder names.
+
+    Args:
+        recorded: what the record says of its cell.
+        folder: the last part of the path to its folder.
+    """
+    settings = {key: recorded.config[key] for key in IDENTITY if key in recorded.config}
+    if recorded.config_hash not in (hash_of(settings), hash_of(settings, labels=True)):
+        return f"the settings in it are not those of {recorded.id}"
+    named = [_name(settings, kind) for kind in ("model", "task", "method")]
+    told = (recorded.model, recorded.task, recorded.method, recorded.seed)
+    if told != (*named, settings.get("seed")) or recorded.id != name_of(*told, recorded.config_hash):
+        return f"the settings in it are not those of {recorded.id}"
+    return None if folder == recorded.id else f"it is of {recorded.id}, and lies in another folder"
+
+
+def is_of(recorded: CellIdentity, cell: Cell) -> bool:
+    """Whether a record is of a cell, whatever it may be called by now."""
+    if (recorded.id, recorded.config_hash) != (cell.id, cell.config_hash):
+        return False
+    settings = {key: recorded.config.get(key) for key in IDENTITY}
+    return settings == cell.settings or hash_of(settings) == cell.config_hash
+
+
+def in_one_line(path: Path | str, problem: str) -> str:
+    """The warning."""
+    return f"{path}: {problem}; it is not used"
+
+
+def _name(settings: dict[str, Any], kind: str) -> Any:
+    section = settings.get(kind)
+    return section.get("name") if isinstance(section, dict) else None
