@@ -9,7 +9,7 @@ from transformers import PretrainedConfig, PreTrainedTokenizerBase
 from bench.configuration.cell import Family
 from bench.data.example import Example, Examples
 from bench.errors import UserError
-from bench.models.tokenizer import ordinary_tokens
+from bench.models.tokenizer import ordinary_tokens, unknown_token
 
 MUCH = 0.05  # unknown tokens of all; above, a reader of the scores is told
 SPARE = 0.1  # of the embedding's rows without a token; published models have fewer
@@ -69,7 +69,7 @@ def check_tokens(
 
 def unknown_share(tokens: np.ndarray, tokenizer: PreTrainedTokenizerBase) -> float:
     """The share of unknown tokens among `tokens` that are not special; 0 for a tokenizer that knows all text."""
-    unknown = tokenizer.unk_token_id
+    unknown = unknown_token(tokenizer)
     others = {index for name, index in _named(tokenizer).items() if name != "unk_token" and index is not None}
     if unknown is None or unknown in others:  # GPT-2 names its end token so, and cuts everything into bytes
         return 0.0

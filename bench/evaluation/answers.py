@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from transformers import PreTrainedTokenizerBase
 
 from bench.errors import UserError
+from bench.models.tokenizer import unknown_token
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def answers_after(tokenizer: PreTrainedTokenizerBase, end: str, answers: Sequenc
     if any(len(tail) == shared for tail in tails):  # an answer that another goes on from keeps a token of its own
         shared = max(0, shared - 1)
     rest = [tail[shared:] for tail in tails]
-    unknown = tokenizer.unk_token_id
+    unknown = unknown_token(tokenizer)
     if (
         len({tuple(tokens) for tokens in rest}) < len(rest)
         or not all(rest)

@@ -4,6 +4,7 @@ transformers makes up a tokenizer of special tokens alone where a folder has non
 folder's vocabulary only and cuts text by rules of its own. Neither happens here in silence.
 """
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,7 +20,7 @@ from transformers.utils.hub import cached_file
 from bench.configuration.cell import Family, ModelConfig
 from bench.errors import UserError
 from bench.models.load import from_hub
-from bench.models.source import source_of
+from bench.models.source import is_local, source_of
 from bench.models.tokenizer_files import FILE, check_files, check_vocabulary_files, has_vocabulary
 
 FEWEST = 3  # tokens beside the special ones; what transformers makes up has two at most
@@ -39,7 +40,7 @@ def load_tokenizer(config: ModelConfig) -> PreTrainedTokenizerBase:
         UserError: there is none, or files of it are missing, damaged or pointers only.
     """
     source = source_of(config)
-    local = config.path is not None or config.shipped is not None
+    local = is_local(config)
     if local:
         check_files(source)
     try:
@@ -126,6 +127,21 @@ def end_token(tokenizer: PreTrainedTokenizerBase) -> int:
             "say eos_token in its tokenizer_config.json"
         )
     return tokenizer.eos_token_id
+
+
+def unknown_token(tokenizer: PreTrainedTokenizerBase) -> int | None:
+    """The token of what the vocabulary does not have, whether or not the configuration names it; None for none."""
+    if isinstance(tokenizer.unk_token_id, int):
+        return tokenizer.unk_token_id
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        return None
+    if isinstance(backend.model, tokenizers.models.Unigram):  # it shows its own in no other way
+        number = json.loads(backend.to_str())["model"].get("unk_id")
+        return number if isinstance(number, int) else None
+    name = getattr(backend.model, "unk_token", None)
+    found = None if name is None else backend.token_to_id(name)
+    return found if isinstance(found, int) else None
 
 
 def prompt_tokens(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:

@@ -91,6 +91,17 @@ class Task:
         """The predictions that would all be right, as `score` takes them."""
         return references
 
+    def check_numbers(self, **ranges: tuple[int, int]) -> None:
+        """Refuse settings of the task that are no whole number between a least and a largest one.
+
+        Raises:
+            UserError: the setting, and what it may be.
+        """
+        for key, (least, most) in ranges.items():
+            value = getattr(self, key)
+            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+                raise UserError(f"task.{key}={value} must be a whole number between {least} and {most}")
+
     def check_family(self, family: Family) -> None:
         """Refuse a model that cannot do the task.
 

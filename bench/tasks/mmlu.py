@@ -49,6 +49,10 @@ class Mmlu(Task):
 
     family: ClassVar[Family] = Family.decoder
 
+    def __post_init__(self) -> None:
+        """Refuse numbers that make no prompt."""
+        self.check_numbers(shots=(0, 100), prompt_length=(16, 10_000_000))
+
     @property
     def main_metric(self) -> str:
         """Accuracy averaged over subjects, as QLoRA's code reports it."""

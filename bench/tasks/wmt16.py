@@ -19,6 +19,7 @@ from bench.data.published import Published
 from bench.data.source import locate
 from bench.data.synthetic import Shape, translation
 from bench.data.token_cache import Columns, cached, encode, from_outside, tokenizer_fingerprint
+from bench.errors import UserError
 from bench.evaluation.inference import Inference
 from bench.evaluation.translation import Search, translate
 from bench.evaluation.translation_metric import bleu_tokenizer, translation_scores, translation_signatures
@@ -27,6 +28,7 @@ from bench.records.metric import Metric, known_metric
 from bench.tasks.base import Split, Task, TaskData
 
 COLUMNS = pa.schema([("input_ids", pa.list_(pa.int32())), ("labels", pa.list_(pa.int32())), ("reference", pa.string())])
+LARGEST_PENALTY = 10.0  # the power of a length; far from any that was ever used
 
 
 @dataclass(kw_only=True)
@@ -56,6 +58,16 @@ class Wmt16(Task):
     bleu_tokenizer: str | None = None
 
     family: ClassVar[Family] = Family.encoder_decoder
+
+    def __post_init__(self) -> None:
+        """Refuse a search that cannot be."""
+        self.check_numbers(beams=(1, 1000), max_new_tokens=(1, 100_000))
+        if isinstance(self.length_penalty, bool) or not isinstance(self.length_penalty, int | float):
+            raise UserError(f"task.length_penalty={self.length_penalty} must be a number")
+        if not -LARGEST_PENALTY <= self.length_penalty <= LARGEST_PENALTY:
+            raise UserError(f"task.length_penalty={self.length_penalty} must be between ±{LARGEST_PENALTY:g}")
+        if not isinstance(self.early_stopping, bool):
+            raise UserError(f"task.early_stopping={self.early_stopping} must be true or false")
 
     @property
     def main_metric(self) -> str:

@@ -79,6 +79,11 @@ def test_what_is_to_be_written_counts_too(tmp_path: Path) -> None:
     assert known.unknown == {"train": 0.5}
 
 
+def test_a_token_that_the_rules_use_for_the_unknown_counts_though_nobody_names_it(tmp_path: Path) -> None:
+    known = checked(tmp_path, {"input_ids": [1, 3, 5, 2], "labels": 0}, without=("unk_token",))
+    assert known.unknown == {"train": 0.5}
+
+
 def test_an_end_token_that_is_called_unknown_is_none(tmp_path: Path) -> None:
     known = checked(tmp_path, {"input_ids": [5, 2], "labels": 0}, unk_token="</s>", family="decoder")
     assert known.unknown == {"train": 0.0}

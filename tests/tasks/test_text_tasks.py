@@ -158,6 +158,21 @@ def test_the_record_says_how_translations_are_searched_for_and_scored(mirror: Mi
     assert "tok:13a" in notes["sacrebleu"]["bleu"]
 
 
+@pytest.mark.parametrize(
+    "setting", [{"beams": 0}, {"beams": 2.5}, {"beams": True}, {"max_new_tokens": -1}, {"max_new_tokens": 10**9},
+                {"length_penalty": float("nan")}, {"length_penalty": "long"}, {"early_stopping": "no"}]
+)  # fmt: skip
+def test_a_search_that_cannot_be_is_refused_by_its_setting(setting: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match=rf"task\.{next(iter(setting))}="):
+        wmt16(**setting)
+
+
+@pytest.mark.parametrize("setting", [{"shots": -1}, {"prompt_length": 0}, {"prompt_length": None}])
+def test_prompts_that_cannot_be_are_refused_by_their_setting(setting: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match=rf"task\.{next(iter(setting))}="):
+        mmlu(**setting)
+
+
 def test_examples_that_overflow_are_dropped_from_the_front_and_counted(
     mirror: Mirror, decoder_tokenizer: PreTrainedTokenizerBase
 ) -> None:
