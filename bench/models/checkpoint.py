@@ -15,8 +15,7 @@ from bench.system.git_lfs import is_pointer
 
 INDEX = ".index.json"  # ends the name of a file that says which tensor is in which shard
 SAFE, PICKLED = "model.safetensors", "pytorch_model.bin"
-# torch's words for what safetensors calls otherwise, as far as it matters here.
-DTYPES = {"torch.int8": "I8", "torch.uint8": "U8", "torch.float8_e4m3fn": "F8_E4M3", "torch.float8_e5m2": "F8_E5M2"}
+FLOATS = {"torch.float64": "F64", "torch.float32": "F32", "torch.float16": "F16", "torch.bfloat16": "BF16"}
 # Where such a file lies, transformers reads nothing else: torch's distributed checkpoint.
 DISTRIBUTED = "shard-*-model-*-of-*.safetensors"
 LONGEST_HEADER = 100_000_000  # bytes; the format's own limit
@@ -24,7 +23,7 @@ LONGEST_HEADER = 100_000_000  # bytes; the format's own limit
 
 @dataclass(frozen=True)
 class Stored:
-    """One tensor as a file has it: `dtype` in the words of safetensors (F32, BF16, I8, …)."""
+    """One tensor as a file has it: `dtype` in the words of safetensors (F32, I8, …), or of torch."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -46,7 +45,13 @@ def read_checkpoint(folder: Path, allow_pickle: bool = False) -> Checkpoint:
     """
     tensors: dict[str, Stored] = {}
     for file in weight_files(folder, allow_pickle):
-        tensors |= stored_tensors(file) if file.name.endswith(".safetensors") else pickled_tensors(file)
+        try:
+            found = stored_tensors(file) if file.name.endswith(".safetensors") else pickled_tensors(file)
+        except OSError as error:
+            raise UserError(f"{file}: the file cannot be read ({error.strerror or error})") from error
+        if twice := sorted(tensors.keys() & found.keys()):
+            raise UserError(f"{file}: {twice[0]} is in another shard too; which of them is the model's?")
+        tensors |= found
     return Checkpoint(folder, tensors)
 
 
@@ -134,10 +139,10 @@ def pickled_tensors(file: Path) -> dict[str, Stored]:
     try:
         content = torch.load(file, map_location="meta", weights_only=True)
         return {
-            name: Stored(DTYPES.get(str(tensor.dtype), str(tensor.dtype)), tuple(tensor.shape))
+            name: Stored(FLOATS.get(str(tensor.dtype), str(tensor.dtype)), tuple(tensor.shape))
             for name, tensor in content.items()
         }
-    except (OSError, ValueError, TypeError, AttributeError, RuntimeError, EOFError, UnpicklingError) as error:
+    except (ValueError, TypeError, AttributeError, LookupError, RuntimeError, EOFError, UnpicklingError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"{file}: no weights can be read from it: {first}") from error
 

@@ -11,11 +11,11 @@ import torch
 from torch import nn
 
 from bench.errors import UserError
-from bench.models.checkpoint import Stored
+from bench.models.checkpoint import FLOATS, Stored
 
 HEADS = ("classifier", "lm_head", r".*\.pooler")  # trained, or shared with the embeddings; regular expressions
 
-SMALL_FLOATS, BYTES = ("F8_", "F6_", "F4"), ("I8", "U8")  # as safetensors calls them; buffers may be bytes too
+SMALL = ("F8_", "F6_", "F4", "torch.float8_", "torch.float4_")  # floats; integers may be in buffers too
 ADVICE = "take its unquantised checkpoint, which method=qlora or model.quantisation=nf4 quantise as they say"
 
 
@@ -59,10 +59,10 @@ def refuse_packed(stored: Mapping[str, Stored], source: str) -> None:
         source: what the user called the model.
 
     Raises:
-        UserError: a weight is stored in eight bits or less.
+        UserError: a weight is stored in integers, or in floats of eight bits or less.
     """
     for name, tensor in stored.items():
-        if tensor.dtype.startswith(SMALL_FLOATS) or (tensor.dtype in BYTES and name.endswith("weight")):
+        if tensor.dtype.startswith(SMALL) or (name.endswith("weight") and tensor.dtype not in FLOATS.values()):
             raise UserError(f"{source}: the base is stored quantised ({name} in {tensor.dtype}); {ADVICE}")
 
 

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from bench.errors import UserError
-from bench.models.checkpoint import Stored, stored_tensors, weight_files
+from bench.models.checkpoint import Stored, read_checkpoint, stored_tensors, weight_files
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 4096\n"
 ONE, TWO = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
@@ -52,6 +52,23 @@ def test_a_shard_that_did_not_come_is_named(folder):
     (folder / TWO).unlink()
     assert TWO in refused(folder)
     assert "allow_pickle" not in refused(folder)
+
+
+def test_a_tensor_is_in_one_shard_only(folder):
+    shards(folder, ONE, TWO)
+    (folder / TWO).write_bytes((folder / ONE).read_bytes())
+    with pytest.raises(UserError, match=f"{TWO}: t0 is in another shard too"):
+        read_checkpoint(folder)
+
+
+def test_a_pickle_tells_its_tensors_or_is_named(folder):
+    torch.save({"a": torch.zeros(2, 3), "b": torch.zeros(1, dtype=torch.int8)}, folder / "pytorch_model.bin")
+    found = read_checkpoint(folder, allow_pickle=True).tensors
+    assert found == {"a": Stored("F32", (2, 3)), "b": Stored("torch.int8", (1,))}
+    for content in (b"no pickle", (folder / "pytorch_model.bin").read_bytes()[:-99]):
+        (folder / "pytorch_model.bin").write_bytes(content)
+        with pytest.raises(UserError, match=r"pytorch_model\.bin"):
+            read_checkpoint(folder, allow_pickle=True)
 
 
 def test_shards_without_their_index_are_not_guessed_at(folder):

@@ -157,6 +157,53 @@ def test_buffers_of_older_versions_are_no_weights(folder):
     load(folder, "decoder")
 
 
+@pytest.mark.parametrize(
+    ("kind", "auto"),
+    [("bert", transformers.AutoModelForPreTraining), ("electra", transformers.AutoModelForPreTraining),
+     ("roberta", transformers.AutoModelForTokenClassification), ("camembert", transformers.AutoModelForMaskedLM),
+     ("xlm-roberta", transformers.AutoModelForQuestionAnswering), ("ernie", transformers.AutoModelForMaskedLM)],
+)  # fmt: skip
+def test_heads_of_any_other_task_are_left_aside(folder, kind, auto):
+    stored = save(folder, "encoder", auto, model_type=kind)
+    loaded = load(folder, "encoder").state_dict()
+    base = [name for name in stored if ".encoder." in name]
+    assert base
+    assert all(torch.equal(loaded[name], stored[name]) for name in base)
+
+
+def test_a_pooler_that_the_model_does_not_use_is_left_aside(folder):
+    stored = save(folder, "encoder")
+    pooler = {"roberta.pooler.dense.weight": torch.zeros(64, 64), "roberta.pooler.dense.bias": torch.zeros(64)}
+    rewrite(folder, stored | pooler)  # the published RoBERTa has one
+    load(folder, "encoder")
+
+
+def test_names_of_older_versions_are_understood(folder):
+    stored = save(folder, "encoder", model_type="bert")
+    older = {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNorm.beta"}
+    for new, old in older.items():
+        stored = {name.replace(new, old): tensor for name, tensor in stored.items()}
+    rewrite(folder, stored)
+    load(folder, "encoder")
+
+
+def test_a_position_bias_that_t5_never_used_is_left_aside(folder):
+    name = "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight"
+    for kind in ("t5", "mt5"):
+        keys = {"feed_forward_proj": "gated-gelu"} if kind == "mt5" else {}
+        rewrite(folder, save(folder, "encoder_decoder", model_type=kind, **keys) | {name: torch.zeros(32, 4)})
+        load(folder, "encoder_decoder")
+
+
+@pytest.mark.parametrize("family", ["decoder", "encoder_decoder"])
+def test_a_language_models_head_of_its_own_is_read_although_the_configuration_ties_it(folder, family):
+    stored = save(folder, family, tie_word_embeddings=True)  # so do those of mT5, and of T5 1.1
+    rewrite(folder, stored | {"lm_head.weight": torch.ones(60, 64)})
+    loaded = load(folder, family).state_dict()
+    assert loaded["lm_head.weight"].eq(1).all()
+    assert all(torch.equal(loaded[name], tensor) for name, tensor in stored.items())
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_weights_that_are_no_numbers_are_refused(folder, value):
     stored = save(folder, "encoder")
@@ -230,7 +277,7 @@ def test_a_base_that_says_it_is_quantised_is_refused(folder, described):
         assert described["quant_method"] in refused(folder, "decoder", quantisation=quantisation)
 
 
-@pytest.mark.parametrize("dtype", [torch.int8, torch.uint8, torch.float8_e4m3fn, torch.float8_e5m2])
+@pytest.mark.parametrize("dtype", [torch.int8, torch.uint8, torch.int32, torch.float8_e4m3fn, torch.float8_e5m2])
 def test_a_base_that_is_quantised_without_saying_so_is_refused(folder, dtype):
     stored = save(folder, "decoder")
     name = "model.layers.0.mlp.up_proj.weight"
