@@ -55,8 +55,13 @@ def _introduction() -> str:
         f"Written by `{COMMAND}` from `configs/method/` and `bench/methods/`; do not edit.\n\n"
         "x: a layer's input, h: a branch's output before the residual sum, LN: the pretrained norm, W: frozen weights "
         "unless said otherwise. The task head is trained with every method.\n\n"
-        "Any other tuner of the installed peft library: `method=peft/any peft.type=LOHA peft.r=8`. Methods together: "
-        "`method=compose`, see `configs/method/compose.yaml`."
+        "Any other tuner of the installed peft library: `method=peft/any peft.type=LOHA peft.r=8`. Each setting acts "
+        "as the library means it or is refused with the reason (`bench/methods/library/`): what the library leaves to "
+        "a training loop of one's own (beginnings found in data, losses, several tasks), what names nothing in the "
+        "model, what has no effect beside the others. Adapted are queries and values unless the type has places of "
+        "its own (norms, embeddings, (IA)³'s); `all-linear` is every linear layer of the blocks; the task head is "
+        "trained and never adapted.\n\n"
+        "Methods together: `method=compose`, see `configs/method/compose.yaml`."
     )
 
 

@@ -3,23 +3,22 @@
 Zhang et al. 2023, https://arxiv.org/abs/2303.10512; code: QingruZhang/AdaLoRA.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import peft
-import torch
 from torch import Tensor, nn
 
 from bench.errors import UserError
 from bench.methods.base import Setting
 from bench.methods.shared.peft_library import PeftMethod, by_family
 from bench.methods.shared.ranges import at_least_one, below_one, within_hidden_size
-
-SHORTEST = 2  # steps: one to weigh the singular values, one to drop some
-
-# In a checkpoint, before the name of a parameter:
-RANKS = "rank_pattern."  # which singular values are left
-AVERAGES = ("ipt", "exp_avg_ipt", "exp_avg_unc")  # the library's names for importance and its running averages
+from bench.methods.shared.reallotment import (
+    SHORTEST,
+    load_reallotment_state,
+    reallot,
+    reallotment_state,
+    tuner_with_its_loss,
+)  # fmt: skip
 
 
 @dataclass(kw_only=True)
@@ -90,49 +89,19 @@ class AdaLora(PeftMethod):
         )
 
     def apply(self, model: nn.Module, setting: Setting) -> nn.Module:
-        """The library's tuner itself: a PeftModel without a task type goes past its loss term."""
+        """The library's tuner, whose forward pass adds the orthogonality to the loss."""
         wrapped = super().apply(model, setting)
         assert isinstance(wrapped, peft.PeftModel)
-        for name, parameter in wrapped.named_parameters():
-            if "ranknum" in name:  # a constant, which the library thaws when it moves one to the meta device
-                parameter.requires_grad_(False)
-        return wrapped.base_model
+        return tuner_with_its_loss(wrapped)
 
     def after_step(self, model: nn.Module, step: int) -> None:
         """Weigh the singular values, and at the interval drop the least important ones."""
-        tuner = _tuner(model)
-        # Where nothing is to be dropped, the library would look for the 0-th smallest of the scores.
-        if self.target_r < self.init_r:
-            tuner.update_and_allocate(step)
+        reallot(model, step)
 
     def extra_state(self, model: nn.Module) -> dict[str, Tensor]:
         """Which singular values are left, and the averages that the next pruning goes by."""
-        pattern = _config(model).rank_pattern or {}
-        state = {RANKS + name: torch.tensor(kept, dtype=torch.bool) for name, kept in pattern.items()}
-        allocator = _tuner(model).rankallocator
-        for average in AVERAGES:
-            state |= {f"{average}.{name}": tensor for name, tensor in getattr(allocator, average).items()}
-        return state
+        return reallotment_state(model)
 
     def load_extra_state(self, model: nn.Module, state: dict[str, Tensor]) -> None:
         """Put both back."""
-        tuner = _tuner(model)
-        devices = {name: parameter.device for name, parameter in tuner.model.named_parameters()}
-        _config(model).rank_pattern = {n: tensor.tolist() for n, tensor in _below(RANKS, state)} or None
-        for average in AVERAGES:
-            values = {name: tensor.to(devices[name], copy=True) for name, tensor in _below(f"{average}.", state)}
-            setattr(tuner.rankallocator, average, values)
-
-
-def _below(prefix: str, state: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
-    return ((name.removeprefix(prefix), tensor) for name, tensor in state.items() if name.startswith(prefix))
-
-
-def _tuner(model: nn.Module) -> peft.AdaLoraModel:
-    return next(module for module in model.modules() if isinstance(module, peft.AdaLoraModel))
-
-
-def _config(model: nn.Module) -> peft.AdaLoraConfig:
-    config = _tuner(model).peft_config["default"]
-    assert isinstance(config, peft.AdaLoraConfig)
-    return config
+        load_reallotment_state(model, state)

@@ -12,7 +12,9 @@ from bench.configuration.compose import build
 from bench.errors import UserError
 from bench.methods.adalora import AdaLora
 from bench.methods.base import Category, Gradients, Layer, LoadOptions, Method, OptimiserKind, ParameterGroup, Setting
+from bench.methods.ia3 import Ia3
 from bench.methods.lora import Lora
+from bench.methods.peft_any import PeftAny
 from bench.methods.shared.peft_library import innermost
 from bench.methods.trainable import trainable_parameters
 
@@ -59,8 +61,11 @@ class Compose(Method):
         for name in names:
             if names.count(name) > 1:
                 raise UserError(f"'{self.name}': two parts are called '{name}'; give one another name")
-        if len([method for method in self.methods if isinstance(method, AdaLora | Lora)]) > 1:
-            raise UserError(f"'{self.name}': LoRA's kin lie in the same layers and share their names; take one of them")
+        kinds = [_kind(method) for method in self.methods]
+        for kind in {kind for kind in kinds if kind and kinds.count(kind) > 1}:
+            raise UserError(
+                f"'{self.name}': {kind}'s kin lie in the same layers and share their names; take one of them"
+            )
         for method in self.methods:
             if method.category not in PARTS:
                 raise UserError(f"'{self.name}': {method.title} is {method.category}; parts must be {', '.join(PARTS)}")
@@ -166,3 +171,12 @@ class Compose(Method):
     def why_not_mergeable(self) -> str:
         """The first part's reason."""
         return next((m.why_not_mergeable() for m in self.methods if not m.mergeable), super().why_not_mergeable())
+
+
+def _kind(method: Method) -> str:
+    """Under which name the peft library adds what it trains; nothing for methods that are not the library's."""
+    if isinstance(method, AdaLora | Lora):
+        return "LoRA"
+    if isinstance(method, PeftAny):
+        return "LoRA" if method.kind in ("ADALORA", "LORA") else method.kind
+    return "IA3" if isinstance(method, Ia3) else ""

@@ -26,6 +26,8 @@ TASK_TYPES = {
     Family.decoder: peft.TaskType.CAUSAL_LM,
 }
 
+# Prefixes that the library hands over in the cache of keys and values.
+IN_THE_CACHE = (peft.PeftType.PREFIX_TUNING, peft.PeftType.CARTRIDGE)
 
 T = TypeVar("T")
 
@@ -40,8 +42,11 @@ class PeftMethod(Method):
 
     def apply(self, model: nn.Module, setting: Setting) -> nn.Module:
         """Wrap `model` in a PeftModel; the library freezes the base."""
+        return self._wrap(model, self.peft_config(setting))
+
+    def _wrap(self, model: nn.Module, config: peft.PeftConfig) -> nn.Module:
         try:
-            return peft.get_peft_model(model, self.peft_config(setting))
+            return peft.get_peft_model(model, config)
         except (ValueError, TypeError, NotImplementedError) as error:
             raise UnsupportedError(f"{self.title} on {type(model).__name__}: {error}") from error
 
@@ -79,12 +84,14 @@ class PromptLearning(PeftMethod):
     def check(self, setting: Setting) -> None:
         """Virtual tokens take up positions, where positions are absolute."""
         super().check(setting)
-        limit = setting.structure.max_positions
-        if limit is not None and self.num_virtual_tokens + setting.max_length > limit:
-            raise UserError(
-                f"{self.num_virtual_tokens} virtual tokens + training.max_length={setting.max_length} exceed the "
-                f"model's {limit} positions; lower one of them"
-            )
+        check_positions(self.num_virtual_tokens, setting)
+
+    def apply(self, model: nn.Module, setting: Setting) -> nn.Module:
+        """Wrap `model`; a prompt is as wide as the embeddings that it stands beside."""
+        config = self.peft_config(setting)
+        assert isinstance(config, peft.PromptLearningConfig)
+        fit_prompt(config, model)
+        return self._wrap(model, config)
 
     def why_not_mergeable(self) -> str:
         """The reason, for the error message."""
@@ -96,6 +103,29 @@ def innermost(model: nn.Module) -> nn.Module:
     while isinstance(model, peft.PeftModel | BaseTuner):
         model = model.get_base_model() if isinstance(model, peft.PeftModel) else model.model
     return model
+
+
+def check_positions(virtual_tokens: int, setting: Setting) -> None:
+    """Refuse virtual tokens that do not fit beside the longest text, where positions are absolute.
+
+    Raises:
+        UserError: they do not.
+    """
+    limit = setting.structure.max_positions
+    if limit is not None and virtual_tokens + setting.max_length > limit:
+        raise UserError(
+            f"{virtual_tokens} virtual tokens + training.max_length={setting.max_length} exceed the "
+            f"model's {limit} positions; lower one of them"
+        )
+
+
+def fit_prompt(config: peft.PromptLearningConfig, model: nn.Module) -> None:
+    """Let virtual tokens be as wide as the model's embeddings, which on ELECTRA are narrower than its layers.
+
+    The library takes the layers' width for both. Prefixes are keys and values, and stay as wide as the layers.
+    """
+    if config.peft_type not in IN_THE_CACHE:
+        config.token_dim = model.get_input_embeddings().embedding_dim  # type: ignore[operator]
 
 
 def by_family(settings: Mapping[str, T], setting: Setting, key: str) -> T:
