@@ -110,7 +110,7 @@ def _remarks(found: list[Method]) -> str:
     changed = [f"- {m.title}: {m.why_not_identity}." for m in found if not m.identity_at_start]
     fixed = [f"- {m.title}: {m.why_not_mergeable()}." for m in found if not m.mergeable]
     other = [f"- {m.title}: {difference}." for m in found for difference in m.differences]
-    silent = [f"- {m.title}: {m.without_gradient}." for m in found if m.without_gradient]
+    silent = [f"- {m.title}: `{part}`: {why}." for m in found for part, why in m.without_gradient]
     parts = {
         "Why not the identity at the start": changed,
         "Why not mergeable": fixed,

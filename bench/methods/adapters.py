@@ -29,6 +29,10 @@ class AdapterMethod(Method):
     shardable = True
     layer = Layer.activations
     trains = "the adapters"
+    without_gradient = (
+        ("bottleneck.down", "units whose ReLU lets nothing of a batch pass"),
+        ("bottleneck.up.weight", "what comes from such units"),
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -23,6 +23,7 @@ Gradients = Callable[[], Iterator[Tensor]]
 
 
 NO_DIFFERENCES: tuple[str, ...] = ()
+NO_EXCUSE: tuple[tuple[str, str], ...] = ()
 
 
 class Category(StrEnum):
@@ -124,8 +125,8 @@ class Method:
     where = ""  # where it sits, one line
     trains = ""  # what is updated, one line
     differences = NO_DIFFERENCES  # where it is not what its authors run; a line each
-    # Which of the counted values may get no gradient in the first two steps, and why; "": each of them gets one.
-    without_gradient = ""
+    # Parts of names of counted parameters of which some entries may get no gradient in the first two steps, and why.
+    without_gradient = NO_EXCUSE
 
     def __post_init__(self) -> None:
         self.category = Category(self.category)

@@ -30,6 +30,10 @@ class BitFit(Method):
     formula = "y = W x + b, only b trained"
     where = "every linear layer and LayerNorm (T5, LLaMA: every linear layer, bias added)"
     trains = "every parameter whose name contains 'bias'"
+    without_gradient = (
+        ("key.bias", "it shifts all scores of a query alike: its gradient is but rounding; the authors count it"),
+        (".k.bias", "likewise (T5)"),
+    )
     differences = ("T5 and LLaMA have no biases to train: zeros are added to every linear layer of every block",)
 
     def check(self, setting: Setting) -> None:

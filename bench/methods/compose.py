@@ -54,7 +54,7 @@ class Compose(Method):
         self.where = "; ".join(method.where for method in self.methods)
         self.trains = "; ".join(method.trains for method in self.methods)
         self.differences = tuple(difference for method in self.methods for difference in method.differences)
-        self.without_gradient = "; ".join(m.without_gradient for m in self.methods if m.without_gradient)
+        self.without_gradient = tuple(excuse for method in self.methods for excuse in method.without_gradient)
 
     def _check_parts(self) -> None:
         names = [method.name for method in self.methods]

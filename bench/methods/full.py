@@ -18,6 +18,12 @@ class FullFineTuning(Method):
     formula = "W ← W + ΔW"
     where = "everywhere"
     trains = "every parameter"
+    without_gradient = (
+        ("embed", "rows of tokens and positions that no text of a batch has"),
+        ("shared", "rows of tokens that no text of a batch has (T5)"),
+        ("key.bias", "it shifts all scores of a query alike: its gradient is but rounding"),
+        ("relative_attention_bias", "distances that no text of a batch spans (T5)"),
+    )
 
     def apply(self, model: nn.Module, setting: Setting) -> nn.Module:
         """Let every parameter require gradients."""

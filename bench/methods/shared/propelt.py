@@ -29,6 +29,10 @@ class Propelt(Method):
 
     layer = Layer.activations
     trains = "the prototype and every layer's mask scores"
+    without_gradient = (
+        ("prototype", "entries that no layer's mask lets pass"),
+        ("scores", "scores of entries that are zero (LoRA's B at the start), or of units whose ReLU lets nothing pass"),
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
