@@ -78,7 +78,8 @@ class PeftAny(PeftMethod):
         for key in settings.keys() - self.defaults.keys():
             raise unknown_name(f"setting of peft.type={kind}", key, self.defaults)
         self.options = {key: value for key, value in settings.items() if value != self.defaults[key]}
-        self.without_gradient = WITHOUT_GRADIENT.get(kind, "")
+        # Of any tensor: the names are the library's.
+        self.without_gradient = (("", WITHOUT_GRADIENT[kind]),) if kind in WITHOUT_GRADIENT else ()
         self.is_prompt = issubclass(TYPES[kind], peft.PromptLearningConfig)
         if self.is_prompt:
             self.layer = Layer.inputs
