@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from bench.configuration.names import check_path
 from bench.errors import UserError, unknown_name
+from bench.system.links import stays_inside
 
 # What `bench sweep` takes for itself, and where Hydra's configuration has it.
 SWEEP_OPTIONS = {
@@ -40,6 +41,21 @@ def own_settings(command: str, arguments: Sequence[str], known: Sequence[str]) -
             raise unknown_name(f"setting of {command}", key, known)
         given[key] = check_path(key, value) if key in PATHS else value
     return given
+
+
+def check_out(out: str, folder: str, results_dir: str | None) -> None:
+    """Refuse to write where only a link leads.
+
+    Args:
+        out: where to write.
+        folder: itself, or one below it.
+        results_dir: whose part `out` is, where the user has not named it.
+
+    Raises:
+        UserError: a link leads out of these.
+    """
+    if not stays_inside(folder, out) or (results_dir is not None and not stays_inside(out, results_dir)):
+        raise UserError(f"{folder}: a link leads elsewhere; name the folder to write to: out=FOLDER")
 
 
 def config_dir_and_rest(arguments: Sequence[str]) -> tuple[str | None, list[str]]:

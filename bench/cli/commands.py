@@ -6,7 +6,7 @@ Nothing heavy is imported here: `bench --help` has to answer at once.
 import sys
 from collections.abc import Callable, Sequence
 
-from bench.cli.arguments import config_dir_and_rest, own_settings, sweep_option, without_setting
+from bench.cli.arguments import check_out, config_dir_and_rest, own_settings, sweep_option, without_setting
 from bench.cli.usage import HELP, USAGE
 from bench.errors import UserError, unknown_name
 from bench.system.terminal import forget_warnings, say
@@ -170,6 +170,7 @@ def table(arguments: Sequence[str]) -> int:
     results_dir, console = given.get("results_dir", "results"), PlainConsole()
     out = given.get("out", f"{results_dir}/tables")
     for experiment in given["experiment"].split(","):
+        check_out(out, f"{out}/{experiment}", None if "out" in given else results_dir)
         made = make_table(results_dir, experiment, given.get("definition"), options, config_dir)
         render_text(made, console)
         for name in formats:
@@ -209,7 +210,9 @@ def report(arguments: Sequence[str]) -> int:
     config_dir, rest = config_dir_and_rest(arguments)
     given = own_settings("report", rest, ("results_dir", "out"))
     results_dir = given.get("results_dir", "results")
-    for path in write_report(results_dir, given.get("out", f"{results_dir}/report"), config_dir):
+    out = given.get("out", f"{results_dir}/report")
+    check_out(out, out, None if "out" in given else results_dir)
+    for path in write_report(results_dir, out, config_dir):
         say(path)
     return 0
 

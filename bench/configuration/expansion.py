@@ -27,6 +27,8 @@ from bench.configuration.cell import Cell
 from bench.configuration.compose import SCHEMA, cell_of, without_hydra
 from bench.errors import UserError
 from bench.system.cache import cache_folder, write_once
+from bench.system.plain_files import read_file
+from bench.system.sealed import sealed, unsealed
 
 Compose = Callable[[list[str]], DictConfig]
 
@@ -36,6 +38,7 @@ KEYS = ("seed", "results_dir", "device", "save_trained", "threads", "force")
 KNOWN_RESOLVERS = ("for_task",)  # reads the task alone, which is never filled in
 WHOLE_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)")
 REFERENCE = re.compile(r"\$\{\s*([^{}:]*?)\s*(\}|:)")
+CLASS = re.compile(rb"_target_[\"']?\s*:\s*[\"']?([A-Za-z0-9_.]+)")
 KEPT = 5000  # compositions; enough for every experiment, and a file that is read in a tenth of a second
 
 _NOTHING = object()
@@ -139,17 +142,23 @@ class Kept:
 
     def __init__(self, folders: Sequence[Path]) -> None:
         """Read what was kept for the configurations in `folders` as they are now."""
-        self._file = cache_folder() / "compositions" / f"{_fingerprint(folders)}.json"
+        fingerprint, self._classes = _read_all(folders)
+        self._file = cache_folder() / "compositions" / f"{fingerprint}.json"
         self._new = False
-        try:
-            self._groups: dict[str, Any] = json.loads(self._file.read_bytes())
-        except (OSError, ValueError):
-            self._groups = {}
+        self._groups: dict[str, Any] = {}
+        with suppress(OSError, ValueError, RecursionError):
+            found = json.loads(unsealed(read_file(self._file)) or b"{}")
+            self._groups = found if isinstance(found, dict) else {}
 
     def get(self, choices: tuple[str, ...]) -> Group | None:
-        """What was kept for these overrides."""
-        kept = self._groups.get("\n".join(choices))
-        return None if kept is None else Group(kept["config"], frozenset(kept["references"]))
+        """What was kept for these overrides, if it is a cell's and names no class that the configurations do not."""
+        try:
+            kept = self._groups["\n".join(choices)]
+            group = Group(kept["config"], frozenset(map(str, kept["references"])))
+            Cell.from_config(group.config)
+        except (UserError, KeyError, TypeError, AttributeError, ValueError):
+            return None
+        return group if self._classes.issuperset(_classes(group.config)) else None
 
     def put(self, choices: tuple[str, ...], group: Group) -> None:
         """Keep a group, unless something outside of the configurations may have a say in it."""
@@ -166,7 +175,7 @@ class Kept:
                 write_once(self._file, self._write)
 
     def _write(self, path: Path) -> None:
-        path.write_text(json.dumps(self._groups))
+        path.write_bytes(sealed(json.dumps(self._groups).encode()) or b"")
 
 
 def _is_plain(override: str) -> bool:
@@ -219,9 +228,21 @@ def _overlap(key: str, reference: str) -> bool:
     return f"{key}.".startswith(f"{reference}.") or f"{reference}.".startswith(f"{key}.")
 
 
-def _fingerprint(folders: Sequence[Path]) -> str:
-    """Of everything that decides what is composed: the YAML files, the schema, and the libraries that compose."""
-    digest = hashlib.sha256()
+def _classes(value: Any) -> Iterator[str]:
+    """The classes that a configuration names, at any depth."""
+    if isinstance(value, dict):
+        if "_target_" in value:
+            yield str(value["_target_"])
+        for item in value.values():
+            yield from _classes(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _classes(item)
+
+
+def _read_all(folders: Sequence[Path]) -> tuple[str, frozenset[str]]:
+    """A fingerprint of all that decides what is composed (YAML, schema, libraries), and the classes that YAML names."""
+    digest, classes = hashlib.sha256(), set[str]()
     for library in ("hydra-core", "omegaconf"):
         digest.update(importlib.metadata.version(library).encode())
     package = Path(__file__).parent
@@ -231,4 +252,5 @@ def _fingerprint(folders: Sequence[Path]) -> str:
     for file in files:
         content = file.read_bytes()
         digest.update(f"{file} {len(content)} ".encode() + content)
-    return digest.hexdigest()[:32]
+        classes.update(name.decode() for name in CLASS.findall(content))
+    return digest.hexdigest()[:32], frozenset(classes)

@@ -7,6 +7,7 @@ from bench.findings.evaluate import evaluate
 from bench.findings.html import findings_to_html
 from bench.findings.render import findings_to_json, findings_to_markdown
 from bench.records.columns import find_records
+from bench.system.links import own_file
 from bench.tables.content.build import make_table
 from bench.tables.definition.schema import definition_files, load_definition
 from bench.tables.definition.table import Table
@@ -48,7 +49,7 @@ def report(results_dir: str, out: str, config_dir: str | None = None) -> list[Pa
         "findings.json": findings_to_json(findings),
     }
     for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8")
+        own_file(folder / name).write_text(text, encoding="utf-8")
     return [*(folder / name for name in texts), *paths]
 
 

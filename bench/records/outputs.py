@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from bench.records.store import write_atomically
+from bench.system.links import own_file
 
 PREDICTIONS, TRAINED = "predictions.json", "trained.safetensors"
 
@@ -38,7 +39,7 @@ def write_trained(folder: Path, state: dict[str, Tensor], keep: bool) -> int:
     if not keep:
         return sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
     folder.mkdir(parents=True, exist_ok=True)
-    scratch = folder / f".{TRAINED}"
+    scratch = own_file(folder / f".{TRAINED}")
     try:
         save_file(tensors, scratch)
     except SafetensorError as error:

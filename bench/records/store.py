@@ -6,6 +6,7 @@
 import json
 import math
 import os
+import re
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -17,9 +18,11 @@ from bench.configuration.names import check_name, check_path
 from bench.errors import UserError
 from bench.records.schema import Record, Status
 from bench.records.text import losses_of, of_text, text_at
+from bench.system.links import link_in, stays_inside
 from bench.system.plain_files import why
 
 FILE = "record.json"
+ATTEMPT = re.compile(r"attempt-([0-9]{1,9})\.json")
 
 
 def folder_of(results_dir: str | Path, cell: Cell) -> Path:
@@ -27,18 +30,23 @@ def folder_of(results_dir: str | Path, cell: Cell) -> Path:
     return Path(results_dir) / cell.experiment / cell.id
 
 
-def make_folder(folder: Path) -> None:
+def make_folder(folder: Path, results_dir: str | Path) -> None:
     """Create a cell's folder before anything is spent on the cell.
 
     Raises:
-        UserError: it cannot be created or written to.
+        UserError: it cannot be created or written to, or a link leads from it to somewhere else.
     """
+    if not stays_inside(folder, results_dir):
+        raise UserError(f"{folder}: a link leads out of the results folder {results_dir}; remove the link")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
+        link = link_in(folder)
     except OSError as error:
-        raise UserError(f"cannot write to the results folder {folder}: {error.strerror}") from error
+        raise UserError(f"cannot write to the results folder {folder}: {why(error)}") from error
+    if link is not None:
+        raise UserError(f"{link} is a link, and a cell writes to files of its own only; remove it")
 
 
 def write_record(record: Record, folder: Path) -> Path:
@@ -58,7 +66,7 @@ def write_record(record: Record, folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if path.exists():
-            spare = folder / f"attempt-{1 + sum(1 for _ in folder.glob('attempt-*.json'))}.json"
+            spare = _next_attempt(folder)
             if is_done(folder) and record.status != Status.done:
                 path = spare
             else:
@@ -67,6 +75,12 @@ def write_record(record: Record, folder: Path) -> Path:
     except OSError as error:
         raise UserError(f"cannot write the record {path}: {error.strerror}") from error
     return path
+
+
+def _next_attempt(folder: Path) -> Path:
+    """A name that no attempt has, also where some have been removed."""
+    found = (ATTEMPT.fullmatch(path.name) for path in folder.glob("attempt-*.json"))
+    return folder / f"attempt-{1 + max((int(name[1]) for name in found if name), default=0)}.json"
 
 
 def text_of(record: Record) -> bytes:

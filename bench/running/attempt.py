@@ -15,6 +15,7 @@ from bench.records.schema import Record, Status
 from bench.records.store import FILE, folder_of, make_folder, read_record, stamp_of, write_record
 from bench.running.run import Report, silent
 from bench.running.runner import run_cell
+from bench.system.links import stays_inside
 
 
 def run_claimed(
@@ -38,7 +39,7 @@ def run_claimed(
         UserError: a mistake in the configuration, found before any training; no record is written.
     """
     folder = folder_of(cell.config["results_dir"], cell)
-    make_folder(folder)
+    make_folder(folder, cell.config["results_dir"])
     try:
         with claimed(folder, patience) as held:
             if _settled(cell, folder, planned):
@@ -65,7 +66,9 @@ def run_in_sweep(cell: Cell, report: Report = silent, *, planned: str | None = N
         raise
     except UserError as error:
         record = refused_record(cell, error)
-        write_record(record, folder_of(cell.config["results_dir"], cell))
+        folder = folder_of(cell.config["results_dir"], cell)
+        if stays_inside(folder, cell.config["results_dir"]):
+            write_record(record, folder)
         return record
 
 

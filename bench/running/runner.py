@@ -53,7 +53,7 @@ def run_cell(cell: Cell, report: Report = silent) -> tuple[Record, Path]:
     check_shrink(cell)
     check_spread(cell)
     folder = folder_of(cell.config["results_dir"], cell)
-    make_folder(folder)
+    make_folder(folder, cell.config["results_dir"])
     attempt_once = attempt if cell.config["processes"] == 1 else attempt_on_ranks
     record = attempt_once(cell, folder, report)
     while (shrunk := shrink(record)) is not None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.errors import UserError, unknown_name
+from bench.system.links import own_file
 from bench.tables.definition.table import Table
 from bench.tables.formats.csv_files import to_csv
 from bench.tables.formats.latex import to_latex
@@ -44,7 +45,7 @@ def write(table: Table, format: str, folder: str | Path) -> list[Path]:  # noqa:
             paths += to_csv(table, folder)
         for name, (suffix, render) in TEXTS.items():
             if format in {name, "all"}:
-                path = folder / f"{table.name}.{suffix}"
+                path = own_file(folder / f"{table.name}.{suffix}")
                 path.write_text(render(table), encoding="utf-8")
                 paths.append(path)
     except OSError as error:

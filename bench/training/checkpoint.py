@@ -7,11 +7,13 @@ holds the checksum of the first, so that a pair is whole or does not count. The 
 import json
 import logging
 import os
-import shutil
+import re
 import time
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from errno import ELOOP
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +22,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from bench.records.store import write_atomically
+from bench.system.links import own_file
+from bench.system.plain_files import read_file
 
 FOLDER = "checkpoint"
+STEP = re.compile(r"step-([0-9]{1,15})\.json")
+OWN = re.compile(r"\.?step-[0-9]+\.(json|safetensors).*")
 VERSION = 1  # of the files' content; others are not read
 KEPT = 2  # the newest, and one to fall back to
 SHARE = 0.01  # of the run time that writing may take, where the interval is not given
@@ -79,6 +85,7 @@ class Checkpoints:
         begin, step = time.monotonic(), content.step
         tensors, described = self._pair(step)
         try:
+            check_no_link(self.folder)
             self.folder.mkdir(parents=True, exist_ok=True)
             self._remove(self._steps()[KEPT - 1 :])
             _save(tensors, {name: tensor.detach().to("cpu").contiguous() for name, tensor in content.tensors.items()})
@@ -103,7 +110,7 @@ class Checkpoints:
         for step in self._steps():
             try:
                 return self.read(step)
-            except (OSError, ValueError, KeyError, SafetensorError) as error:
+            except (OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
                 self._note(f"the checkpoint after step {step} was not used: {_reason(error)}")
                 if not isinstance(error, OSError) or isinstance(error, FileNotFoundError):
                     self._pair(step)[1].unlink(missing_ok=True)  # else it would count as one to fall back to
@@ -114,10 +121,12 @@ class Checkpoints:
 
         Raises:
             OSError: it cannot be read.
-            ValueError, KeyError, SafetensorError: it is damaged, or of another version or cell.
+            ValueError, KeyError, TypeError, RecursionError, SafetensorError: it is damaged, or of another version or
+                cell.
         """
+        check_no_link(self.folder)
         tensors, described = self._pair(step)
-        whole = json.loads(described.read_bytes())
+        whole = json.loads(read_file(described))
         state = whole["state"]
         if whole["checksum"] != zlib.crc32(json.dumps(state).encode()):
             raise ValueError(f"{described.name} is damaged")
@@ -134,15 +143,17 @@ class Checkpoints:
 
     def _steps(self) -> list[int]:
         """Of the pairs that are there, the newest first."""
-        names = (path.stem.removeprefix("step-") for path in self.folder.glob("step-*.json"))
-        return sorted((int(name) for name in names if name.isdigit()), reverse=True)
+        if self.folder.is_symlink():
+            return []
+        found = (STEP.fullmatch(path.name) for path in self.folder.glob("step-*.json"))
+        return sorted((int(name[1]) for name in found if name), reverse=True)
 
     def _remove(self, steps: list[int]) -> None:
-        """Remove the pairs of `steps`, and whatever belongs to none: the traces of a kill."""
+        """Remove the pairs of `steps`, and files of ours that belong to none: the traces of a kill."""
         for step in steps:
             self._pair(step)[1].unlink(missing_ok=True)
         whole = {path for step in self._steps() for path in self._pair(step)}
-        for path in self.folder.iterdir():
+        for path in _own_files(self.folder):
             if path not in whole:
                 path.unlink(missing_ok=True)
 
@@ -152,13 +163,29 @@ class Checkpoints:
 
 
 def remove_checkpoints(folder: Path) -> None:
-    """Delete all of a cell's checkpoints."""
-    shutil.rmtree(folder / FOLDER, ignore_errors=True)
+    """Delete all of a cell's checkpoints, and nothing that is not ours; what a link leads to stays as it is."""
+    own = folder / FOLDER
+    with suppress(OSError):  # nothing is lost by what is left
+        check_no_link(own)
+        for path in _own_files(own):
+            path.unlink()
+        own.rmdir()
+
+
+def check_no_link(folder: Path) -> None:
+    """Refuse a folder of checkpoints that is a link; raises OSError."""
+    if folder.is_symlink():
+        raise OSError(ELOOP, f"{folder} is a link, and checkpoints are kept in a folder of the cell's own only")
+
+
+def _own_files(folder: Path) -> list[Path]:
+    """What checkpoints are called, and what they are called while they are written."""
+    return [path for path in folder.iterdir() if OWN.fullmatch(path.name) and (path.is_symlink() or path.is_file())]
 
 
 def _save(path: Path, tensors: dict[str, Tensor]) -> None:
     """Write the tensors, and see that they are on the disk."""
-    save_file(tensors, path)
+    save_file(tensors, own_file(path))
     with path.open("rb+") as file:
         os.fsync(file.fileno())
 
@@ -172,5 +199,5 @@ def _checksum(path: Path) -> int:
 
 
 def _reason(error: Exception) -> str:
-    text = str(error).strip() or type(error).__name__
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error).strip() or type(error).__name__
     return " ".join(text.split())

@@ -1,12 +1,15 @@
 """Cells that are filled in are the cells that Hydra composes."""
 
+import json
+
 import pytest
 
 from bench.configuration import expansion
 from bench.configuration.compose import Configurations
-from bench.configuration.expansion import Expansion
+from bench.configuration.expansion import Expansion, Kept
 from bench.errors import UserError
 from bench.sweeping.sweeper import selected
+from bench.system.sealed import sealed, unsealed
 
 EXPERIMENTS = [name for name in Configurations().options("experiment") if name != "runs"]
 
@@ -118,3 +121,41 @@ def test_a_damaged_or_unwritable_cache_does_no_harm(configurations, tmp_path, mo
     assert expand(configurations, [["seed=1"]]) == [configurations.cell(["seed=1"])]
     monkeypatch.setattr(expansion, "write_once", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
     assert expand(configurations, [["seed=1", "method=ia3"]]) == [configurations.cell(["seed=1", "method=ia3"])]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("bench.methods", "evil.methods"),
+        lambda text: text.replace('"allow_pickle": false', '"allow_pickle": true'),
+        lambda text: text[64:],
+        lambda text: "0" * 64 + text[64:],
+    ],
+)
+def test_a_cache_that_somebody_else_wrote_is_not_read(configurations, tmp_path, change):
+    expand(configurations, [["seed=1"]])
+    (file,) = (tmp_path / "cache").rglob("*.json")
+    changed = change(file.read_text())
+    assert changed != file.read_text()
+    file.write_text(changed)
+    assert expand(configurations, [["seed=1"]]) == [configurations.cell(["seed=1"])]
+
+
+def test_a_kept_composition_names_no_class_but_those_of_the_configurations(configurations, tmp_path):
+    expand(configurations, [["seed=1"]])
+    (file,) = (tmp_path / "cache").rglob("*.json")
+    groups = json.loads(unsealed(file.read_bytes()))
+    for group in groups.values():
+        group["config"]["method"]["inner"] = [{"_target_": "os.system"}]
+    file.write_bytes(sealed(json.dumps(groups).encode()))
+    assert expand(configurations, [["seed=1"]]) == [configurations.cell(["seed=1"])]
+
+
+def test_a_cache_of_another_shape_is_none(configurations, tmp_path):
+    expand(configurations, [["seed=1"]])
+    (file,) = (tmp_path / "cache").rglob("*.json")
+    (choices,) = json.loads(unsealed(file.read_bytes()))
+    entries = ({"config": {}, "references": []}, {"config": 3, "references": 3}, [], None)
+    for text in ("[]", "3", "[" * 100_000, *(json.dumps({choices: entry}) for entry in entries)):
+        file.write_bytes(sealed(text.encode()))
+        assert Kept(configurations.folders).get((choices,)) is None

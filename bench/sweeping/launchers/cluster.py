@@ -132,7 +132,7 @@ def run_there(job: Job) -> Answer:
     os.chdir(job.folder)
     if job.config_dir is not None:
         use_config_dir(job.config_dir)
-    print_to(folder_of(job.cell.config["results_dir"], job.cell) / LOG)
+    print_to(folder_of(job.cell.config["results_dir"], job.cell) / LOG, job.cell.config["results_dir"])
     faulthandler.enable()
     share(job.given.sharing)
     watch = Timer(job.given.timeout or 0.0, _give_up, [job])

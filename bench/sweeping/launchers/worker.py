@@ -47,7 +47,7 @@ def work(given: Assignment, pipe: Connection) -> None:
     """
     os.setpgid(0, 0)  # a group of its own: Ctrl-C is the parent's affair, and processes of this one end with it
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    print_to(given.log)
+    print_to(given.log, given.cell.config["results_dir"])
     faulthandler.enable()  # a crash leaves the line of code in the log
     faulthandler.register(WHERE)
     if given.gpu is None:

@@ -14,6 +14,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from bench.system.links import own_file
 from bench.tables.definition.table import Block, Table
 from bench.tables.figures.fonts import families, missing_glyphs_told
 from bench.tables.figures.plots import curves, learning_rates, main_score, memory_parts, score_against_parameters
@@ -81,7 +82,7 @@ def write_figures(table: Table, folder: Path) -> list[Path]:
     paths = []
     for drawing in figures_of(table):
         for suffix in ("pdf", "png"):
-            path = folder / f"{drawing.name}.{suffix}"
+            path = own_file(folder / f"{drawing.name}.{suffix}")
             with _style(), missing_glyphs_told():
                 drawing.figure.savefig(path, dpi=200, metadata={"CreationDate": None} if suffix == "pdf" else None)
             paths.append(path)

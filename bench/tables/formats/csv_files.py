@@ -6,6 +6,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import csv  # of many records pandas' own takes most of the time
 
+from bench.system.links import own_file
 from bench.tables.definition.table import Table, one_line
 from bench.tables.formats.tidy import tidy
 
@@ -18,7 +19,7 @@ def to_csv(table: Table, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for kind, frame in (("long", long_frame(table)), ("wide", wide_frame(table))):
-        path = folder / f"{table.name}.{kind}.csv"
+        path = own_file(folder / f"{table.name}.{kind}.csv")
         csv.write_csv(pa.Table.from_pandas(frame, preserve_index=False), path)
         paths.append(path)
     return paths
