@@ -17,6 +17,7 @@ from bench.data.mirror_files import MirrorFiles, find_files
 from bench.data.published import Published
 from bench.errors import UserError
 from bench.identity.data import read_files, read_generated, read_revision
+from bench.system.cache import cache_folder
 from bench.system.hub import offline_if_unreachable
 
 if TYPE_CHECKING:
@@ -55,9 +56,7 @@ def locate(published: Published, split: str, data: DataConfig, miniature: bool =
     """
     expected = None if miniature or data.any_size else published.rows.get(split)
     if miniature:
-        from bench.miniature.mirror import ensure_mirror
-
-        root = str(ensure_mirror())
+        root = _miniature()
     elif data.root is not None:
         root = data.root
     else:
@@ -66,6 +65,17 @@ def locate(published: Published, split: str, data: DataConfig, miniature: bool =
     (read_generated if miniature else read_files)(published.name, split, found.root, found.files)
     fingerprint = found.fingerprint()
     return Located(fingerprint, _key(fingerprint, published, expected), lambda: _read(found, published, expected))
+
+
+def _miniature() -> str:
+    from bench.miniature.mirror import ensure_mirror
+
+    try:
+        return str(ensure_mirror())
+    except OSError as error:
+        raise UserError(
+            f"cannot keep the miniature's data in {cache_folder()}: {error}; BENCH_CACHE=FOLDER names another"
+        ) from error
 
 
 def _key(fingerprint: str, published: Published, expected: int | None) -> str:

@@ -171,6 +171,28 @@ def test_concurrent_processes_agree_on_one_mirror(tmp_path: pathlib.Path) -> Non
     assert (pathlib.Path(paths[0]) / "exam.parquet").is_file()
 
 
+@pytest.mark.parametrize("harm", ["changed", "gone", "more", "folder"])
+def test_a_mirror_that_is_not_what_was_generated_is_made_anew(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, harm: str
+) -> None:
+    monkeypatch.setenv("BENCH_CACHE", "as before")  # put back afterwards
+    made = pathlib.Path(_ensure(str(tmp_path)))
+    whole = {file.name: file.read_bytes() for file in made.iterdir()}
+    if harm == "changed":
+        (made / "exam.parquet").write_bytes(whole["exam.parquet"].replace(b"PAR1", b"PAR2"))
+    elif harm == "gone":
+        (made / "exam.parquet").unlink()
+    elif harm == "more":
+        (made / "exam (1).parquet").write_bytes(b"")
+    else:
+        elsewhere = made.rename(tmp_path / "elsewhere")
+        made.symlink_to(elsewhere)
+        (elsewhere / "exam.parquet").unlink()
+    assert _ensure(str(tmp_path)) == str(made)
+    assert {file.name: file.read_bytes() for file in made.iterdir()} == whole
+    assert harm != "folder" or (tmp_path / "elsewhere" / "sha256").is_file(), "what a link leads to is left alone"
+
+
 def test_an_unwritable_cache_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
     blocker = tmp_path / "file"
     blocker.touch()
