@@ -78,6 +78,12 @@ SETTINGS = {
     "use_qalora": "it needs a base quantised by GPTQ",
 }
 
+# By type and setting, where other types have the same setting and heed it.
+SETTINGS_OF_TYPES = {
+    ("HIRA", "rank_pattern"): "the library (peft 0.21) reads it and goes on with peft.r",
+    ("OFT", "module_dropout"): "the library (peft 0.21) makes the layer that drops blocks and never calls it",
+}
+
 # Beginnings that the library draws at random unless it is called with data.
 DATA_DRIVEN = ("corda", "eva", "lora_ga")
 
@@ -144,8 +150,8 @@ def refuse(kind: str, given: dict[str, Any], defaults: dict[str, Any], setting: 
         raise UnsupportedError(f"peft.type={kind} is not offered: {TYPES[kind]}")
     _refuse_prefix(kind, setting)
     for key, value in given.items():
-        if key in SETTINGS:
-            raise UserError(f"peft.{key}={value} cannot be had with peft.type={kind}: {SETTINGS[key]}")
+        if reason := SETTINGS.get(key) or SETTINGS_OF_TYPES.get((kind, key)):
+            raise UserError(f"peft.{key}={value} cannot be had with peft.type={kind}: {reason}")
         if key.startswith("init_") and str(value).lower().startswith(DATA_DRIVEN):
             raise UserError(f"peft.{key}={value} is not offered: {NO_DATA}")
         if isinstance(value, bool | None) and (kind, key, value) in UNSET:

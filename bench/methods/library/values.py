@@ -31,7 +31,7 @@ def check_values(config_class: type[peft.PeftConfig], settings: dict[str, Any]) 
     """
     hints = get_type_hints(config_class)
     for key, value in settings.items():
-        kinds = _kinds(hints[key]) - {NoneType}
+        kinds = kinds_of(hints[key]) - {NoneType}
         if value is None:
             continue
         if kinds == {bool} and not isinstance(value, bool):
@@ -92,8 +92,8 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value > 0
 
 
-def _kinds(hint: Any) -> set[Any]:
+def kinds_of(hint: Any) -> set[Any]:
     """The classes that an annotation allows; a Literal counts as itself."""
     if get_origin(hint) in (Union, UnionType):
-        return {kind for part in get_args(hint) for kind in _kinds(part)}
+        return {kind for part in get_args(hint) for kind in kinds_of(part)}
     return {hint}
