@@ -184,7 +184,7 @@ def test_a_missing_split_is_told_with_what_is_there_instead(tmp_path: Path) -> N
 def test_a_cache_that_cannot_hold_the_miniature_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "file" / "cache"))
-    with pytest.raises(UserError, match="cannot keep the miniature's data .*; BENCH_CACHE=FOLDER names another"):
+    with pytest.raises(UserError, match=r"cannot keep the miniature's data .*; BENCH_CACHE=FOLDER names another"):
         locate(GLUE["rte"], "train", DataConfig(), miniature=True)
 
 
