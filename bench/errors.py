@@ -22,7 +22,7 @@ class NothingToShowError(UserError):
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UserError:
     """Return the error for a `kind` (model, task, method, …) called `name`, naming the nearest of the `known` ones."""
-    choices = sorted(known)
+    choices = sorted(choice for choice in known if choice != name)  # the very word would be no hint
     near = difflib.get_close_matches(name, choices, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(choices)}"
     return UserError(f"unknown {kind} '{name}'; {hint}")

@@ -75,7 +75,7 @@ def config_dir_and_rest(arguments: Sequence[str]) -> tuple[str | None, list[str]
             del rest[index : index + (2 if beside else 1)]
             break
     for argument in rest:
-        if argument.startswith("-") or "=" not in argument:
+        if argument.startswith(("-", "=")) or "=" not in argument:
             raise UserError(f"cannot read '{argument}'; settings are key=value")
     return config_dir, rest
 

@@ -98,6 +98,7 @@ def status(arguments: Sequence[str]) -> int:
     from bench.cli.status_view import show
     from bench.configuration.compose import Configurations
     from bench.records.store import results_folder
+    from bench.running.soundness import check_components
     from bench.sweeping.status import standings, to_json
     from bench.sweeping.sweeper import select_cells
     from bench.system.console import PlainConsole
@@ -115,6 +116,8 @@ def status(arguments: Sequence[str]) -> int:
     for results_dir in {cell.config["results_dir"] for _, cell in cells.values()}:
         if not results_folder(results_dir).exists():
             raise UserError(f"cannot read the results folder {results_dir}: no such folder")
+    if any(argument.lstrip("+~").startswith(("task.", "method.")) for argument in overrides):
+        check_components(cell for _, cell in cells.values())  # else cells that cannot be would wait to be run
     found = standings({folder: cell for folder, (_, cell) in cells.items()})
     if form == "json":
         say(to_json(found))
@@ -130,6 +133,7 @@ def plan(arguments: Sequence[str]) -> int:
     from bench.configuration.compose import Configurations
     from bench.planning.plan import bytes_of, to_json
     from bench.planning.plan import plan as plan_cells
+    from bench.running.soundness import check_components
     from bench.sweeping.sweeper import select_cells
     from bench.system.console import PlainConsole
 
@@ -142,6 +146,7 @@ def plan(arguments: Sequence[str]) -> int:
     memory = bytes_of(own["device_memory"]) if "device_memory" in own else None
     with Configurations(config_dir) as configurations:
         selected = select_cells(overrides, configurations.compose, configurations.folders)
+    check_components(cell for _, cell in selected.values())
     with PlanProgress(len(selected)) as progress:
         cells = [cell for _, cell in selected.values()]
         planned = [progress.finish(cell) for cell in plan_cells(cells, memory, progress.predicting)]

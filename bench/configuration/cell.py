@@ -8,7 +8,8 @@ transformers.
 import hashlib
 import json
 import marshal
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property, lru_cache
 from typing import Any
@@ -16,6 +17,8 @@ from typing import Any
 from omegaconf import MISSING
 
 from bench.configuration.names import check_name, check_path
+from bench.configuration.origins import COMMAND_LINE, Origins
+from bench.configuration.ranges import check_section
 from bench.errors import UserError, unknown_name
 
 
@@ -92,6 +95,7 @@ class ModelConfig:
         self.family, self.weights = Family(self.family), Weights(self.weights)
         self.head = HeadWeights(self.head)
         self.quantisation, self.attention = Quantisation(self.quantisation), AttentionKind(self.attention)
+        check_section("model", vars(self))
 
 
 @dataclass
@@ -124,25 +128,9 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         """Check the ranges; structured configs check the types."""
         self.schedule, self.precision = Schedule(self.schedule), Precision(self.precision)
-        positive = (
-            "batch_size",
-            "max_length",
-            "epochs",
-            "learning_rate",
-            "epsilon",
-            "evaluation_batch_size",
-            "evaluation_tokens",
-            "log_every",
-        )
-        optional = ("micro_batch_size", "max_steps", "head_learning_rate", "max_grad_norm")
-        for key in (*positive, *(key for key in optional if getattr(self, key) is not None)):
-            _require(getattr(self, key) > 0, f"training.{key}", getattr(self, key), "greater than 0")
-        for key in ("beta1", "beta2", "warmup"):
-            _require(0 <= getattr(self, key) <= 1, f"training.{key}", getattr(self, key), "between 0 and 1")
-        for key in ("weight_decay", "evaluations"):
-            _require(getattr(self, key) >= 0, f"training.{key}", getattr(self, key), "0 or more")
-        micro = self.micro_batch_size or self.batch_size
-        _require(self.batch_size % micro == 0, "training.micro_batch_size", micro, f"a divisor of {self.batch_size}")
+        check_section("training", vars(self))
+        if self.batch_size % (self.micro_batch_size or self.batch_size):
+            raise UserError(f"training.micro_batch_size={self.micro_batch_size} must be a divisor of {self.batch_size}")
 
     @property
     def accumulation(self) -> int:
@@ -162,14 +150,8 @@ class DataConfig:
     synthetic_shortest: int | None = None  # lengths are uniform from here to training.max_length; null: all of that
 
     def __post_init__(self) -> None:
-        for key in ("limit_train", "limit_evaluation", "synthetic_shortest"):
-            value = getattr(self, key)
-            _require(value is None or value > 0, f"data.{key}", value, "greater than 0")
-
-
-def _require(holds: bool, key: str, value: Any, rule: str) -> None:
-    if not holds:
-        raise UserError(f"{key}={value} must be {rule}")
+        """Check the ranges."""
+        check_section("data", vars(self))
 
 
 @dataclass
@@ -220,6 +202,19 @@ SECTIONS: dict[str, type[ModelConfig | TrainingConfig | DataConfig]] = {
 }
 
 
+def check_processes(config: dict[str, Any]) -> None:
+    """Refuse a number of processes that does not go with how they share the work.
+
+    Raises:
+        UserError: one line.
+    """
+    way, processes, batch = config["distributed"], config["processes"], config["training"]["batch_size"]
+    if (way == "none") != (processes == 1):
+        raise UserError(f"distributed={way} processes={processes}: several processes need ddp or fsdp, and one neither")
+    if processes > batch:
+        raise UserError(f"processes={processes} exceed training.batch_size={batch}")
+
+
 @dataclass(frozen=True)
 class Cell:
     """One unit of work, as plain data: picklable, comparable, free of torch."""
@@ -230,33 +225,49 @@ class Cell:
     method: str
     seed: int
     config: dict[str, Any]  # the composed configuration, resolved to plain containers
+    origins: Origins | None = field(default=None, compare=False, repr=False)  # where its values came from, if known
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "Cell":
+    def from_config(cls, config: dict[str, Any], origins: Origins | None = None) -> "Cell":
         """Name the cell that a composed and resolved configuration describes.
 
         Raises:
-            UserError: a setting that does not exist, or a value out of its range.
+            UserError: a setting that does not exist, a value out of its range, or two that exclude each other.
         """
         for section, schema in SECTIONS.items():
             for key in config[section]:  # a plus sign before it gets it past Hydra
                 if key not in schema.__dataclass_fields__:
                     raise unknown_name(f"setting of {section}", key, schema.__dataclass_fields__)
         cell = cls(
-            experiment=config["experiment"]["name"],
-            model=config["model"]["name"],
-            task=config["task"]["name"],
-            method=config["method"]["name"],
+            experiment=config["experiment"].get("name"),
+            model=config["model"].get("name"),
+            task=config["task"].get("name"),
+            method=config["method"].get("name"),
             seed=config["seed"],
             config=config,
+            origins=origins,
         )
         for kind in ("experiment", "model", "task", "method"):
             check_name(f"{kind}.name", getattr(cell, kind))
         check_name("model, task and method", "/".join((cell.model, cell.task, cell.method)))  # one folder's name
         check_path("results_dir", config["results_dir"])
+        check_section("", {key: value for key, value in config.items() if key not in IDENTITY or key == "seed"})
+        check_processes(config)
         for part in (cell.training, cell.data, cell.base):
             assert part is not None  # building them checks them
         return cell
+
+    @property
+    def inherited(self) -> str | None:
+        """Which settings of training the method takes over for want of its own, in a line; None: none, or not known."""
+        return None if self.origins is None else self.origins.note(self.config)
+
+    def set_by_grid(self, keys: Iterable[str]) -> "Cell":
+        """The cell whose values of these keys came from its experiment's grid; keys of files that it chose are none."""
+        if self.origins is None:
+            return self
+        values = [key for key in keys if self.origins.of(key) == COMMAND_LINE]
+        return replace(self, origins=self.origins.given(values, self.origins.of("experiment.grid")))
 
     @property
     def base(self) -> ModelConfig:

@@ -5,34 +5,38 @@ path, so that a YAML there can name a class in a file beside it.
 """
 
 import importlib
-import re
 import sys
+import traceback
 from collections.abc import Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from hydra import compose
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import HydraException
 from hydra.types import TaskFunction
 from hydra.version import setbase
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from bench.configuration.annotations import check_annotations
 from bench.configuration.cell import Cell, CellConfig
-from bench.configuration.files import FilesReadOnce
 from bench.configuration.folder import CONFIGS
+from bench.configuration.loader import Loader
+from bench.configuration.origins import Origins
+from bench.configuration.words import options
 from bench.errors import UserError, unknown_name
 
 T = TypeVar("T")
 
 SCHEMA = OmegaConf.structured(CellConfig)
-SCHEMA.peft._set_flag("struct", False)  # open to the command line: peft.type=LOHA, without Hydra's plus sign
+# Open to the command line without a plus sign: what a class has and its YAML leaves out. `build` refuses the rest.
+for section in ("peft", "task", "method"):
+    SCHEMA[section]._set_flag("struct", False)
 ConfigStore.instance().store(name="cell_schema", node=SCHEMA)
 
 
@@ -51,9 +55,10 @@ class Configurations:
     """The project's configurations and, after them, the user's own in `config_dir`; a context manager."""
 
     def __init__(self, config_dir: str | None = None) -> None:
-        self.folders = [CONFIGS]
+        self.folders, self._given_as = [CONFIGS], {str(CONFIGS): ""}
         if config_dir is not None:
             self.folders.append(use_config_dir(config_dir))
+            self._given_as[str(self.folders[-1])] = config_dir.rstrip("/")
 
     def __enter__(self) -> "Configurations":
         GlobalHydra.instance().clear()
@@ -63,10 +68,9 @@ class Configurations:
             # Part of the search path itself, not an override: the cells of a sweep are composed with it too.
             # Hydra wants its schemas last.
             search_path.prepend("user", f"file://{folder}", "schema")
-        self._hydra = Hydra.create_main_hydra2("bench", search_path)
-        loader = self._hydra.config_loader
-        assert isinstance(loader, ConfigLoaderImpl)
-        loader.repository = FilesReadOnce(search_path)
+        self._loader = Loader(search_path, self._given_as, SCHEMA)
+        self._hydra = Hydra("bench", self._loader)
+        GlobalHydra.instance().initialize(self._hydra)
         return self
 
     def __exit__(self, *exception: Any) -> None:
@@ -78,14 +82,11 @@ class Configurations:
         Raises:
             UserError: an unknown name, key or value; one line.
         """
-        try:
-            return compose("config", list(overrides))
-        except (HydraException, OmegaConfBaseException) as error:
-            raise self.in_users_words(error) from error
+        return compose("config", list(overrides))
 
     def cell(self, overrides: Sequence[str]) -> Cell:
         """Compose, resolve and check one cell."""
-        return cell_of(self.compose(overrides))
+        return cell_of(self.compose(overrides), self._loader.origins)
 
     def sweep(self, overrides: Sequence[str], task: TaskFunction) -> list[str]:
         """Let Hydra's sweeper and launcher run the cells that `overrides` select.
@@ -105,35 +106,11 @@ class Configurations:
             returns = self._hydra.multirun("config", task, overrides, with_log_configuration=False)
             return [str(job.return_value) for job in returns]
         except (HydraException, OmegaConfBaseException) as error:
-            raise self.in_users_words(error) from error
+            raise self._loader.in_users_words(error) from error
 
     def options(self, group: str) -> list[str]:
         """All choices of a configuration group, nested ones with their folder: `glue/cola`."""
-        files = [(folder / group, file) for folder in self.folders for file in (folder / group).rglob("*.yaml")]
-        names = {file.relative_to(root).with_suffix("").as_posix() for root, file in files}
-        return sorted(name for name in names if not name.split("/")[-1].startswith("_"))
-
-    def in_users_words(self, error: Exception) -> UserError:
-        """Say what Hydra or OmegaConf found wrong in one line, with the nearest known names."""
-        text = str(error)
-        missing = re.search(r"Could not find '([^']+)'", text)
-        if isinstance(error, MissingConfigException) and missing:
-            group, _, name = missing[1].partition("/")
-            return unknown_name(group, name, self.options(group))
-        key = re.search(r"Could not override '([^']+)'", text)
-        if key:
-            path, _, name = key[1].rpartition(".")
-            known = [str(option) for option in self._keys(path)]
-            return unknown_name(f"setting of {path}" if path else "setting", name, known)
-        lines = [line.strip() for line in text.splitlines()]
-        useful = [line for line in lines if line and not line.startswith(("full_key", "object_type", "See "))]
-        if error.__cause__ is not None and len(useful) < 2:
-            useful += str(error.__cause__).splitlines()[:1]
-        return UserError(": ".join(useful[:2]))
-
-    def _keys(self, path: str) -> list[Any]:
-        node = OmegaConf.select(compose("config"), path) if path else compose("config")
-        return list(node) if isinstance(node, DictConfig) else []
+        return options(self.folders, group)
 
 
 def use_config_dir(config_dir: str) -> Path:
@@ -146,8 +123,12 @@ def use_config_dir(config_dir: str) -> Path:
     return folder
 
 
-def cell_of(config: DictConfig) -> Cell:
+def cell_of(config: DictConfig, origins: Origins | None = None) -> Cell:
     """Resolve a composed configuration, check its values and name its cell.
+
+    Args:
+        config: as Hydra composed it.
+        origins: where its values came from, if that is known.
 
     Raises:
         UserError: a value is missing, cannot be resolved or is out of range.
@@ -155,13 +136,13 @@ def cell_of(config: DictConfig) -> Cell:
     try:
         plain = OmegaConf.to_container(without_hydra(config), resolve=True, throw_on_missing=True, enum_to_str=True)
     except OmegaConfBaseException as error:
-        raise UserError(str(error).splitlines()[0]) from error
+        raise UserError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
     assert isinstance(plain, dict)
     if plain["peft"] and plain["method"].get("settings") != plain["peft"]:
         raise UserError(
             f"peft.{next(iter(plain['peft']))} belongs to method=peft/any, not to '{plain['method']['name']}'"
         )
-    return Cell.from_config({str(key): value for key, value in plain.items()})
+    return Cell.from_config({str(key): value for key, value in plain.items()}, origins)
 
 
 def without_hydra(config: DictConfig) -> DictConfig:
@@ -177,6 +158,8 @@ def build(config: dict[str, Any], kind: type[T]) -> T:
     Raises:
         UserError: no such class, a setting it does not have, one that is missing, or a value it refuses.
     """
+    if not isinstance(config, dict):
+        raise UserError(f"{kind.__name__.lower()}={config} must be a mapping of settings, one of them `_target_`")
     settings = dict(config)
     name = settings.get("name", "?")
     target = _class_at(settings.pop("_target_", None), name)
@@ -189,10 +172,13 @@ def build(config: dict[str, Any], kind: type[T]) -> T:
         required = {k for k, f in known.items() if f.default is MISSING and f.default_factory is MISSING}
         for key in sorted(required - settings.keys()):
             raise UserError(f"'{name}' needs the setting '{key}'")
+        check_annotations(target, settings, kind.__name__.lower())
     try:
         return target(**settings)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"'{name}': {error}") from error
+    except UserError:
+        raise
+    except Exception as error:  # in whichever way a class refuses a value, or fails at one
+        raise UserError(f"'{name}': {_reason(error)}") from error
 
 
 def _class_at(path: str | None, name: str) -> type[Any]:
@@ -201,8 +187,21 @@ def _class_at(path: str | None, name: str) -> type[Any]:
     module, _, attribute = path.rpartition(".")
     try:
         found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, ValueError, AttributeError) as error:
-        raise UserError(f"'{name}': cannot import {path}: {str(error).splitlines()[0]}") from error
+    except UserError:
+        raise
+    except Exception as error:  # a module of the user's own may fail in any way
+        raise UserError(f"'{name}': cannot import {path}: {_reason(error)}") from error
     if not isinstance(found, type):
         raise UserError(f"'{name}': {path} is no class")
     return found
+
+
+def _reason(error: Exception) -> str:
+    """An error of a class or its module in a line, with the place in the user's own code."""
+    said = " ".join(str(error).splitlines()[:1])
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}, line {error.lineno}: {error.msg}"
+    if isinstance(error, ImportError | ValueError | TypeError | AttributeError):
+        return said or type(error).__name__
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{last.filename}, line {last.lineno}: {type(error).__name__}: {said}"

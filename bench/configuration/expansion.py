@@ -25,6 +25,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from bench.configuration.cell import Cell
 from bench.configuration.compose import SCHEMA, cell_of, without_hydra
+from bench.configuration.loader import origins_composed_last
+from bench.configuration.origins import Origins
 from bench.errors import UserError
 from bench.system.cache import cache_folder, write_once
 from bench.system.plain_files import read_file
@@ -51,10 +53,12 @@ class Group:
     Attributes:
         config: their resolved configuration.
         references: the keys that interpolations in it refer to; None: some that cannot be known.
+        origins: where its values came from.
     """
 
     config: dict[str, Any]
     references: frozenset[str] | None
+    origins: Origins | None = None
 
 
 class Expansion:
@@ -85,7 +89,7 @@ class Expansion:
             if choices not in groups:
                 groups[choices] = self._group(choices)
             cell = self._filled_in(groups[choices], [override for override in given if _is_plain(override)])
-            yield cell if cell is not None else cell_of(self._compose(list(given)))
+            yield cell if cell is not None else cell_of(self._compose(list(given)), origins_composed_last())
         self._kept.save()
 
     def _group(self, choices: tuple[str, ...]) -> Group:
@@ -93,7 +97,7 @@ class Expansion:
             return kept
         try:
             composed = self._compose(list(choices))
-            group = Group(cell_of(composed).config, _references(composed))
+            group = Group(cell_of(composed).config, _references(composed), origins_composed_last())
         except (UserError, HydraException, OmegaConfBaseException):
             return Group({}, None)  # perhaps a plain value mends it; if not, the cell says what is wrong
         self._kept.put(choices, group)
@@ -118,7 +122,10 @@ class Expansion:
             if value is _NOTHING:
                 return None
             part[name] = value
-        return Cell.from_config(config)
+        origins = group.origins
+        if origins is not None and overrides:
+            origins = origins.given([override.partition("=")[0] for override in overrides])
+        return Cell.from_config(config, origins)
 
     def _value(self, override: str) -> Any:
         """The value that an override gives its key, as the schema converts it; `_NOTHING` where it is refused."""
@@ -154,7 +161,7 @@ class Kept:
         """What was kept for these overrides, if it is a cell's and names no class that the configurations do not."""
         try:
             kept = self._groups["\n".join(choices)]
-            group = Group(kept["config"], frozenset(map(str, kept["references"])))
+            group = Group(kept["config"], frozenset(map(str, kept["references"])), Origins(**kept["origins"]))
             Cell.from_config(group.config)
         except (UserError, KeyError, TypeError, AttributeError, ValueError):
             return None
@@ -162,8 +169,9 @@ class Kept:
 
     def put(self, choices: tuple[str, ...], group: Group) -> None:
         """Keep a group, unless something outside of the configurations may have a say in it."""
-        if group.references is not None and len(self._groups) < KEPT:
-            self._groups["\n".join(choices)] = {"config": group.config, "references": sorted(group.references)}
+        if group.references is not None and group.origins is not None and len(self._groups) < KEPT:
+            kept = {"config": group.config, "references": sorted(group.references), "origins": vars(group.origins)}
+            self._groups["\n".join(choices)] = kept
             self._new = True
 
     def save(self) -> None:
@@ -245,8 +253,7 @@ def _read_all(folders: Sequence[Path]) -> tuple[str, frozenset[str]]:
     digest, classes = hashlib.sha256(), set[str]()
     for library in ("hydra-core", "omegaconf"):
         digest.update(importlib.metadata.version(library).encode())
-    package = Path(__file__).parent
-    files = [package / "cell.py", package / "compose.py", Path(__file__)]
+    files = sorted(Path(__file__).parent.glob("*.py"))
     for folder in folders:
         files += sorted(folder.rglob("*.yaml"))
     for file in files:

@@ -6,11 +6,20 @@ composing takes. What it makes of the files is left to it: it gets copies of wha
 
 import copy
 import pickle
+from pathlib import Path
 from typing import Any
 
 from hydra._internal.config_repository import ConfigRepository
 from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.object_type import ObjectType
 from hydra.plugins.config_source import ConfigResult
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+from yaml import MarkedYAMLError, YAMLError
+
+from bench.errors import UserError
+
+BUILT_IN = ("schema", "hydra")
 
 
 class FilesReadOnce(ConfigRepository):
@@ -19,14 +28,17 @@ class FilesReadOnce(ConfigRepository):
     def initialize_sources(self, config_search_path: ConfigSearchPath) -> None:
         """Look in these folders, and forget what was found in others."""
         super().initialize_sources(config_search_path)
+        self.absent: list[str] = []  # what was looked for since somebody emptied the list, and is not there
         self._read: dict[str, bytes] = {}
         self._exists: dict[tuple[str, str], bool] = {}
 
     def load_config(self, config_path: str) -> ConfigResult | None:
         """A copy of a configuration, None where there is none: composing changes what it is given."""
         if config_path not in self._read:
-            self._read[config_path] = pickle.dumps(super().load_config(config_path))
+            self._read[config_path] = pickle.dumps(self._load(config_path))
         read: ConfigResult | None = pickle.loads(self._read[config_path])  # a quarter of the time of copy.deepcopy
+        if read is None:
+            self.absent.append(config_path)
         return read
 
     def config_exists(self, config_path: str) -> bool:
@@ -43,6 +55,42 @@ class FilesReadOnce(ConfigRepository):
             self._exists[key] = super().group_exists(config_path)
         return self._exists[key]
 
+    def below(self, folder: str) -> list[str]:
+        """The configurations in a folder and the folders within it, without ".yaml"."""
+        roots = [Path(source.path) for source in self.get_sources() if source.scheme() == "file"]
+        found = {file.relative_to(root) for root in roots for file in (root / folder).rglob("*.yaml")}
+        return sorted(path.with_suffix("").as_posix() for path in found)
+
+    def _load(self, config_path: str) -> ConfigResult | None:
+        try:
+            loaded: ConfigResult | None = super().load_config(config_path)
+        except (YAMLError, OmegaConfBaseException, UnicodeDecodeError, OSError, ValueError, RecursionError) as error:
+            source = self._find_object_source(config_path, ObjectType.CONFIG)
+            file = "" if source is None else f"{source.path}/{config_path.removesuffix('.yaml')}.yaml"
+            raise UserError(f"{file}{_line(error)}: {_reason(error)}") from error
+        if loaded is not None and loaded.provider not in BUILT_IN and not isinstance(loaded.config, DictConfig):
+            raise UserError(f"{config_path}.yaml must consist of lines KEY: VALUE")
+        return loaded
+
     def __deepcopy__(self, memo: dict[int, Any]) -> "FilesReadOnce":
         """Hydra copies its repository for every composition; the copy shares the memory until it looks elsewhere."""
         return copy.copy(self)
+
+
+def _line(error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)
+    if mark is not None:
+        return f", line {mark.line + 1}"
+    line = getattr(error, "line", None)
+    return f", line {line}" if isinstance(line, int) else ""
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong with a file, in a line."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"no text in UTF-8: byte {error.start} is {error.object[error.start]:#04x}"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if isinstance(error, MarkedYAMLError) and error.problem:
+        return f"no YAML: {' '.join(part for part in (error.context, error.problem) if part)}"
+    return " ".join(str(error).splitlines()[:1]) or type(error).__name__

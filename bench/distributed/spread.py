@@ -16,27 +16,15 @@ from bench.errors import UnsupportedError, UserError
 from bench.methods.base import Method
 from bench.models.structure import Structure
 
-WAYS = ("none", "ddp", "fsdp")
-
 
 def check_spread(cell: Cell) -> None:
-    """Refuse settings that make no sense together.
+    """Refuse more processes than there are GPUs.
 
     Raises:
         UserError: one line.
     """
-    way, processes = cell.config["distributed"], cell.config["processes"]
-    if way not in WAYS:
-        raise UserError(f"distributed={way} must be {', '.join(WAYS)}")
-    if processes < 1:
-        raise UserError(f"processes={processes} must be 1 or more")
-    if (way == "none") != (processes == 1):
-        raise UserError(f"distributed={way} processes={processes}: several processes need ddp or fsdp, and one neither")
-    if processes == 1:
-        return
-    if processes > cell.training.batch_size:
-        raise UserError(f"processes={processes} exceed training.batch_size={cell.training.batch_size}")
-    gpus = torch.cuda.device_count() if cell.config["device"] != "cpu" else 0
+    processes = cell.config["processes"]
+    gpus = torch.cuda.device_count() if processes > 1 and cell.config["device"] != "cpu" else 0
     if 0 < gpus < processes:
         raise UserError(f"processes={processes}, but {gpus} GPU(s) are visible; each process needs its own")
 
@@ -63,7 +51,7 @@ def spread(model: nn.Module, structure: Structure, way: str, accelerator: Accele
     Args:
         model: adapted; changed in place, and afterwards what is evaluated and stored.
         structure: of the bare model.
-        way: one of `WAYS`.
+        way: none, ddp or fsdp.
         accelerator: the device, its precision and the team.
 
     Returns:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from bench.errors import UserError
 from bench.methods.base import Setting
 from bench.methods.shared.peft_library import PeftMethod, by_family
-from bench.methods.shared.ranges import at_least_one, below_one, within_hidden_size
+from bench.methods.shared.ranges import above_zero, at_least_one, below_one, not_negative, within_hidden_size
 from bench.methods.shared.reallotment import (
     SHORTEST,
     load_reallotment_state,
@@ -60,6 +60,8 @@ class AdaLora(PeftMethod):
         at_least_one(init_r=self.init_r, target_r=self.target_r, interval=self.interval)
         if self.target_r > self.init_r:
             raise UserError(f"method.target_r={self.target_r} exceeds method.init_r={self.init_r}")
+        above_zero(alpha=self.alpha)
+        not_negative(orthogonality=self.orthogonality)
         below_one(warmup=self.warmup, final=self.final, dropout=self.dropout)
         if self.warmup + self.final >= 1:
             raise UserError(f"method.warmup={self.warmup} + method.final={self.final} leave no steps between them")

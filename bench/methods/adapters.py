@@ -15,7 +15,7 @@ from bench.errors import UserError
 from bench.methods.base import Layer, Method, Setting
 from bench.methods.shared.bottleneck import Bottleneck, ParallelAdapter, PfeifferAdapter, SequentialAdapter
 from bench.methods.shared.norm_places import KNOWN, NORMALISED, READABLE, attach_behind_sum, check_norms
-from bench.methods.shared.ranges import at_least_one, below_one, one_of, within_hidden_size
+from bench.methods.shared.ranges import above_zero, at_least_one, below_one, one_of, within_hidden_size
 from bench.methods.trainable import freeze
 
 
@@ -145,6 +145,8 @@ class AdapterParallel(AdapterMethod):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.reads = one_of(Reads, reads=self.reads)
+        for family, scale in self.scale.items():
+            above_zero(**{f"scale.{family}": scale})
 
     def check(self, setting: Setting) -> None:
         """The scale is set for this family, and what is to be read is there."""

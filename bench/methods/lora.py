@@ -9,7 +9,7 @@ import peft
 
 from bench.methods.base import Setting
 from bench.methods.shared.peft_library import PeftMethod, by_family
-from bench.methods.shared.ranges import at_least_one, below_one, within_hidden_size
+from bench.methods.shared.ranges import above_zero, at_least_one, below_one, within_hidden_size
 
 
 @dataclass(kw_only=True)
@@ -38,6 +38,7 @@ class Lora(PeftMethod):
         super().__post_init__()
         for rank in self.r.values() if isinstance(self.r, dict) else (self.r,):
             at_least_one(r=rank)
+        above_zero(alpha=self.alpha)
         below_one(dropout=self.dropout)
 
     def check(self, setting: Setting) -> None:

@@ -13,7 +13,7 @@ from bench.methods.base import Setting
 from bench.methods.shared.mask_scores import MaskScores
 from bench.methods.shared.peft_library import by_family
 from bench.methods.shared.propelt import Propelt
-from bench.methods.shared.ranges import at_least_one, within_hidden_size
+from bench.methods.shared.ranges import above_zero, at_least_one, within_hidden_size
 from bench.methods.trainable import freeze
 
 
@@ -55,6 +55,7 @@ class PropeltLora(Propelt):
     def __post_init__(self) -> None:
         super().__post_init__()
         at_least_one(r=self.r)
+        above_zero(alpha=self.alpha)
 
     def check(self, setting: Setting) -> None:
         """A rank above the hidden size is no longer low."""

@@ -7,21 +7,10 @@ from typing import Any
 import torch
 
 from bench.configuration.cell import Cell, TrainingConfig
-from bench.errors import UserError
 from bench.records.schema import Record, Status
 
 # torch's allocator for CPUs on Linux and on Windows, and CUDA outside of torch's allocator, raise RuntimeErrors.
 MESSAGES = ("can't allocate memory", "not enough memory: you tried to allocate", "CUDA error: out of memory")
-
-
-def check_shrink(cell: Cell) -> None:
-    """Refuse an unknown way out.
-
-    Raises:
-        UserError: `on_oom` is neither.
-    """
-    if cell.config["on_oom"] not in ("record", "shrink"):
-        raise UserError(f"on_oom={cell.config['on_oom']} must be record or shrink")
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 from bench.configuration.cell import Cell
+from bench.configuration.origins import Origins
 from bench.errors import UserError
 from bench.records.schema import Record, Status
 from bench.records.store import write_atomically
@@ -24,7 +25,8 @@ def main(place: Path) -> int:
     """
     job = json.loads((place / JOB).read_text())
     threading.Thread(target=_end_with, args=(os.pidfd_open(job["parent"]),), daemon=True).start()
-    cell, rank = Cell.from_config(job["config"]), int(os.environ["RANK"])
+    origins = None if job["origins"] is None else Origins(**job["origins"])
+    cell, rank = Cell.from_config(job["config"], origins), int(os.environ["RANK"])
     try:
         record = attempt(cell, Path(job["folder"]), _reporting(place) if rank == 0 else silent, job["shrunk"])
     except UserError as error:

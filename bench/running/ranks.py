@@ -41,6 +41,7 @@ def attempt_on_ranks(cell: Cell, folder: Path, report: Report, shrunk: Sequence[
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         place = Path(scratch)
         job = {"config": cell.config, "folder": str(folder.resolve()), "shrunk": list(shrunk), "parent": os.getpid()}
+        job["origins"] = None if cell.origins is None else asdict(cell.origins)
         (place / JOB).write_text(json.dumps(job))
         os.mkfifo(place / PROGRESS)
         with (folder / LOG).open("ab") as log:

@@ -27,7 +27,7 @@ from bench.records.schema import CellIdentity, Failure, Metrics, Record, Status
 from bench.records.store import folder_of, make_folder, write_record
 from bench.running.fitting import fit
 from bench.running.foretell import foretell
-from bench.running.memory_limits import check_shrink, is_out_of_memory, release_memory, shrink
+from bench.running.memory_limits import is_out_of_memory, release_memory, shrink
 from bench.running.overhead import measure_overhead
 from bench.running.preparation import load_adapted, prepare
 from bench.running.ranks import attempt_on_ranks
@@ -50,7 +50,6 @@ def run_cell(cell: Cell, report: Report = silent) -> tuple[Record, Path]:
     Raises:
         UserError: a mistake in the configuration, found before any training; no record is written.
     """
-    check_shrink(cell)
     check_spread(cell)
     folder = folder_of(cell.config["results_dir"], cell)
     make_folder(folder, cell.config["results_dir"])
@@ -88,6 +87,10 @@ def attempt(cell: Cell, folder: Path, report: Report, shrunk: Sequence[dict[str,
     run = Run(
         cell=cell, folder=folder, accelerator=accelerator, meter=meter, record=record, report=report, begin=begin
     )  # fmt: skip
+    if cell.origins is not None:
+        record.origins = cell.origins.of_all(cell.config)
+    if cell.inherited:
+        run.warn(cell.inherited)
     try:
         _live(run)
         record.status = Status.done
@@ -176,8 +179,6 @@ def _note_data(run: Run, read: Splits, data: TaskData) -> None:
 
 def _accelerator(cell: Cell) -> Accelerator:
     device = cell.config["device"]
-    if device not in ("auto", "cpu", "cuda"):
-        raise UserError(f"device={device} must be auto, cpu or cuda")
     if device == "cuda" and not torch.cuda.is_available():
         raise UserError("device=cuda, but no CUDA device is available; `bench doctor` says what is")
     AcceleratorState._reset_state()  # a process that ran a cell of another precision before keeps its settings

@@ -20,7 +20,9 @@ from bench.configuration.experiment import FILTERS, grid_overrides
 from bench.errors import UserError, unknown_name
 from bench.records.schema import RecordError, Status
 from bench.records.store import folder_of, results_folder
+from bench.running.soundness import check_components
 from bench.sweeping.cost import Costs
+from bench.sweeping.launchers.pool import without_gpus
 from bench.sweeping.stale import SETTLED, STALE, Glances, Rerun, Seen, Verdicts, check_rerun, forced, refuse
 from bench.system.terminal import say, warn
 
@@ -48,9 +50,13 @@ class ExperimentSweeper(Sweeper):
             rerun: "stale" or "none": run stale cells again, or keep them. None: nobody has said; then they are refused.
 
         Raises:
-            UserError: there is no such status.
+            UserError: there is no such status, or a setting is empty or not of its kind.
         """
+        if not isinstance(dry_run, bool):
+            raise UserError(f"dry_run={dry_run} must be true or false")
         self._dry_run = dry_run
+        if only is not None and (isinstance(only, str) or not only):
+            raise UserError(f"only= names no status; known: {', '.join(STATES)}")
         for status in only or ():
             if status not in STATES:
                 raise unknown_name("status", status, STATES)
@@ -91,9 +97,13 @@ class ExperimentSweeper(Sweeper):
         verdicts = Verdicts(seen)
         if self._only is None and self._rerun is None and not set(verdicts.stale) <= set(pending):
             raise refuse(verdicts.reasons)
+        with without_gpus():  # nothing is run here
+            check_components(cells[folder][1] for folder in pending)
         say("\n".join([_summary(states.values(), self._only, len(pending)), *verdicts.remarks]), sys.stderr)
         costs = measured_costs([cells[folder][1] for folder in pending], {f: cells[f][1] for f in cells}, seen)
         ordered = costs.longest_first(cells[folder][1] for folder in pending)
+        for inherited in dict.fromkeys(cell.inherited for cell in ordered if cell.inherited):
+            warn(inherited)
         if self._dry_run:
             for cell in ordered:
                 say(cell.id)
@@ -144,8 +154,10 @@ def select_cells(arguments: list[str], compose: Compose, folders: Sequence[Path]
     """
     overrides = selected(arguments, compose)
     cells: dict[Path, tuple[list[str], Cell]] = {}
+    typed = {argument.partition("=")[0] for argument in arguments}
     for given, cell in zip(overrides, Expansion(compose, folders).cells(overrides), strict=True):
-        cells.setdefault(folder_of(cell.config["results_dir"], cell), (given, cell))
+        by_grid = [key for key in (override.partition("=")[0] for override in given) if key not in typed]
+        cells.setdefault(folder_of(cell.config["results_dir"], cell), (given, cell.set_by_grid(by_grid)))
     return cells
 
 

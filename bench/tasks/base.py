@@ -135,7 +135,7 @@ class Task:
 
     def synthesise(self, shape: Shape) -> list[Example]:
         """Random tokens in the form of the task's training examples, see `bench.data.synthetic`."""
-        raise UserError(f"task '{self.name}' has no synthetic data; leave data.synthetic out")
+        raise UserError(f"task '{self.name}' makes no synthetic examples: its class lacks a method `synthesise`")
 
     def predict(self, model: nn.Module, examples: Sequence[Example], run: Inference) -> list[Any]:
         """What the model says to each example, in their order, in the form that `score` takes."""

@@ -52,6 +52,8 @@ class Mmlu(Task):
     def __post_init__(self) -> None:
         """Refuse numbers that make no prompt."""
         self.check_numbers(shots=(0, 100), prompt_length=(16, 10_000_000))
+        if self.subjects is not None and not self.subjects:
+            raise UserError("task.subjects=[] names no subject; null takes all")
 
     @property
     def main_metric(self) -> str:

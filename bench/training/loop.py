@@ -143,7 +143,8 @@ def train(
         TrainingDivergedError: the loss is not finite; found at the next logging interval.
     """
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    evaluation_steps = {round(total_steps * (i + 1) / training.evaluations) for i in range(training.evaluations)}
+    evaluations = min(training.evaluations, total_steps)  # more than one after every step there cannot be
+    evaluation_steps = {round(total_steps * (i + 1) / evaluations) for i in range(evaluations)}
     model.train()
     for step in range(done + 1, total_steps + 1):
         micro_batches = next(steps)

@@ -66,7 +66,7 @@ def test_whatever_is_given(configurations, case):
 
 
 @pytest.mark.parametrize(
-    "wrong", ["training.lr=1", "method.rank=4", "training.batch_size=many", "training.learning_rate=-1", "seed=x"]
+    "wrong", ["training.lr=1", "training.batch_size=many", "training.learning_rate=-1", "seed=x"]
 )
 def test_what_hydra_refuses_is_refused(configurations, wrong):
     with pytest.raises(UserError) as expected:

@@ -150,7 +150,7 @@ def test_what_cannot_be_cut_is_refused_in_one_line(name):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["distributed=zero"], "distributed=zero must be none, ddp, fsdp"),
+        (["distributed=zero"], "distributed=zero must be none, ddp or fsdp"),
         (["distributed=ddp", "processes=1"], "several processes need ddp or fsdp"),
         (["distributed=none"], "several processes need ddp or fsdp"),
         (["processes=0"], "processes=0 must be 1 or more"),

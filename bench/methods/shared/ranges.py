@@ -1,12 +1,16 @@
 """Checks of methods' settings: one wording for the same mistake everywhere."""
 
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from bench.configuration.ranges import BELOW_ONE, NOT_NEGATIVE, POSITIVE, Range, check_number
 from bench.errors import UserError, unknown_name
 from bench.methods.base import Setting
 
 T = TypeVar("T", bound=StrEnum)
+
+COUNT = Range(1, 10**9, whole=True)
+PART = Range(0, 1, open=True)
 
 
 def at_least_one(**settings: int) -> None:
@@ -15,20 +19,25 @@ def at_least_one(**settings: int) -> None:
     Raises:
         UserError: one is; the message names the setting.
     """
-    for key, value in settings.items():
-        if value < 1:
-            raise UserError(f"method.{key}={value} must be 1 or more")
+    _check(COUNT, settings)
 
 
 def above_zero(**settings: float) -> None:
-    """Refuse rates and norms that are not positive.
+    """Refuse rates, norms and scales that are not positive.
 
     Raises:
         UserError: one is not.
     """
-    for key, value in settings.items():
-        if not value > 0:
-            raise UserError(f"method.{key}={value} must be greater than 0")
+    _check(POSITIVE, settings)
+
+
+def not_negative(**settings: float) -> None:
+    """Refuse weights of a penalty that are negative.
+
+    Raises:
+        UserError: one is.
+    """
+    _check(NOT_NEGATIVE, settings)
 
 
 def share(**settings: float) -> None:
@@ -37,9 +46,7 @@ def share(**settings: float) -> None:
     Raises:
         UserError: one is.
     """
-    for key, value in settings.items():
-        if not 0 < value <= 1:
-            raise UserError(f"method.{key}={value} must be above 0 and at most 1")
+    _check(PART, settings)
 
 
 def below_one(**settings: float) -> None:
@@ -48,9 +55,14 @@ def below_one(**settings: float) -> None:
     Raises:
         UserError: one is.
     """
+    _check(BELOW_ONE, settings)
+
+
+def _check(allowed: Range, settings: dict[str, Any]) -> None:
     for key, value in settings.items():
-        if not 0 <= value < 1:
-            raise UserError(f"method.{key}={value} must be at least 0 and below 1")
+        if value is None:
+            raise UserError(f"method.{key} must be a number: {allowed}")
+        check_number(f"method.{key}", value, allowed)
 
 
 def one_of(choices: type[T], **settings: str) -> T:

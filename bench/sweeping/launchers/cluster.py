@@ -20,7 +20,7 @@ from omegaconf import DictConfig
 
 from bench.configuration.cell import Cell
 from bench.configuration.compose import cell_of, use_config_dir
-from bench.errors import UserError
+from bench.configuration.ranges import SECONDS, WORKERS, check_number
 from bench.metering.sharing import share
 from bench.records.crash import late_record, lost_record, refused_record
 from bench.records.schema import Record, RecordError
@@ -86,11 +86,11 @@ class ClusterLauncher(Launcher):
             workers: cells at a time; None: as many as the cluster lets run.
 
         Raises:
-            UserError: a number that is not above zero.
+            UserError: a number that is out of its range.
         """
-        for name, value in (("workers", workers), ("timeout", given.timeout), ("threads", given.threads)):
-            if value is not None and value <= 0:
-                raise UserError(f"{name}={value} must be greater than 0")
+        check_number("workers", workers, WORKERS)
+        check_number("timeout", given.timeout, SECONDS)
+        check_number("threads", given.threads)
         self.given, self.workers = given, workers
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:

@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 
 from bench.configuration.cell import Cell
 from bench.configuration.compose import cell_of
+from bench.configuration.ranges import SECONDS, WORKERS, check_number
 from bench.errors import UserError
 from bench.records.claims import current_claim
 from bench.records.crash import crash_record, late_record, refused_record
@@ -27,6 +28,7 @@ from bench.sweeping.launchers.pool import Pool, Worker, visible_gpus
 from bench.sweeping.progress import CellProgress
 
 LOOK_SECONDS = 2.0  # between two looks at cells that another sweep runs
+LONGEST_WAIT = 3600.0  # the system waits for no more than 24 days at once
 
 
 class LocalLauncher(Launcher):
@@ -40,11 +42,10 @@ class LocalLauncher(Launcher):
             timeout: seconds that a cell may take; None: any.
 
         Raises:
-            UserError: a number that is not above zero.
+            UserError: a number that is out of its range.
         """
-        for name, value in (("workers", workers), ("timeout", timeout)):
-            if value is not None and value <= 0:
-                raise UserError(f"{name}={value} must be greater than 0")
+        check_number("workers", workers, WORKERS)
+        check_number("timeout", timeout, SECONDS)
         self._workers, self._timeout = workers, timeout
         self._context: HydraContext | None = None
         self._config: DictConfig | None = None
@@ -121,12 +122,12 @@ class Sweep:
             folder = self._folders[cell.id]
             self._pool.start(cell, self._planned[cell.id], folder / LOG)
 
-    def _patience(self) -> float | None:
+    def _patience(self) -> float:
         """Seconds until something has to be looked at although no worker says anything."""
-        left = [LOOK_SECONDS] if self._elsewhere else []
+        left = [LOOK_SECONDS] if self._elsewhere else [LONGEST_WAIT]
         if self._timeout is not None:
             left += [max(0.0, self._timeout - worker.seconds) for worker in self._pool.running]
-        return min(left, default=None)
+        return min(left)
 
     def _end_late_ones(self) -> None:
         late = [worker for worker in self._pool.running if worker.seconds >= (self._timeout or float("inf"))]

@@ -91,7 +91,7 @@ class Pool:
         given = Assignment(cell, planned, log, gpu, self._threads, sharing)
         ours, theirs = self._context.Pipe(duplex=False)
         process = self._context.Process(target=work, args=(given, theirs), name=cell.id)
-        with _without_gpus():
+        with without_gpus():
             process.start()
         theirs.close()
         self.running.append(Worker(cell, process, ours, slot, log))
@@ -153,7 +153,7 @@ def visible_gpus() -> list[str]:
 
 
 @contextmanager
-def _without_gpus() -> Iterator[None]:
+def without_gpus() -> Iterator[None]:
     """Within the block, let a fork server that is started see no GPU: a process that started CUDA cannot be forked."""
     hidden = {"CUDA_VISIBLE_DEVICES": "", "PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
     before = {key: os.environ.get(key) for key in hidden}

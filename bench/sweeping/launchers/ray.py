@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from bench.configuration.ranges import NOT_NEGATIVE, POSITIVE, Range, check_number
 from bench.errors import UserError
 from bench.sweeping.launchers.cluster import ClusterLauncher, Job, Outcome, Resources, run_there
 from bench.sweeping.progress import CellProgress
@@ -40,7 +41,14 @@ class RayLauncher(ClusterLauncher):
             retries: how often a cell is started again whose process or node died.
             workers: cells at a time; None: as many as fit.
             timeout: seconds that a cell may take; None: any.
+
+        Raises:
+            UserError: a number that is out of its range.
         """
+        check_number("cpus", cpus, POSITIVE)
+        check_number("gpus", gpus, NOT_NEGATIVE)
+        check_number("memory_gb", memory_gb, POSITIVE)
+        check_number("retries", retries, Range(0, 10**6, whole=True))
         sharing = int(1 / gpus) if gpus is not None and 0 < gpus < 1 else 1
         super().__init__(Resources(max(1, int(cpus)), sharing, timeout), workers)
         self._address, self._cpus, self._gpus, self._memory_gb = address, cpus, gpus, memory_gb

@@ -13,6 +13,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from bench.configuration.ranges import POSITIVE, Range, check_number
 from bench.errors import UserError
 from bench.sweeping.launchers.cluster import Answer, ClusterLauncher, Job, Outcome, Resources, run_there
 from bench.sweeping.progress import CellProgress
@@ -20,6 +21,10 @@ from bench.sweeping.progress import CellProgress
 STATE_SECONDS = 30  # how often SLURM is asked for the jobs' states, at most
 GRACE_SECONDS = 15  # an ended job's answer may take this long to be seen over a shared file system
 DEFAULT_WORKERS = 256
+WHOLE = {
+    "cpus_per_task": (1, 1024), "gpus_per_node": (0, 1024), "nodes": (1, 10**4), "tasks_per_node": (1, 1024),
+    "timeout_min": (1, 10**6), "max_num_timeout": (0, 10**6), "signal_delay_s": (0, 10**6), "array_size": (1, 10**5),
+}  # fmt: skip
 MISSING = "hydra/launcher=slurm needs its extra: pip install -c constraints.txt -e '.[slurm]', in the checkout"
 
 
@@ -52,9 +57,15 @@ class SlurmLauncher(ClusterLauncher):
             array_size: cells in one job array.
             timeout: seconds that a cell may take; None: any.
             settings: hydra-submitit-launcher's.
+
+        Raises:
+            UserError: a number that is out of its range.
         """
         self._settings: dict[str, Any] = OmegaConf.to_container(OmegaConf.create(settings))  # type: ignore[assignment]
         self._array_size = array_size
+        for key, (least, most) in WHOLE.items():
+            check_number(key, {**self._settings, "array_size": array_size}.get(key), Range(least, most, whole=True))
+        check_number("mem_gb", self._settings.get("mem_gb"), POSITIVE)
         threads = self._settings.get("cpus_per_task") or 1
         super().__init__(Resources(threads=threads, timeout=timeout), workers)
 
