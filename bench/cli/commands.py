@@ -75,6 +75,24 @@ def run(arguments: Sequence[str]) -> int:
     return 0 if record.status == "done" else 1
 
 
+def show(arguments: Sequence[str]) -> int:
+    """One cell as it is composed, each value with its origin; runs nothing."""
+    from bench.cli.show_view import FORMATS, shown
+    from bench.configuration.compose import Configurations
+    from bench.running.soundness import check_components
+
+    config_dir, rest = config_dir_and_rest(arguments)
+    forms = [argument.removeprefix("format=") for argument in rest if argument.startswith("format=")]
+    form = forms[-1] if forms else "text"
+    if form not in FORMATS:
+        raise unknown_name("format", form, FORMATS)
+    with Configurations(config_dir) as configurations:
+        cell = configurations.cell([argument for argument in rest if not argument.startswith("format=")])
+    check_components([cell])
+    print(shown(cell, form))
+    return 0
+
+
 def sweep(arguments: Sequence[str]) -> int:
     """All cells of an experiment that are not done."""
     if not any(argument.startswith("experiment=") for argument in arguments):
@@ -264,6 +282,7 @@ def doctor(arguments: Sequence[str]) -> int:
 
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "run": run,
+    "show": show,
     "sweep": sweep,
     "status": status,
     "plan": plan,

@@ -4,6 +4,7 @@ USAGE = """\
 bench: a benchmark of parameter-efficient fine-tuning
 
   bench run       one cell: train, evaluate, write its record
+  bench show      one cell as it is composed, each value with its origin; runs nothing
   bench sweep     all cells of an experiment that have no finished record yet
   bench status    where an experiment's cells stand: done, failed, running and where
   bench plan      every cell before it runs: parameters, predicted peak memory
@@ -26,6 +27,15 @@ again; force=true does. If its weights, data or own code have changed since, rer
 keeps it. With -m, several values of a key (seed=0,1,2) make several cells.
 
   bench run model=miniature/roberta task=miniature/sst2 method=lora seed=0
+""",
+    "show": """\
+bench show [key=value …] [format=text|yaml|json] [--config-dir FOLDER]
+
+Prints the cell that `bench run` would run with the same settings, each value with its origin: the command line, a YAML
+file, or the schema's default. What `bench run` refuses is refused. Says which settings of training a method takes over
+because it has none of its own for the task.
+
+  bench show model=roberta_base task=glue/rte method=lora
 """,
     "sweep": """\
 bench sweep experiment=NAME[,NAME …] [key=value …] [--config-dir FOLDER]

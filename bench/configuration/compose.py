@@ -158,8 +158,9 @@ def build(config: dict[str, Any], kind: type[T]) -> T:
     Raises:
         UserError: no such class, a setting it does not have, one that is missing, or a value it refuses.
     """
+    section = kind.__name__.lower()
     if not isinstance(config, dict):
-        raise UserError(f"{kind.__name__.lower()}={config} must be a mapping of settings, one of them `_target_`")
+        raise UserError(f"{section}={config} must be a mapping of settings, one of them `_target_`")
     settings = dict(config)
     name = settings.get("name", "?")
     target = _class_at(settings.pop("_target_", None), name)
@@ -168,11 +169,11 @@ def build(config: dict[str, Any], kind: type[T]) -> T:
     if is_dataclass(target):
         known = {field.name: field for field in fields(target)}
         for key in settings.keys() - known.keys():
-            raise unknown_name(f"setting of {name}", key, known)
+            raise unknown_name(f"setting of {section}", key, known)
         required = {k for k, f in known.items() if f.default is MISSING and f.default_factory is MISSING}
         for key in sorted(required - settings.keys()):
             raise UserError(f"'{name}' needs the setting '{key}'")
-        check_annotations(target, settings, kind.__name__.lower())
+        check_annotations(target, settings, section)
     try:
         return target(**settings)
     except UserError:

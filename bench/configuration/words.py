@@ -14,12 +14,8 @@ from bench.errors import UserError, unknown_name
 REPEATS = ("full_key", "object_type", "See ", "Config search path", "Available options")
 
 PLAIN = (
-    (r"Value '.*' of type '.*' could not be converted to Integer", "must be a whole number"),
-    (r"Value '.*' of type '.*' could not be converted to Float", "must be a number"),
-    (r"Value '.*' is not a valid bool \(type .*\)", "must be true or false"),
     (r"field '.*' is not Optional", "cannot be null"),
     (r"Cannot assign \w+ to Dict.*", "must be a mapping"),
-    (r"Invalid value '.*', expected one of \[(.*)\]", r"must be one of \1"),
 )
 
 

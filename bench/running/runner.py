@@ -89,8 +89,6 @@ def attempt(cell: Cell, folder: Path, report: Report, shrunk: Sequence[dict[str,
     )  # fmt: skip
     if cell.origins is not None:
         record.origins = cell.origins.of_all(cell.config)
-    if cell.inherited:
-        run.warn(cell.inherited)
     try:
         _live(run)
         record.status = Status.done
@@ -144,6 +142,8 @@ def _live(run: Run) -> None:
             metrics.curve.append({"step": step, "values": scores.values})
             best.offer(model, scores, run.team.agree(scores.values[task.main_metric]))
 
+    if cell.inherited:  # only now: a refusal is one line
+        run.warn(cell.inherited)
     with meter.phase("train"):
         fit(run, model, method, prepared, best=best, evaluate=evaluate, through=through)
 
