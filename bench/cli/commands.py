@@ -89,7 +89,7 @@ def show(arguments: Sequence[str]) -> int:
     with Configurations(config_dir) as configurations:
         cell = configurations.cell([argument for argument in rest if not argument.startswith("format=")])
     check_components([cell])
-    print(shown(cell, form))
+    say(shown(cell, form))
     return 0
 
 

@@ -65,9 +65,7 @@ def test_whatever_is_given(configurations, case):
     assert expand(configurations, [[*base, *ONE_BY_ONE[case]]]) == [configurations.cell([*base, *ONE_BY_ONE[case]])]
 
 
-@pytest.mark.parametrize(
-    "wrong", ["training.lr=1", "training.batch_size=many", "training.learning_rate=-1", "seed=x"]
-)
+@pytest.mark.parametrize("wrong", ["training.lr=1", "training.batch_size=many", "training.learning_rate=-1", "seed=x"])
 def test_what_hydra_refuses_is_refused(configurations, wrong):
     with pytest.raises(UserError) as expected:
         configurations.cell([wrong])

@@ -21,6 +21,7 @@ from omegaconf import DictConfig
 from bench.configuration.cell import Cell
 from bench.configuration.compose import cell_of, use_config_dir
 from bench.configuration.ranges import SECONDS, WORKERS, check_number
+from bench.errors import UserError
 from bench.metering.sharing import share
 from bench.records.crash import late_record, lost_record, refused_record
 from bench.records.schema import Record, RecordError
