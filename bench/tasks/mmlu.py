@@ -21,7 +21,7 @@ from bench.data.published import ALPACA, MMLU, Published
 from bench.data.source import Located, locate
 from bench.data.synthetic import Shape, continuation
 from bench.data.token_cache import cached, from_outside, tokenizer_fingerprint
-from bench.errors import unknown_name
+from bench.errors import UserError, unknown_name
 from bench.evaluation.answers import Answers, answers_after
 from bench.evaluation.inference import Inference
 from bench.evaluation.multiple_choice import choose
