@@ -14,11 +14,13 @@ CATEGORIES = {
     "unified": "Unified",
     "other": "Other",
 }
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff\ud800-\udfff]+")
+CONTROL = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufffe\uffff\ud800-\udfff]+"
+)
 
 
 def one_line(text: object) -> str:
-    """A name as one printable line: control characters, which no format can carry, become a space."""
+    """A name as one printable line: control characters, and those that reverse a text, become a space."""
     line = str(text)
     return (line if line.isprintable() else CONTROL.sub(" ", line)).strip()
 

@@ -1,5 +1,6 @@
 """A table as two CSV files at full precision: a long one for programs and a wide one shaped like the table."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -7,22 +8,46 @@ import pyarrow as pa
 from pyarrow import csv  # of many records pandas' own takes most of the time
 
 from bench.system.links import own_file
+from bench.tables.definition.grid import NUMBER
 from bench.tables.definition.table import Table, one_line
 from bench.tables.formats.tidy import tidy
+
+# What spreadsheets take for the beginning of a formula, in the East Asian widths too; and what stands before it here.
+FORMULA = re.compile("[=+\\-@\\t\\r'＝＋－＠]")
 
 
 def to_csv(table: Table, folder: Path) -> list[Path]:
     """Write `<name>.long.csv` (a row per cell and metric) and `<name>.wide.csv` (a row per row of the table).
 
-    Text is quoted, numbers are not, a value that is not there is empty. UTF-8 without a byte-order mark.
+    Text is quoted, numbers are not, a value that is not there is empty. UTF-8 without a byte-order mark. No text is a
+    formula (see `without_formulas`).
     """
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for kind, frame in (("long", long_frame(table)), ("wide", wide_frame(table))):
         path = own_file(folder / f"{table.name}.{kind}.csv")
-        csv.write_csv(pa.Table.from_pandas(frame, preserve_index=False), path)
+        csv.write_csv(pa.Table.from_pandas(without_formulas(frame), preserve_index=False), path)
         paths.append(path)
     return paths
+
+
+def without_formulas(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame as a spreadsheet may open it: an apostrophe before every text that it would take for a formula.
+
+    One goes before texts that begin with an apostrophe too, so that taking the first one away gives all texts back.
+    """
+    safe = frame.rename(columns={name: plain_text(name) for name in frame.columns})
+    for name in safe.columns:
+        if not pd.api.types.is_numeric_dtype(safe[name]):
+            values = [value for value in safe[name].unique().tolist() if isinstance(value, str)]
+            if any(value != plain_text(value) for value in values):
+                safe[name] = safe[name].map({value: plain_text(value) for value in values})
+    return safe
+
+
+def plain_text(text: str) -> str:
+    """The text as a cell that is no formula."""
+    return f"'{text}" if FORMULA.match(text) and not NUMBER.fullmatch(text) else text
 
 
 def long_frame(table: Table) -> pd.DataFrame:
