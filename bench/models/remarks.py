@@ -51,11 +51,11 @@ def remarks(config: ModelConfig, checkpoint: Checkpoint | None, structure: Struc
     if own and config.head == HeadWeights.fresh:
         size = " × ".join(map(str, stored[own[-1]].shape))
         yield (
-            f"the checkpoint brings a task head of its own ({own[-1]}: {size}); a fresh one takes its place, "
+            f"{folder} brings a task head of its own ({own[-1]}: {size}); a fresh one takes its place, "
             f"model.head=checkpoint takes it over"
         )
     if poolers := [path for path in structure.head if path.rpartition(".")[2] == "pooler"]:
-        yield f"the checkpoint has no pooler; {', '.join(poolers)} starts at random and is trained with the task head"
+        yield f"{folder} has no pooler; {', '.join(poolers)} starts at random and is trained with the task head"
 
 
 def _contradiction(file: Path) -> Iterator[str]:
