@@ -82,7 +82,7 @@ def resident(pid: int) -> int:
 def make_records(folder: Path, count: int, size: int) -> None:
     """Write `count` records of about `size` bytes each: models × tasks × methods × as many seeds as that takes."""
     sys.path.insert(0, str(Path(__file__).parents[1]))
-    from tests.tables.made_records import make_record
+    from tests.tables.made_records import identified, make_record
 
     number = 0
     seed = 0
@@ -93,13 +93,14 @@ def make_records(folder: Path, count: int, size: int) -> None:
                     if number == count:
                         return
                     scores = dict.fromkeys(metrics, number * 7919 % 1000 / 1000)
-                    record: dict[str, Any] = make_record(
+                    made = make_record(
                         model, task, method, seed, scores, experiment="survey/glue", curve=[(s, 0.5) for s in range(10)]
-                    ).to_dict()
+                    )
+                    record: dict[str, Any] = identified(made).to_dict()
                     text = json.dumps(record, indent=1)
                     losses = max(0, (size - len(text)) // 67)  # indented as the store does it
                     record["metrics"]["losses"] = [{"step": i, "loss": 1.234567890123 / (i + 1)} for i in range(losses)]
-                    at = folder / "survey" / "glue" / f"cell-{number:06d}"
+                    at = folder / "survey" / "glue" / record["cell"]["id"]
                     at.mkdir(parents=True)
                     (at / "record.json").write_text(json.dumps(record, indent=1))
                     number += 1

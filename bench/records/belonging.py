@@ -7,21 +7,20 @@ from bench.configuration.cell import IDENTITY, Cell, hash_of, name_of
 from bench.records.schema import CellIdentity
 
 
-def contradiction(recorded: CellIdentity, folder: str) -> str | None:
-    """What is wrong with a record's name, in the words of a warning; None: it is of the cell that its folder names.
-
-    Args:
-        recorded: what the record says of its cell.
-        folder: the last part of the path to its folder.
-    """
+def contradiction(recorded: CellIdentity) -> str | None:
+    """What is wrong with a record's name, in the words of a warning; None: its settings are those of its name."""
     settings = {key: recorded.config[key] for key in IDENTITY if key in recorded.config}
-    if recorded.config_hash not in (hash_of(settings), hash_of(settings, labels=True)):
-        return f"the settings in it are not those of {recorded.id}"
     named = [_name(settings, kind) for kind in ("model", "task", "method")]
     told = (recorded.model, recorded.task, recorded.method, recorded.seed)
-    if told != (*named, settings.get("seed")) or recorded.id != name_of(*told, recorded.config_hash):
-        return f"the settings in it are not those of {recorded.id}"
-    return None if folder == recorded.id else f"it is of {recorded.id}, and lies in another folder"
+    is_named = told == (*named, settings.get("seed")) and recorded.id == name_of(*told, recorded.config_hash)
+    if is_named and recorded.config_hash in (hash_of(settings), hash_of(settings, labels=True)):
+        return None
+    return f"the settings in it are not those of {recorded.id}"
+
+
+def elsewhere(recorded_id: str, path: Path | str) -> str | None:
+    """What is wrong with the place of a record; None: it lies in the folder of its cell."""
+    return None if Path(path).parent.name == recorded_id else f"it is of {recorded_id}, and lies in another folder"
 
 
 def is_of(recorded: CellIdentity, cell: Cell) -> bool:

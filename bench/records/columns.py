@@ -35,7 +35,15 @@ THREADS = 8  # that wait for files
 SAMPLE = 20  # files whose time decides whether threads are needed
 SLOW = 5e-5  # seconds a file
 
-REPEATED = ("settings", "grid", "data", "experiment", "about", "bleu_tokenizer")  # the same thousands of times
+REPEATED = (
+    "settings",
+    "grid",
+    "data",
+    "made_of",
+    "experiment",
+    "about",
+    "bleu_tokenizer",
+)  # the same thousands of times
 COLUMNS = ("path", *FIELDS, *CURVE)
 # Of the others Arrow sees the type by the values.
 TYPES = {

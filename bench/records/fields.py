@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from bench.records.belonging import contradiction
 from bench.records.metric import HIGHER, Metric, from_dict
 from bench.records.schema import Record
 
@@ -213,6 +214,8 @@ FIELDS: dict[str, Callable[[Record], Any]] = {
     "shrunk": _shrunk,
     "data": lambda r: _json(r.environment.get("data") or {}, orjson.OPT_SORT_KEYS),
     "end": lambda r: r.environment.get("end") or "",
+    "made_of": lambda r: _json(r.fingerprints, orjson.OPT_SORT_KEYS),
+    "contradiction": lambda r: contradiction(r.cell) or "",
 }
 CURVE = ("curve_points", "curve_first", "curve_best", "curve_last", "curve_best_step", "curve_fluctuation")
 CURVE_FIELD = [*FIELDS].index("curve")

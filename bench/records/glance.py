@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from bench.configuration.cell import Cell
-from bench.records.belonging import contradiction, in_one_line, is_of
+from bench.records.belonging import contradiction, elsewhere, in_one_line, is_of
 from bench.records.schema import Record
 from bench.records.store import FILE
 from bench.records.text import read
@@ -23,6 +23,10 @@ def look(folder: Path, cell: Cell) -> Record | None:
         return None
     if is_of(record.cell, cell):
         return record
-    problem = contradiction(record.cell, folder.name) or f"the settings in it are not those of {cell.id}"
+    problem = (
+        contradiction(record.cell)
+        or elsewhere(record.cell.id, path)
+        or f"the settings in it are not those of {cell.id}"
+    )
     warn(in_one_line(path, problem))
     return None

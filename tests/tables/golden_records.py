@@ -21,8 +21,7 @@ def write_golden_records(results: Path) -> None:
         for seed in (0, 1)
         if (record := golden_record(method, task, seed)) is not None
     ]
-    for number, record in enumerate(records):
-        save(results, record, folder=f"cell-{number:02d}")
+    save(results, *records)
 
 
 def golden_record(method: str, task: str, seed: int) -> Record | None:

@@ -1,9 +1,11 @@
 """Made-up records for the tests of tables and findings: the schema's, without running anything."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bench.configuration.cell import IDENTITY, hash_of, name_of
 from bench.records.schema import (
     CellIdentity,
     Failure,
@@ -47,6 +49,7 @@ def make_record(
     host: str = "one",
     end: str = "2026-01-01T00:00:00+00:00",
     measure: str = "cuda",
+    fingerprints: dict[str, Any] | None = None,
 ) -> Record:
     titles = titles or {}
     scores = {"accuracy": 0.5} if scores is None else scores
@@ -81,19 +84,25 @@ def make_record(
         memory=Memory(measure, phases, split, None),
         time=Time(train=10.0, total=12.0, steps=100),
         storage=Storage(4 * trainable),
+        fingerprints={"weights": {"digest": "1" * 32}} if fingerprints is None else fingerprints,
     )  # fmt: skip
+
+
+def identified(record: Record) -> Record:
+    """The record under the name that its settings give it."""
+    settings = {key: record.cell.config[key] for key in IDENTITY}
+    named = {kind: settings[kind]["name"] for kind in ("model", "task", "method")}
+    digest = hash_of(settings)
+    name = name_of(*named.values(), settings["seed"], digest)
+    return replace(record, cell=replace(record.cell, **named, seed=settings["seed"], id=name, config_hash=digest))
 
 
 def save(results: Path, *records: Record, folder: str | None = None) -> list[Path]:
     """Write records as the store does, without its care for earlier attempts; NaN stays NaN."""
     paths = []
-    for number, record in enumerate(records):
-        settings = abs(hash(json.dumps(record.cell.config, default=str))) % 10**8
-        at = (
-            results
-            / record.cell.experiment
-            / (folder or f"{record.cell.id[:80].replace('/', '_')}-{settings:08d}-{number}")
-        )
+    for number, record in enumerate(map(identified, records)):
+        at = results / record.cell.experiment / (folder or "") / record.cell.id
+        at = at.parent / f"again-{number}" / at.name if at.exists() else at  # another record of the same cell
         at.mkdir(parents=True, exist_ok=True)
         (at / "record.json").write_text(json.dumps(record.to_dict()), encoding="utf-8")
         paths.append(at / "record.json")

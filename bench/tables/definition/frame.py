@@ -12,8 +12,11 @@ import pandas as pd
 import pyarrow as pa
 
 from bench.errors import NothingToShowError
+from bench.records.belonging import elsewhere, in_one_line
 from bench.records.columns import find_records, read_columns
 from bench.records.schema import Status
+from bench.system.terminal import warn
+from bench.tables.definition.content import library_notes, stale_notes
 from bench.tables.definition.grid import ExpectedCell, expected_cells
 from bench.tables.definition.missing import missing_cells
 from bench.tables.definition.settings import tell_apart
@@ -66,6 +69,8 @@ def load_records(results_dir: str | Path, experiment: str, row_keys: tuple[str, 
         raise NothingToShowError(nothing_to_show(results_dir, experiment))
     notes = [f"{unreadable} record(s) cannot be read and are left out"] if unreadable else []
     notes += [f"{foreign} record(s) of other experiments in the same folder are left out"] if foreign else []
+    frame, note = _of_their_cells(frame, results_dir, experiment)
+    notes += [note] if note else []
     frame, miniature, note = _one_kind(frame, experiment)
     notes += [note] if note else []
     frame, told = tell_apart(frame, row_keys)
@@ -74,7 +79,8 @@ def load_records(results_dir: str | Path, experiment: str, row_keys: tuple[str, 
     notes += [note] if note else []
     newest = frame.sort_values("end")["grid"].iloc[-1]
     expected = expected_cells(json.loads(newest))
-    return Records(experiment, miniature, frame.reset_index(drop=True), expected, notes + _origin_notes(frame))
+    notes += [*stale_notes(frame), *library_notes(frame), *_origin_notes(frame)]
+    return Records(experiment, miniature, frame.reset_index(drop=True), expected, notes)
 
 
 def frame_of(table: pa.Table) -> pd.DataFrame:
@@ -93,6 +99,22 @@ def nothing_to_show(results_dir: str | Path, experiment: str) -> str:
     folder = "" if str(results_dir) == "results" else f" results_dir={results_dir}"
     command = "bench run model=… task=… method=…" if experiment == "runs" else f"bench sweep experiment={experiment}"
     return f"no records of the experiment '{experiment}' in {results_dir}; make some with: {command}{folder}"
+
+
+def _of_their_cells(frame: pd.DataFrame, results_dir: str | Path, experiment: str) -> tuple[pd.DataFrame, str | None]:
+    """Keep the records that are of the cell in whose folder they lie; copies and changed names are told."""
+    problems = [
+        problem or elsewhere(name, path)
+        for name, path, problem in zip(frame["id"], frame["path"], frame["contradiction"], strict=True)
+    ]
+    for path, problem in zip(frame["path"], problems, strict=True):
+        if problem:
+            warn(in_one_line(path, problem))
+    kept = frame[[not problem for problem in problems]]
+    left = len(frame) - len(kept)
+    if kept.empty:
+        raise NothingToShowError(f"none of the {left} record(s) of '{experiment}' in {results_dir} is of its cell")
+    return kept, f"{left} record(s) that are not of their cell are left out" if left else None
 
 
 def _one_kind(frame: pd.DataFrame, experiment: str) -> tuple[pd.DataFrame, bool, str | None]:

@@ -6,12 +6,15 @@ from typing import Any
 
 import pandas as pd
 
+from bench.tables.definition.content import other_content
 from bench.tables.definition.grid import setting_text
 
 # Differences in these change no score: names, sources, and where the data lie.
 WITHOUT_EFFECT = frozenset(
     {"model.title", "task.title", "method.title", "method.paper", "method.category", "data.root", "training.log_every"}
 )
+# Models that differ in one of these are two, whatever they are called, and whichever tasks and methods each has.
+SOURCES = frozenset({"model.path", "model.hub", "model.revision", "model.shipped", "model.weights"})
 
 
 @lru_cache(maxsize=65536)
@@ -34,12 +37,12 @@ def tell_apart(cells: pd.DataFrame, row_keys: tuple[str, ...] = ()) -> tuple[pd.
     """Find the settings in which records of one model, task and method differ, other than the seed.
 
     Args:
-        cells: with the columns model, task, method and settings (JSON).
+        cells: with the columns model, task, method, settings, made_of (both JSON) and end.
         row_keys: settings that are row keys of the table; they are left out.
 
     Returns:
         The cells with a column for each of `row_keys` and the column `variant`, such as "learning_rate=0.001"
-        (empty where all agree); and a note for each method whose settings differ.
+        (empty where all agree); and a note for each method whose settings differ, and for other content.
     """
     cells = cells.copy()
     for key in row_keys:
@@ -47,8 +50,9 @@ def tell_apart(cells: pd.DataFrame, row_keys: tuple[str, ...] = ()) -> tuple[pd.
     variants = pd.Series("", index=cells.index, dtype=object)
     notes = []
     distinct = cells[["model", "task", "method", "settings"]].drop_duplicates()
+    sources = {model: _differing(list(group)) & SOURCES for model, group in distinct.groupby("model")["settings"]}
     for (model, method), group in distinct.groupby(["model", "method"], sort=False):
-        keys: set[str] = set()
+        keys: set[str] = set(sources[model])
         for _, texts in group.groupby("task", sort=False)["settings"]:
             keys |= _differing(list(texts))
         shown = sorted(keys - set(row_keys))
@@ -57,8 +61,10 @@ def tell_apart(cells: pd.DataFrame, row_keys: tuple[str, ...] = ()) -> tuple[pd.
         here = (cells["model"] == model) & (cells["method"] == method)
         variants[here] = [_label(flat_settings(text), shown) for text in cells.loc[here, "settings"]]
         notes.append(f"{method} on {model} was run with different settings, shown apart: {', '.join(shown)}")
-    cells["variant"] = variants
-    return cells, notes
+    contents, told = other_content(cells)
+    both = zip(variants, contents, strict=True)
+    cells["variant"] = pd.Series([", ".join(filter(None, pair)) for pair in both], index=cells.index, dtype=object)
+    return cells, notes + told
 
 
 def _differing(texts: list[str]) -> set[str]:
