@@ -35,13 +35,13 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def tokenizer() -> PreTrainedTokenizerBase:
     """The shipped encoder's."""
-    return load_tokenizer(ModelConfig("miniature/roberta", "", Family.encoder, shipped="roberta"))
+    return load_tokenizer(ModelConfig("miniature/roberta", "tiny", Family.encoder, shipped="roberta"))
 
 
 @pytest.fixture(scope="session")
 def decoder_tokenizer() -> PreTrainedTokenizerBase:
     """The shipped decoder's."""
-    return load_tokenizer(ModelConfig("miniature/llama", "", Family.decoder, shipped="llama"))
+    return load_tokenizer(ModelConfig("miniature/llama", "tiny", Family.decoder, shipped="llama"))
 
 
 @pytest.fixture

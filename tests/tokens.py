@@ -49,7 +49,7 @@ def model_folder(folder: Path, family: str = "decoder", **changes: object) -> Pa
 
 def tokenizer_in(folder: Path, family: str = "decoder") -> PreTrainedTokenizerBase:
     """What the harness loads from there."""
-    return load_tokenizer(ModelConfig("mine", "", Family(family), path=str(folder)))
+    return load_tokenizer(ModelConfig("mine", "tiny", Family(family), path=str(folder)))
 
 
 def made(folder: Path, family: str = "decoder", **told: object) -> PreTrainedTokenizerBase:

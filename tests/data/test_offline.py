@@ -15,7 +15,7 @@ from bench.errors import UserError
 from bench.models.tokenizer import load_tokenizer
 from bench.system import hub
 
-ROBERTA = ModelConfig("roberta_base", "", Family.encoder, hub="FacebookAI/roberta-base")
+ROBERTA = ModelConfig("roberta_base", "tiny", Family.encoder, hub="FacebookAI/roberta-base")
 REFUSES, SILENT = "http://127.0.0.1:9", "http://10.255.255.1"
 
 

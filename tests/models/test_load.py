@@ -25,7 +25,7 @@ def folder(tmp_path):
 
 
 def model_at(folder, **settings):
-    config = ModelConfig(name="encoder", title="", family=Family.encoder, path=str(folder), **settings)
+    config = ModelConfig(name="encoder", title="tiny", family=Family.encoder, path=str(folder), **settings)
     return load_model(config, load_architecture(config, HEAD))
 
 
@@ -62,7 +62,7 @@ def test_code_in_the_folder_is_never_run(folder, tmp_path):
 
 
 def test_another_familys_model_is_one_clear_line(folder):
-    config = ModelConfig(name="encoder_decoder", title="", family=Family.encoder_decoder, path=str(folder))
+    config = ModelConfig(name="encoder_decoder", title="tiny", family=Family.encoder_decoder, path=str(folder))
     with pytest.raises(UserError) as caught:
         load_model(config, load_architecture(config, None))
     assert "\n" not in str(caught.value)
@@ -71,6 +71,6 @@ def test_another_familys_model_is_one_clear_line(folder):
 def test_a_model_without_fused_attention_says_what_to_ask_for(folder, monkeypatch):
     monkeypatch.setattr(RobertaForSequenceClassification, "_supports_sdpa", False)
     assert model_at(folder, attention="eager").config._attn_implementation == "eager"
-    config = ModelConfig(name="encoder", title="", family=Family.encoder, path=str(folder))
+    config = ModelConfig(name="encoder", title="tiny", family=Family.encoder, path=str(folder))
     with pytest.raises(UserError, match=r"say model\.attention=eager"):
         build_empty(config, load_architecture(config, HEAD))

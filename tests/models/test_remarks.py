@@ -20,7 +20,7 @@ def said(tmp_path):
     torch.manual_seed(3)
     model = transformers.AutoModelForCausalLM.from_config(tiny_config("decoder"))
     model.save_pretrained(tmp_path)
-    config = ModelConfig("decoder", "", Family.decoder, path=str(tmp_path))
+    config = ModelConfig("decoder", "tiny", Family.decoder, path=str(tmp_path))
     return lambda: list(remarks(config, checkpoint_of(config), structure_of(model, Family.decoder)))
 
 

@@ -15,7 +15,7 @@ from bench.models.source import checkpoint_at_hand
 from tests.tiny import tiny_config
 
 COMMIT = "0" * 40
-MODEL = ModelConfig("decoder", "", Family.decoder, hub="someone/something")
+MODEL = ModelConfig("decoder", "tiny", Family.decoder, hub="someone/something")
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ def reconfigure(folder, **keys):
 
 
 def load(folder, family, labels=2, seed=0, quantisation=Quantisation.none, **settings):
-    config = ModelConfig(name="mine", title="", family=Family(family), path=str(folder), **settings)
+    config = ModelConfig(name="mine", title="tiny", family=Family(family), path=str(folder), **settings)
     architecture = load_architecture(config, Head(labels) if family == "encoder" else None)
     torch.manual_seed(seed)
     return load_model(config, architecture, quantisation)
