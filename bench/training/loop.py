@@ -4,7 +4,7 @@ Nothing in a step waits for the device: losses stay there and are fetched at log
 of a batch on the host (token counts, the weights of micro-batches) is read before it moves.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 
 import torch
@@ -16,13 +16,17 @@ from torch.utils.data import DataLoader
 from bench.configuration.cell import Family, TrainingConfig
 from bench.data.example import Example, Padding
 from bench.distributed.team import ALONE, Team
+from bench.errors import UnsupportedError
 from bench.metering.time import StepClock
 from bench.methods.base import Batch, Method
+from bench.methods.trainable import trainable_parameters
 from bench.training.batches import Filler, epochs_of, micro_batches_of, padded_count, target_count, token_count
 from bench.training.losses import Losses
 
 Progress = Callable[[int, int, float], None]  # step, steps in all, loss
 AfterStep = Callable[[int], None]  # after which step
+
+FIRST = 2  # steps in which every trained tensor gets a gradient; LoRA's A waits for B to leave zero
 
 
 def batches_of(
@@ -141,8 +145,11 @@ def train(
 
     Raises:
         TrainingDivergedError: the loss is not finite; found at the next logging interval.
+        UnsupportedError: the loss depends on none of what some parameters hold that the method counts as trained.
     """
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    # A team's gradients may lie in pieces elsewhere; who goes on from a checkpoint has been through the first steps.
+    unreached = list(trainable_parameters(model)) if done == 0 and team.size == 1 else []
     evaluations = min(training.evaluations, total_steps)  # more than one after every step there cannot be
     evaluation_steps = {round(total_steps * (i + 1) / evaluations) for i in range(evaluations)}
     model.train()
@@ -152,6 +159,7 @@ def train(
         padded = sum(padded_count(batch, family == Family.encoder_decoder) for batch in micro_batches)
         with clock.step(tokens, padded):
             losses.add(backward(through or model, micro_batches, accelerator, team))
+            unreached = [(name, parameter) for name, parameter in unreached if parameter.grad is None]
             if training.max_grad_norm is not None:
                 accelerator.clip_grad_norm_(trained, training.max_grad_norm)
             # After clipping: Child-Tuning's authors mask inside the optimizer, which is handed clipped gradients.
@@ -161,12 +169,30 @@ def train(
             schedule.step()
             method.after_step(model, step)
             optimiser.zero_grad()
+        if step == min(FIRST, total_steps):
+            check_reached(method, (name for name, _ in unreached))
         if step % training.log_every == 0 or step == total_steps:
             progress(step, total_steps, losses.read())
         if step in evaluation_steps:
             evaluate(step)
             model.train()
         checkpoint(step)
+
+
+def check_reached(method: Method, unreached: Iterable[str]) -> None:
+    """Refuse a method whose new parameters the model never uses: they would be counted, and stay as they were drawn.
+
+    What is the base's own, and unused there too, is none of a method's that trains the whole base.
+
+    Raises:
+        UnsupportedError: no step so far has given `unreached` parameters a gradient, and the method does not expect it.
+    """
+    names = sorted(name for name in unreached if not any(part in name for part, _ in method.without_gradient))
+    if names and not method.trains_base:
+        raise UnsupportedError(
+            f"{method.title}: this model's loss does not depend on {len(names)} of the tensors that are counted as "
+            f"trained, among them {', '.join(names[:3])}"
+        )
 
 
 @contextmanager

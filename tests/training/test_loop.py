@@ -8,6 +8,7 @@ from transformers import Trainer, TrainingArguments
 from bench.configuration.cell import Family
 from bench.configuration.compose import build
 from bench.data.example import Padding
+from bench.errors import UnsupportedError
 from bench.metering.time import StepClock
 from bench.methods.base import Method, Setting
 from bench.models.families import structure_of
@@ -39,8 +40,9 @@ def examples(cell, count=96):
     return task.load(load_tokenizer(cell.base), 64, cell.data).train[:count]
 
 
-def our_losses(cell, rows, evaluate=lambda step: None, after=lambda model: None):
+def our_losses(cell, rows, evaluate=lambda step: None, after=lambda model: None, before=lambda model: None):
     model, structure, method = adapted(cell)
+    before(model)
     training = cell.training
     head = {name for name, _ in head_parameters(model, structure)}
     optimiser = make_optimiser(model, method.parameter_groups(model), head, training, method.optimiser())
@@ -157,3 +159,15 @@ class no_dropout:  # noqa: N801  # reads as a phrase where it is used
 
     def __exit__(self, *_):
         torch.nn.Dropout.forward = self.original
+
+
+def test_a_tensor_that_is_counted_but_never_used_ends_the_training_with_its_name(compose):
+    cell = compose("method=lora", "training.batch_size=8")
+    rows = examples(cell, 16)
+
+    def unused(model):
+        model.register_parameter("spare", torch.nn.Parameter(torch.zeros(3)))
+
+    with pytest.raises(UnsupportedError, match=r"LoRA.*does not depend on 1 .*spare") as caught:
+        our_losses(cell, rows, before=unused)
+    assert "\n" not in str(caught.value)
