@@ -6,9 +6,9 @@ import os
 import pytest
 
 from bench.records.columns import find_records, read_columns
-from bench.records.glance import status_of
 from bench.records.schema import RecordError
 from bench.records.store import FILE, read_record
+from bench.records.text import read
 from bench.system.terminal import forget_warnings
 from tests.tables.made_records import make_record, save
 
@@ -105,7 +105,7 @@ def test_a_damaged_record_costs_one_line_that_names_it_and_no_other(tmp_path, ca
         (line,) = capsys.readouterr().err.splitlines()
         assert line.count(str(bad)) == 1, name
         assert len(line) < 400, name
-        for reading in (lambda: status_of(bad.parent), lambda: read_record(bad)):
+        for reading in (lambda: read(bad), lambda: read_record(bad)):
             with pytest.raises(RecordError) as error:
                 reading()
             assert str(error.value) in line, name
@@ -121,7 +121,7 @@ def test_what_is_odd_but_possible_counts(tmp_path, capsys):
     (row,) = read_columns([str(path)]).to_pylist()
     assert row["inference_slowdown"] is None
     assert row["train_seconds"] == 0
-    assert status_of(path.parent) == "done"
+    assert read(path).status == "done"
     assert capsys.readouterr().err == ""
 
 
@@ -136,7 +136,7 @@ def test_what_is_no_file_is_told_and_nobody_waits_for_it(tmp_path, make, capsys)
     assert read_columns(paths)["path"].to_pylist() == [str(good)]
     assert f"{bad}: not a file; it is left out" in capsys.readouterr().err
     with pytest.raises(RecordError, match="not a file"):
-        status_of(bad.parent)
+        read(bad)
 
 
 def test_links_that_lead_in_a_circle_or_nowhere_are_no_folders(tmp_path):
@@ -156,7 +156,7 @@ def test_losses_that_are_damaged_are_none(tmp_path):
     assert read_record(path).metrics.losses == [{"step": 1, "loss": 0.5}]
     path.write_text(text.replace('"loss": 0.5', '"loss": 0,5'))
     assert read_record(path).metrics.losses == []
-    assert status_of(path.parent) == "done"
+    assert read(path).status == "done"
 
 
 def test_what_lies_beside_a_record_is_passed_over(tmp_path):
