@@ -74,6 +74,7 @@ def test_the_order_of_the_list_does_not_matter():
         (["lora", "lora"], "two parts are called 'lora'"),
         (["lora", "full"], "full"),
         (["lora", "adalora"], "take one"),
+        (["lora", "peft/any"], "take one"),  # of type LORA in these tests
         (["lora", "mam"], "hybrid"),
         (["lora", "propelt_lora"], "unified"),
     ],
