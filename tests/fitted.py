@@ -52,7 +52,7 @@ class Fitted:
             meter=meter, record=self.record,
             begin=time.perf_counter(),
         )  # fmt: skip
-        prepared = Prepared(None, TaskData(examples(family), {}), Padding(0), None, adapted.setting)
+        prepared = Prepared(None, TaskData(examples(family), {}), Padding(0), None, adapted.setting, None)
         self.best = Best(self.method, keep=True)
 
         def evaluate(step):
