@@ -26,6 +26,8 @@ def check_components(cells: Iterable[Cell]) -> None:
         UserError: no such class, a setting that it has not, one that is missing, or a value that it refuses.
     """
     wanted = {text: (kind, config) for cell in cells for kind, config, text in _parts(cell)}
+    if not wanted:
+        return
     file = cache_folder() / "sound" / f"{_code()}.json"
     try:
         known = set(json.loads(file.read_bytes()))
