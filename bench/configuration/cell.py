@@ -18,7 +18,7 @@ from omegaconf import MISSING
 
 from bench.configuration.names import check_name, check_path
 from bench.configuration.origins import COMMAND_LINE, Origins
-from bench.configuration.ranges import check_section
+from bench.configuration.ranges import LOOSE, check_section
 from bench.errors import UserError, unknown_name
 
 
@@ -245,11 +245,10 @@ class Cell:
             config=config,
             origins=origins,
         )
-        for kind in ("experiment", "model", "task", "method"):
-            check_name(f"{kind}.name", getattr(cell, kind))
-        check_name("model, task and method", "/".join((cell.model, cell.task, cell.method)))  # one folder's name
+        names = (cell.experiment, cell.model, cell.task, cell.method)
+        (_check_names if all(isinstance(name, str) for name in names) else _check_names.__wrapped__)(*names)
         check_path("results_dir", config["results_dir"])
-        check_section("", {key: value for key, value in config.items() if key not in IDENTITY or key == "seed"})
+        check_section("", {key: config[key] for key in LOOSE})
         check_processes(config)
         return cell
 
@@ -306,6 +305,13 @@ def hash_of(settings: dict[str, Any], *, labels: bool = False) -> str:
     """SHA-256 of settings in canonical JSON, 64 hexadecimal digits; with `labels`, as it was up to schema version 1."""
     text = ",".join(f"{json.dumps(key)}:{_canonical(settings[key], labels)}" for key in sorted(settings))
     return hashlib.sha256(f"{{{text}}}".encode()).hexdigest()
+
+
+@lru_cache(maxsize=4096)
+def _check_names(experiment: str, model: str, task: str, method: str) -> None:
+    for kind, name in (("experiment", experiment), ("model", model), ("task", task), ("method", method)):
+        check_name(f"{kind}.name", name)
+    check_name("model, task and method", "/".join((model, task, method)))  # one folder's name
 
 
 def _check(section: str, values: dict[str, Any]) -> None:

@@ -74,6 +74,7 @@ class Expansion:
         self._compose = compose
         self._typing = copy.deepcopy(SCHEMA)
         self._values: dict[str, Any] = {}  # override → the value that it gives its key
+        self._origins: dict[tuple[int, tuple[str, ...]], Origins] = {}  # of a group, with keys that cells give
         self._kept = Kept(folders)
 
     def cells(self, overrides: Iterable[Sequence[str]]) -> Iterator[Cell]:
@@ -122,10 +123,17 @@ class Expansion:
             if value is _NOTHING:
                 return None
             part[name] = value
-        origins = group.origins
-        if origins is not None and overrides:
-            origins = origins.given([override.partition("=")[0] for override in overrides])
-        return Cell.from_config(config, origins)
+        return Cell.from_config(config, self._origins_of(group, overrides))
+
+    def _origins_of(self, group: Group, overrides: list[str]) -> Origins | None:
+        """Where the values of a group's cell came from; the same object for cells that give the same keys."""
+        if group.origins is None or not overrides:
+            return group.origins
+        keys = tuple(override.partition("=")[0] for override in overrides)
+        place = id(group.origins), keys  # the group lives as long as the cells are made
+        if place not in self._origins:
+            self._origins[place] = group.origins.given(keys)
+        return self._origins[place]
 
     def _value(self, override: str) -> Any:
         """The value that an override gives its key, as the schema converts it; `_NOTHING` where it is refused."""

@@ -85,6 +85,8 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "on_oom": ("record", "shrink"),
 }
 
+LOOSE = (*CHOICES, *(key for key in RANGES if "." not in key))  # keys of no section
+
 
 def check_number(key: str, value: Any, allowed: Range | None = None) -> None:
     """Refuse what is no number, not finite, or out of its range.

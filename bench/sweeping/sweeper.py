@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -17,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from bench.configuration.cell import Cell
 from bench.configuration.expansion import Compose, Expansion
 from bench.configuration.experiment import FILTERS, grid_overrides
+from bench.configuration.origins import Origins
 from bench.errors import UserError, unknown_name
 from bench.records.schema import RecordError, Status
 from bench.records.store import folder_of, results_folder
@@ -154,10 +156,15 @@ def select_cells(arguments: list[str], compose: Compose, folders: Sequence[Path]
     """
     overrides = selected(arguments, compose)
     cells: dict[Path, tuple[list[str], Cell]] = {}
+    origins: dict[tuple[int, tuple[str, ...]], tuple[Origins | None, Origins | None]] = {}  # shared among many cells
     typed = {argument.partition("=")[0] for argument in arguments}
     for given, cell in zip(overrides, Expansion(compose, folders).cells(overrides), strict=True):
         by_grid = [key for key in (override.partition("=")[0] for override in given) if key not in typed]
-        cells.setdefault(folder_of(cell.config["results_dir"], cell), (given, cell.set_by_grid(by_grid)))
+        place = id(cell.origins), tuple(by_grid)
+        if place not in origins:
+            origins[place] = cell.origins, cell.set_by_grid(by_grid).origins
+        known = replace(cell, origins=origins[place][1])
+        cells.setdefault(folder_of(cell.config["results_dir"], cell), (given, known))
     return cells
 
 
