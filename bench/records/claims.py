@@ -235,13 +235,15 @@ def _create_in_two_steps(path: Path, content: bytes) -> bool:
 
 def _claims(folder: Path) -> list[tuple[int, Path]]:
     """The files that are called as claims are, with their numbers; copies and the like are told and passed over."""
-    found = []
-    for path in folder.glob("claim-*"):
-        if NAME.fullmatch(path.name):
-            found.append((_number(path), path))
-        else:
+    try:
+        with os.scandir(folder) as entries:  # a sweep looks into ten thousand folders; `glob` takes five times as long
+            paths = [folder / entry.name for entry in entries if entry.name.startswith("claim-")]
+    except OSError:  # no folder yet; what cannot be read is told by whoever reads the record
+        return []
+    for path in paths:
+        if not NAME.fullmatch(path.name):
             warn(f"{path}: no claim has such a name; it is passed over")
-    return found
+    return [(_number(path), path) for path in paths if NAME.fullmatch(path.name)]
 
 
 def _number(path: Path) -> int:

@@ -4,6 +4,7 @@ Records of user-made tools may lack parts of them. What is there, and what table
 """
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -29,8 +30,8 @@ def check_config(config: dict[str, Any]) -> None:
         if section is not None:
             _require(section, MAPPING, f"cell.config.{name}")
             _check_values(section, kinds, f"cell.config.{name}")
-    _check_grid((config.get("experiment") or {}).get("grid") or [], "cell.config.experiment.grid")
     _check_depth(config, "cell.config")
+    _check_grid(orjson.dumps((config.get("experiment") or {}).get("grid") or []))
 
 
 def check_environment(environment: dict[str, Any]) -> None:
@@ -65,9 +66,11 @@ def _require(value: Any, kind: tuple[type[Any], ...], where: str) -> None:
         raise ValueError(f"{where} is {value!r:.40}, no {WORDS[kind]}")
 
 
-def _check_grid(grid: list[Any], where: str) -> None:
-    cells = 0
-    for part in grid:
+@lru_cache(maxsize=256)
+def _check_grid(written: bytes) -> None:
+    """The records of an experiment have one grid, written in JSON: it is looked at once."""
+    where, cells = "cell.config.experiment.grid", 0
+    for part in orjson.loads(written):
         if not isinstance(part, dict):
             raise ValueError(f"{where} has the item {part!r:.40}, no mapping")
         cells += math.prod(len(value) for value in part.values() if isinstance(value, list))

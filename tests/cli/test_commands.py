@@ -10,7 +10,7 @@ import pytest
 from bench.cli.commands import HELP, run_command
 
 MISTAKES = {
-    "no such command": (["swep"], "unknown command 'swep'; did you mean sweep?"),
+    "no such command": (["swep"], "unknown command 'swep'; did you mean sweep"),
     "no such model": (["run", "model=miniature/robert"], "did you mean miniature/roberta"),
     "no such task": (["run", "task=glue/colla"], "did you mean glue/cola"),
     "no such method": (["run", "method=lroa"], "unknown method 'lroa'; did you mean lora"),
