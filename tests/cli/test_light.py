@@ -9,16 +9,16 @@ import pytest
 
 from bench.cli.commands import COMMANDS
 
-# What each of them is asked, in an empty folder; the others train, count or examine what needs torch.
+# What each of them is asked, in an empty folder.
 LIGHT = {
-    "sweep": ["experiment=miniature/glue", "dry_run=true"],
     "status": ["experiment=miniature/glue"],
     "table": ["experiment=miniature/glue"],
     "findings": [],
     "report": [],
     "reference": ["set", "table=III"],
 }
-NEED_TORCH = {"run", "plan", "fetch", "doctor"}
+# These train, count or examine, or make the classes that a cell names to check their settings.
+NEED_TORCH = {"run", "sweep", "show", "plan", "fetch", "doctor"}
 PROGRAM = """
 import json, sys
 from bench.cli.commands import run_command
