@@ -1,4 +1,4 @@
-# make setup | reproduce-table | report | test | test-chaos | test-cluster | test-latex | lint | clean; each sets itself up first. Needs Python >= 3.11 and nothing else.
+# make setup | reproduce-table | report | test | test-fuzz | test-chaos | test-cluster | test-latex | lint | clean; each sets itself up first. Needs Python >= 3.11 and nothing else.
 
 PYTHON ?= python3
 VENV := .venv
@@ -23,7 +23,7 @@ OFFLINE := $(if $(filter miniature,$(PROFILE)),HF_HUB_OFFLINE=1)
 # What a launcher needs beyond the default installation.
 EXTRA := $(patsubst %,$(VENV)/.%,$(filter slurm ray,$(LAUNCHER)))
 
-.PHONY: setup reproduce-table report test test-chaos test-cluster test-latex lint format clean
+.PHONY: setup reproduce-table report test test-fuzz test-chaos test-cluster test-latex lint format clean
 
 setup: $(STAMP)
 
@@ -53,6 +53,12 @@ test-cluster: setup
 	tests/cluster/install.sh
 	$(MAKE) --no-print-directory -k PIP="--retries 1 --timeout 20" $(VENV)/.slurm $(VENV)/.ray || true
 	HF_HUB_OFFLINE=1 timeout --signal=INT 480 $(VENV)/bin/python -m pytest tests/cluster -m cluster -rs
+
+# The fuzzers of `make test` with many times as many inputs: command lines, YAML, records, data files. The seed is printed;
+# FUZZ_SEED=… repeats a run.
+FUZZ_EXAMPLES ?= 20
+test-fuzz: setup
+	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) HF_HUB_OFFLINE=1 $(VENV)/bin/python -m pytest -n 2 tests/fuzz
 
 # Kills workers and sweeps at random, again and again, and compares the tables in the end.
 test-chaos: setup

@@ -9,9 +9,14 @@ from pathlib import Path
 import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub
+os.environ.setdefault("FUZZ_SEED", str(int.from_bytes(os.urandom(4))))  # one for all workers, which inherit it
 
 from bench.configuration.cell import Cell
 from bench.configuration.compose import Configurations
+
+
+def pytest_report_header() -> str:
+    return f"fuzz seed: FUZZ_SEED={os.environ['FUZZ_SEED']} gives the fuzzers the same inputs again"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from bench.cli.arguments import check_out, config_dir_and_rest, own_settings, sweep_option, without_setting
 from bench.cli.usage import HELP, USAGE
+from bench.configuration.names import check_name
 from bench.errors import UserError, unknown_name
 from bench.system.terminal import forget_warnings, say
 
@@ -193,6 +194,7 @@ def table(arguments: Sequence[str]) -> int:
     results_dir, console = given.get("results_dir", "results"), PlainConsole()
     out = given.get("out", f"{results_dir}/tables")
     for experiment in given["experiment"].split(","):
+        check_name("experiment", experiment)
         check_out(out, f"{out}/{experiment}", None if "out" in given else results_dir)
         made = make_table(results_dir, experiment, given.get("definition"), options, config_dir)
         render_text(made, console)

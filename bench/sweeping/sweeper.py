@@ -10,6 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
+from hydra.errors import HydraException
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, RunMode, TaskFunction
@@ -194,7 +195,7 @@ def selected(arguments: list[str], compose: Callable[[list[str]], DictConfig]) -
         UserError: an unknown name, or there is nothing that the arguments select.
     """
     cells: list[list[str]] = []
-    for experiment, given in _experiments(OverridesParser.create().parse_overrides(arguments)):
+    for experiment, given in _experiments(_parsed(arguments)):
         for key in FILTERS:
             for value in given.get(key, []):
                 compose([f"{key}={value}"])  # raises for an unknown name, which a filter would pass over
@@ -212,6 +213,13 @@ def _summary(states: Iterable[str | None], only: Sequence[str] | None, pending: 
     shown = [Status.unsupported, STALE] if only is None else [state for state in only if state != Status.done]
     parts += [f"{found.count(status)} {status}" for status in shown if status in found]
     return ", ".join([*parts, f"{pending} to run"])
+
+
+def _parsed(arguments: list[str]) -> list[Override]:
+    try:
+        return OverridesParser.create().parse_overrides(arguments)
+    except HydraException as error:
+        raise UserError(f"cannot read the settings: {str(error).splitlines()[0]}") from error
 
 
 def _experiments(overrides: list[Override]) -> list[tuple[str, dict[str, list[str]]]]:
