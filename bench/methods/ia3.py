@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import peft
 
+from bench.errors import UserError
 from bench.methods.base import Setting
 from bench.methods.shared.peft_library import PeftMethod, by_family
 
@@ -28,6 +29,17 @@ class Ia3(PeftMethod):
     formula = "y = l ⊙ (W x)"
     where = "keys, values and feed-forward (LLaMA: all seven linear layers of a block)"
     trains = "the vectors l"
+
+    def check(self, setting: Setting) -> None:
+        """A layer that is rescaled at its input is one of those that are rescaled."""
+        super().check(setting)
+        sites = by_family(self.sites, setting, "sites")
+        for site in by_family(self.input_sites, setting, "input_sites"):
+            if site not in sites:
+                raise UserError(
+                    f"method.input_sites.{setting.family} names {site}, which method.sites.{setting.family} lacks; "
+                    f"name it in both"
+                )
 
     def peft_config(self, setting: Setting) -> peft.PeftConfig:
         """IA3Config on the full paths of the sites."""

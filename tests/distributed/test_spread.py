@@ -48,7 +48,7 @@ def fitted(way, name, family, folder, **options):
     """Losses, weights and best scores of a training without dropout, whose draws would differ."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     options = {"batch_size": 4, "micro_batch_size": 1, "dropout": False} | options
-    cell = cell_of(name, way, f"checkpoint_seconds={options.pop('checkpoint_seconds', 'inf')}")
+    cell = cell_of(name, way, f"checkpoint_seconds={options.pop('checkpoint_seconds', 1e7)}")
     result = Fitted(cell, folder, name, family, way=way, **options)
     return {
         "losses": [entry["loss"] for entry in result.record.metrics.losses], "weights": result.bits(),
