@@ -7,6 +7,7 @@ description, so that tables, which know nothing of tasks, follow it.
 import math
 import re
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 from bench.errors import UserError
@@ -98,6 +99,7 @@ PHRASES: dict[tuple[str, ...], tuple[str, float | None, float | None]] = {
 NEGATED = ("neg", "negative", "negated", "minus")  # scikit-learn's neg_mean_squared_error: higher is better
 
 
+@lru_cache(maxsize=1024)  # a hundred thousand records have the same few
 def known_metric(name: str) -> Metric:
     """What a metric's name says; with `assumed` where it says nothing.
 

@@ -55,7 +55,7 @@ def made(kind: type[T], data: Any, where: str, least: float = -LARGEST) -> T:
     Raises:
         ValueError: no mapping, a key that is missing or unknown, or a value of another type.
     """
-    given = mapping(data, where)
+    given = data if data.__class__ is dict else mapping(data, where)
     types = (kind, *given, *map(type, given.values()))
     found = _fitting.get(types)
     if found is None:
