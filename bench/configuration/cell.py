@@ -303,7 +303,7 @@ def name_of(model: str, task: str, method: str, seed: int, config_hash: str) -> 
 
 def hash_of(settings: dict[str, Any], *, labels: bool = False) -> str:
     """SHA-256 of settings in canonical JSON, 64 hexadecimal digits; with `labels`, as it was up to schema version 1."""
-    text = ",".join(f"{json.dumps(key)}:{_canonical(settings[key], labels)}" for key in sorted(settings))
+    text = ",".join([f"{_canonical(key, labels)}:{_canonical(settings[key], labels)}" for key in sorted(settings)])
     return hashlib.sha256(f"{{{text}}}".encode()).hexdigest()
 
 

@@ -13,7 +13,7 @@ def contradiction(recorded: CellIdentity) -> str | None:
     named = [_name(settings, kind) for kind in ("model", "task", "method")]
     told = (recorded.model, recorded.task, recorded.method, recorded.seed)
     is_named = told == (*named, settings.get("seed")) and recorded.id == name_of(*told, recorded.config_hash)
-    if is_named and recorded.config_hash in (hash_of(settings), hash_of(settings, labels=True)):
+    if is_named and any(recorded.config_hash == hash_of(settings, labels=labels) for labels in (False, True)):
         return None
     return f"the settings in it are not those of {recorded.id}"
 
