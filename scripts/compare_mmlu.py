@@ -23,7 +23,7 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, PreTrainedTokenizerFast
 
 import bench.system.quiet  # noqa: F401  # before the libraries that it silences
-from bench.configuration.cell import DataConfig
+from bench.configuration.schema import DataConfig
 from bench.data.example import Example, Examples, Padding
 from bench.data.published import MMLU
 from bench.data.source import locate

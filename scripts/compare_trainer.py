@@ -23,8 +23,9 @@ from accelerate import Accelerator
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 import bench.system.quiet  # noqa: F401  # before the libraries that it silences
-from bench.configuration.cell import Cell, Family, Precision
+from bench.configuration.cell import Cell
 from bench.configuration.compose import Configurations, build
+from bench.configuration.schema import Family, Precision
 from bench.metering.memory import peak_and_reset
 from bench.metering.phases import PhaseMeter
 from bench.metering.time import StepClock

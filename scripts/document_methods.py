@@ -7,8 +7,8 @@ the meta device.
 import sys
 from typing import Any
 
-from bench.configuration.cell import Family, ModelConfig
 from bench.configuration.compose import Configurations, build
+from bench.configuration.schema import Family, ModelConfig
 from bench.metering.parameters import plan_parameters
 from bench.methods.base import Category, Method
 from bench.models.head import Head

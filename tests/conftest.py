@@ -1,5 +1,7 @@
 """Shared by all tests: no network, two threads at most, and a way to compose and run small cells."""
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import pytest
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub
 os.environ.setdefault("FUZZ_SEED", str(int.from_bytes(os.urandom(4))))  # one for all workers, which inherit it
 
+from bench.cli.commands import run_command
 from bench.configuration.cell import Cell
 from bench.configuration.compose import Configurations
 
@@ -45,7 +48,20 @@ def compose(tmp_path: Path) -> Iterator[Callable[..., Cell]]:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run the command line as a user does, in an empty folder."""
+    """Run a command line in an empty folder, within this process: importing torch and transformers takes seconds."""
+
+    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.chdir(tmp_path), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = run_command(arguments)
+        return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+    return call
+
+
+@pytest.fixture
+def bench_process(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a command line in an empty folder in a process of its own, as a user does."""
 
     def call(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "bench", *arguments]

@@ -11,7 +11,7 @@ import pyarrow.parquet
 import pytest
 from transformers import PreTrainedTokenizerBase
 
-from bench.configuration.cell import DataConfig, Family, ModelConfig
+from bench.configuration.schema import DataConfig, Family, ModelConfig
 from bench.models.tokenizer import load_tokenizer
 
 REAL = Path(os.environ.get("BENCH_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))

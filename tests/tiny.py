@@ -8,8 +8,8 @@ import torch
 import transformers
 from torch import nn
 
-from bench.configuration.cell import Family, Quantisation, TrainingConfig
 from bench.configuration.compose import Configurations, build
+from bench.configuration.schema import Family, Quantisation, TrainingConfig
 from bench.methods.base import Method, Setting
 from bench.models.families import structure_of
 from bench.models.head import head_parameters, train_head

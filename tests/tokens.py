@@ -6,7 +6,7 @@ from pathlib import Path
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerBase
 
-from bench.configuration.cell import Family, ModelConfig
+from bench.configuration.schema import Family, ModelConfig
 from bench.models.tokenizer import load_tokenizer
 from tests.tiny import tiny_config
 

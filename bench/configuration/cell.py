@@ -1,8 +1,6 @@
-"""The cell: one model × task × method × seed with all its settings, and the schema of its configuration.
+"""The cell: one model × task × method × seed with all its settings, its name and its hash.
 
-These dataclasses are Hydra's structured configs: every key, type and default of a cell stands here once, and
-`bench.configuration.compose` checks each composed configuration against them. This file imports neither torch nor
-transformers.
+This file imports neither torch nor transformers.
 """
 
 import hashlib
@@ -10,209 +8,19 @@ import json
 import marshal
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from functools import cached_property, lru_cache
 from typing import Any
-
-from omegaconf import MISSING
 
 from bench.configuration.names import check_name, check_path
 from bench.configuration.origins import COMMAND_LINE, Origins
 from bench.configuration.ranges import LOOSE, check_section
-from bench.errors import UserError, unknown_name
-
-
-class Family(StrEnum):
-    """The three kinds of pretrained language models that the harness knows."""
-
-    encoder = "encoder"
-    encoder_decoder = "encoder_decoder"
-    decoder = "decoder"
-
-
-class Weights(StrEnum):
-    """Where a model's values come from: its checkpoint, or the initialiser (exact architecture, no download)."""
-
-    pretrained = "pretrained"
-    random = "random"
-
-
-class HeadWeights(StrEnum):
-    """What a task head starts from: the cell's seed, or the head that the checkpoint brings, which has to fit."""
-
-    fresh = "fresh"
-    checkpoint = "checkpoint"
-
-
-class Schedule(StrEnum):
-    """How the learning rate falls after the warm-up."""
-
-    linear = "linear"
-    constant = "constant"
-    cosine = "cosine"
-
-
-class Precision(StrEnum):
-    """The arithmetic of the forward and backward pass; bf16 is autocast over weights kept in fp32."""
-
-    fp32 = "fp32"
-    bf16 = "bf16"
-
-
-class Quantisation(StrEnum):
-    """How the frozen base is stored: as it is, or in bitsandbytes' 4-bit NormalFloat with double quantisation."""
-
-    none = "none"
-    nf4 = "nf4"
-
-
-class AttentionKind(StrEnum):
-    """How attention is computed, in transformers' words; the results agree up to rounding, memory and time do not."""
-
-    sdpa = "sdpa"  # by torch's scaled_dot_product_attention, fused where there is a kernel for it
-    eager = "eager"  # product, softmax, product: the scores of all pairs of tokens are written out, and kept
-
-
-@dataclass
-class ModelConfig:
-    """One pretrained model; exactly one of `hub`, `path` and `shipped` says where its files are (`path` wins)."""
-
-    name: str = MISSING
-    title: str = MISSING  # as tables print it
-    family: Family = MISSING
-    hub: str | None = None  # repository on the Hugging Face hub
-    revision: str | None = None  # commit or tag on the hub
-    path: str | None = None  # local folder with config.json, safetensors and tokenizer
-    shipped: str | None = None  # backbone inside the package
-    architecture: dict[str, Any] = field(default_factory=dict)  # transformers', to count and for random weights
-    weights: Weights = Weights.pretrained
-    head: HeadWeights = HeadWeights.fresh  # of an encoder; language models have none
-    quantisation: Quantisation = Quantisation.none
-    attention: AttentionKind = AttentionKind.sdpa
-    allow_pickle: bool = False  # pickle checkpoints can run code when they are read
-
-    def __post_init__(self) -> None:
-        self.family, self.weights = Family(self.family), Weights(self.weights)
-        self.head = HeadWeights(self.head)
-        self.quantisation, self.attention = Quantisation(self.quantisation), AttentionKind(self.attention)
-        check_section("model", vars(self))
-
-
-@dataclass
-class TrainingConfig:
-    """How a cell is trained. Lengths in tokens, learning rates per optimizer step."""
-
-    batch_size: int = 32  # examples per optimizer step
-    micro_batch_size: int | None = None  # examples per backward pass; null: the whole batch at once
-    max_length: int = 128  # longer inputs are truncated
-    epochs: float = 3.0
-    max_steps: int | None = None  # stops earlier than `epochs`; trial runs only
-    learning_rate: float = 1e-4
-    head_learning_rate: float | None = None  # null: the same as learning_rate
-    schedule: Schedule = Schedule.linear
-    warmup: float = 0.0  # share of the optimizer steps
-    weight_decay: float = 0.0
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
-    max_grad_norm: float | None = 1.0
-    precision: Precision = Precision.fp32
-    gradient_checkpointing: bool = False
-    length_grouped: bool = True  # batches of similar lengths: less padding
-    evaluations: int = 1  # how many times, evenly spread, the validation split is scored; the last is at the end
-    keep_best: bool = False  # score the best of these evaluations on the test split, instead of the last state
-    evaluation_batch_size: int = 64  # examples at a time, at most
-    evaluation_tokens: int = 32768  # padded tokens at a time, at most: shared prefixes, new tokens and beams counted
-    log_every: int = 10  # optimizer steps between two readings of the loss
-
-    def __post_init__(self) -> None:
-        """Check the ranges; structured configs check the types."""
-        self.schedule, self.precision = Schedule(self.schedule), Precision(self.precision)
-        check_section("training", vars(self))
-        if self.batch_size % (self.micro_batch_size or self.batch_size):
-            raise UserError(f"training.micro_batch_size={self.micro_batch_size} must be a divisor of {self.batch_size}")
-
-    @property
-    def accumulation(self) -> int:
-        """Backward passes per optimizer step."""
-        return self.batch_size // (self.micro_batch_size or self.batch_size)
-
-
-@dataclass
-class DataConfig:
-    """Where the data come from and how much of them is used."""
-
-    root: str | None = None  # a local mirror of the hub's repositories; null: the hub or its cache
-    limit_train: int | None = None  # first rows only; trial runs
-    limit_evaluation: int | None = None
-    any_size: bool = False  # take splits with other than the published number of rows
-    synthetic: bool = False  # random tokens instead of data and tokenizer, for efficiency; trains, scores nothing
-    synthetic_shortest: int | None = None  # lengths are uniform from here to training.max_length; null: all of that
-
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        check_section("data", vars(self))
-
-
-@dataclass
-class ExperimentConfig:
-    """A named grid of cells. Each item of `grid` maps configuration keys to a value or a list of values."""
-
-    name: str = "runs"
-    title: str = ""
-    table: str | None = None  # the survey's table that this experiment makes, e.g. "glue"
-    grid: list[dict[str, Any]] = field(default_factory=list)
-
-
-@dataclass
-class CellConfig:
-    """Everything that `bench run` takes. `task` and `method` are open: their classes check their own settings."""
-
-    experiment: ExperimentConfig = field(default_factory=ExperimentConfig)
-    model: ModelConfig = MISSING
-    task: dict[str, Any] = field(default_factory=dict)
-    method: dict[str, Any] = field(default_factory=dict)
-    peft: dict[str, Any] = field(default_factory=dict)  # of method=peft/any, which takes it over
-    training: TrainingConfig = field(default_factory=TrainingConfig)
-    data: DataConfig = field(default_factory=DataConfig)
-    seed: int = 0
-    results_dir: str = "results"
-    device: str = "auto"  # auto | cpu | cuda
-    save_trained: bool = True  # keep what was trained beside the record
-    memory_split: bool = True  # follow some steps storage by storage: what fills the train peak, operations per second
-    measure_inference: bool = False  # time and memory of the adapted, the merged and the bare model's forward pass
-    predict_memory: bool = False  # the predicted train peak beside the measured one; always where memory runs out
-    threads: int | None = None  # CPU threads of torch; null: torch's own choice
-    distributed: str = "none"  # none | ddp | fsdp: how the cell's processes share the work
-    processes: int = 1  # of this one cell, each with a GPU of its own where there are GPUs
-    on_oom: str = "record"  # record | shrink: too little memory for a step ends the cell, or halves its micro-batches
-    checkpoint_seconds: float | None = None  # between two checkpoints; null: so that they take under 1 % of the time
-    force: bool = False  # run although a finished record is there
-
+from bench.configuration.schema import SECTIONS, DataConfig, ModelConfig, TrainingConfig, check_processes
+from bench.errors import unknown_name
 
 # What decides a cell's result. The rest says where and how it is run, and does not belong to its identity.
 IDENTITY = ("model", "task", "method", "training", "data", "seed")
 # How a model, a task, a method or a part of one is called and sorted; another title makes no other cell.
 LABELS = frozenset({"title", "paper", "category"})
-
-SECTIONS: dict[str, type[ModelConfig | TrainingConfig | DataConfig]] = {
-    "model": ModelConfig,
-    "training": TrainingConfig,
-    "data": DataConfig,
-}
-
-
-def check_processes(config: dict[str, Any]) -> None:
-    """Refuse a number of processes that does not go with how they share the work.
-
-    Raises:
-        UserError: one line.
-    """
-    way, processes, batch = config["distributed"], config["processes"], config["training"]["batch_size"]
-    if (way == "none") != (processes == 1):
-        raise UserError(f"distributed={way} processes={processes}: several processes need ddp or fsdp, and one neither")
-    if processes > batch:
-        raise UserError(f"processes={processes} exceed training.batch_size={batch}")
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from bench.configuration.annotations import check_annotations
-from bench.configuration.cell import Cell, CellConfig
+from bench.configuration.cell import Cell
 from bench.configuration.folder import CONFIGS
 from bench.configuration.loader import Loader
 from bench.configuration.origins import Origins
+from bench.configuration.schema import CellConfig
 from bench.configuration.words import options
 from bench.errors import UserError, unknown_name
 

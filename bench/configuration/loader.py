@@ -20,9 +20,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from bench.configuration.cell import SECTIONS, CellConfig
 from bench.configuration.files import FilesReadOnce
 from bench.configuration.origins import Origins
+from bench.configuration.schema import SECTIONS, CellConfig
 from bench.configuration.tracing import Contribution, contribution_of, origins_of
 from bench.configuration.words import in_users_words, options
 from bench.errors import UserError, unknown_name

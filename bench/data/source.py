@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from bench.configuration.cell import DataConfig
+from bench.configuration.schema import DataConfig
 from bench.data.columns import check_label_names, check_names, table_of_arrow
 from bench.data.mirror_files import MirrorFiles, find_files
 from bench.data.published import Published

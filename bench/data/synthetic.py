@@ -7,7 +7,7 @@ nothing, so nothing is scored.
 import random
 from dataclasses import dataclass
 
-from bench.configuration.cell import DataConfig
+from bench.configuration.schema import DataConfig
 from bench.data.example import IGNORED, Example
 
 EXAMPLES = 1024  # where data.limit_train does not say how many

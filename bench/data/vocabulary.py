@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
-from bench.configuration.cell import Family
+from bench.configuration.schema import Family
 from bench.data.example import Example, Examples
 from bench.errors import UserError
 from bench.models.tokenizer import ordinary_tokens, unknown_token

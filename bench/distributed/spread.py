@@ -11,7 +11,8 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
-from bench.configuration.cell import Cell, Quantisation
+from bench.configuration.cell import Cell
+from bench.configuration.schema import Quantisation
 from bench.errors import UnsupportedError, UserError
 from bench.methods.base import Method
 from bench.models.structure import Structure

@@ -8,12 +8,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+from bench.errors import UserError
 from bench.identity.digests import digest_of, tensors, whole
+from bench.identity.weight_files import weight_files
 
-# In the order in which transformers looks for them; an index names the files that hold the tensors.
-WEIGHTS = (
-    "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json",
-)  # fmt: skip
 CONFIGURATION = ("config.json", "generation_config.json")
 NO_MATTER = ("_name_or_path", "transformers_version")  # of these, where a model was before, and what wrote it
 TOKENIZER = (
@@ -46,13 +44,13 @@ def weights(model: dict[str, Any]) -> dict[str, Any] | None:
         made = configuration(model)
         return None if made is None else {"digest": digest_of("random", made), "source": "random"}
     folder = folder_of(model)
-    files = [] if folder is None else weight_files(folder)
-    if folder is None or not files:
+    if folder is None:
         return None
     try:
+        files = weight_files(folder, bool(model.get("allow_pickle")))
         found = [(name, digest) for file in files for name, digest in tensors(file).items()]
         size = sum(file.stat().st_size for file in files)
-    except OSError:
+    except (OSError, UserError):
         return None
     digest = digest_of(*(text for pair in sorted(found) for text in pair))
     described = {"digest": digest, "source": _source(model), "files": len(files), "bytes": size}
@@ -79,22 +77,6 @@ def tokenizer(model: dict[str, Any]) -> str | None:
         return digest_of(*(text for file in files for text in (file.name, whole(file)))) if files else None
     except OSError:
         return None
-
-
-def weight_files(folder: Path) -> list[Path]:
-    """The files that hold a model's tensors; none where there is no checkpoint, or one that is not whole."""
-    for name in WEIGHTS:
-        file = folder / name
-        if not file.is_file():
-            continue
-        if not name.endswith(".index.json"):
-            return [file]
-        try:
-            shards = {folder / shard for shard in json.loads(file.read_bytes())["weight_map"].values()}
-        except (OSError, ValueError, KeyError, AttributeError, TypeError):
-            return []
-        return sorted(shards) if all(shard.is_file() for shard in shards) else []
-    return []
 
 
 def _source(model: dict[str, Any]) -> str:

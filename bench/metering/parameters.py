@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from bench.configuration.cell import ModelConfig, Weights
+from bench.configuration.schema import ModelConfig, Weights
 from bench.methods.base import Method, Setting
 from bench.methods.trainable import trainable_parameters
 from bench.models.families import structure_of

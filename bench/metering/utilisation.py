@@ -4,7 +4,7 @@ import re
 
 import torch
 
-from bench.configuration.cell import Precision
+from bench.configuration.schema import Precision
 
 TERA = 10**12
 # Dense tera-operations per second: (fp32 outside of tensor cores, bf16 in tensor cores; None: it has none). Plain

@@ -12,7 +12,7 @@ from enum import IntEnum, StrEnum
 
 from torch import Tensor, nn
 
-from bench.configuration.cell import Family, Quantisation
+from bench.configuration.schema import Family, Quantisation
 from bench.errors import UnsupportedError, UserError
 from bench.methods.folding import foldables, training_only
 from bench.methods.trainable import copy_into, trainable_parameters

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from bench.configuration.cell import Family, Quantisation
+from bench.configuration.schema import Family, Quantisation
 from bench.errors import UnsupportedError, UserError
 from bench.methods.base import Layer, Method, Setting
 from bench.methods.trainable import freeze

@@ -7,8 +7,8 @@ from typing import Any
 import peft
 from torch import Tensor, nn
 
-from bench.configuration.cell import Quantisation
 from bench.configuration.compose import build
+from bench.configuration.schema import Quantisation
 from bench.errors import UserError
 from bench.methods.adalora import AdaLora
 from bench.methods.base import Category, Gradients, Layer, LoadOptions, Method, OptimiserKind, ParameterGroup, Setting

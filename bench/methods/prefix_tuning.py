@@ -10,7 +10,7 @@ import peft
 import torch
 from torch import Tensor, nn
 
-from bench.configuration.cell import Family
+from bench.configuration.schema import Family
 from bench.errors import UnsupportedError, UserError
 from bench.methods.base import Setting
 from bench.methods.prefix import key_width

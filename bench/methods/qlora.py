@@ -5,7 +5,7 @@ Dettmers et al. 2023, https://arxiv.org/abs/2305.14314; code: artidoro/qlora.
 
 from dataclasses import dataclass
 
-from bench.configuration.cell import Quantisation
+from bench.configuration.schema import Quantisation
 from bench.methods.base import LoadOptions, OptimiserKind
 from bench.methods.lora import Lora
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-from bench.configuration.cell import Family
+from bench.configuration.schema import Family
 from bench.errors import UnsupportedError, UserError
 from bench.models.structure import Attention, Block, FeedForward, NormPlace, Structure
 

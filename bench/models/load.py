@@ -18,7 +18,7 @@ from transformers import (
     PretrainedConfig,
 )
 
-from bench.configuration.cell import AttentionKind, Family, HeadWeights, ModelConfig, Quantisation, Weights
+from bench.configuration.schema import AttentionKind, Family, HeadWeights, ModelConfig, Quantisation, Weights
 from bench.errors import UserError
 from bench.models.checkpoint import read_checkpoint
 from bench.models.families import structure_of

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bench.configuration.cell import HeadWeights, ModelConfig, Weights
+from bench.configuration.schema import HeadWeights, ModelConfig, Weights
 from bench.errors import UserError
-from bench.models.checkpoint import INDEX, SAFE, Checkpoint, read_json
+from bench.identity.weight_files import INDEX, SAFE, read_json
+from bench.models.checkpoint import Checkpoint
 from bench.models.structure import Structure
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.configuration.cell import ModelConfig, Weights
+from bench.configuration.schema import ModelConfig, Weights
 from bench.errors import UserError
-from bench.models.checkpoint import INDEX, PICKLED, SAFE, Checkpoint, check_content, read_checkpoint, weight_map
+from bench.identity.weight_files import INDEX, PICKLED, SAFE, check_content, weight_map
+from bench.models.checkpoint import Checkpoint, read_checkpoint
 from bench.system.hub import offline_if_unreachable
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bench.configuration.cell import Family
+from bench.configuration.schema import Family
 from bench.errors import UserError, unknown_name
 
 # The linear layers of a block, as configurations name them.

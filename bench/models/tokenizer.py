@@ -17,7 +17,7 @@ from transformers import (
 )
 from transformers.utils.hub import cached_file
 
-from bench.configuration.cell import Family, ModelConfig
+from bench.configuration.schema import Family, ModelConfig
 from bench.errors import UserError
 from bench.models.load import from_hub
 from bench.models.source import is_local, source_of

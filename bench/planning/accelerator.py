@@ -7,7 +7,7 @@ import torch
 from accelerate.utils import convert_outputs_to_fp32
 from torch import Tensor, nn
 
-from bench.configuration.cell import Precision
+from bench.configuration.schema import Precision
 
 
 class PlannedAccelerator:

@@ -10,8 +10,9 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 import bench.system.quiet  # noqa: F401  # before the libraries that it silences
-from bench.configuration.cell import Cell, Quantisation, TrainingConfig, Weights
+from bench.configuration.cell import Cell
 from bench.configuration.compose import build
+from bench.configuration.schema import Quantisation, TrainingConfig, Weights
 from bench.data.example import Padding
 from bench.data.synthetic import Shape
 from bench.metering.parameters import count_all, count_parameters

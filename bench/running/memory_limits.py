@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 
-from bench.configuration.cell import Cell, TrainingConfig
+from bench.configuration.cell import Cell
+from bench.configuration.schema import TrainingConfig
 from bench.records.schema import Record, Status
 
 # torch's allocator for CPUs on Linux and on Windows, and CUDA outside of torch's allocator, raise RuntimeErrors.

@@ -6,7 +6,7 @@ import time
 import torch
 from torch import nn
 
-from bench.configuration.cell import Family
+from bench.configuration.schema import Family
 from bench.metering.storages import StorageTracker
 from bench.methods.base import Batch, Method
 from bench.models.load import load_model

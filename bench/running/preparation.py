@@ -11,7 +11,8 @@ from accelerate.utils import set_seed
 from torch import nn
 from transformers import PretrainedConfig
 
-from bench.configuration.cell import Cell, Quantisation
+from bench.configuration.cell import Cell
+from bench.configuration.schema import Quantisation
 from bench.data.example import Padding
 from bench.data.synthetic import Shape
 from bench.data.vocabulary import check_tokens

@@ -12,8 +12,9 @@ from accelerate.state import AcceleratorState
 from accelerate.utils import InitProcessGroupKwargs
 
 import bench.system.quiet  # noqa: F401  # before the libraries that it silences
-from bench.configuration.cell import Cell, Precision
+from bench.configuration.cell import Cell
 from bench.configuration.compose import build
+from bench.configuration.schema import Precision
 from bench.distributed.spread import check_spread, spread
 from bench.errors import UnsupportedError, UserError
 from bench.identity.data import Splits, reading

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from bench.configuration.cell import Cell, DataConfig, ModelConfig, Weights
+from bench.configuration.cell import Cell
 from bench.configuration.compose import build
+from bench.configuration.schema import DataConfig, ModelConfig, Weights
 from bench.data.published import Published
 from bench.data.source import locate
 from bench.errors import UserError

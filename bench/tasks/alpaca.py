@@ -7,7 +7,7 @@ the response only, as in QLoRA's authors' code.
 import pyarrow as pa
 from transformers import PreTrainedTokenizerBase
 
-from bench.configuration.cell import DataConfig
+from bench.configuration.schema import DataConfig
 from bench.data.example import IGNORED
 from bench.data.published import ALPACA
 from bench.data.source import locate

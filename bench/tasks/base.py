@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from torch import nn
 from transformers import PreTrainedTokenizerBase
 
-from bench.configuration.cell import DataConfig, Family
+from bench.configuration.schema import DataConfig, Family
 from bench.data.example import Example
 from bench.data.published import Published
 from bench.data.synthetic import Shape

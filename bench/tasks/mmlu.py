@@ -15,7 +15,7 @@ import pyarrow as pa
 from torch import nn
 from transformers import PreTrainedTokenizerBase
 
-from bench.configuration.cell import DataConfig, Family
+from bench.configuration.schema import DataConfig, Family
 from bench.data.example import Example, Examples
 from bench.data.published import ALPACA, MMLU, Published
 from bench.data.source import Located, locate

@@ -12,7 +12,7 @@ import pyarrow as pa
 from torch import nn
 from transformers import PreTrainedTokenizerBase
 
-from bench.configuration.cell import DataConfig, Family
+from bench.configuration.schema import DataConfig, Family
 from bench.data import published
 from bench.data.example import Example, Examples
 from bench.data.published import Published

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from bench.configuration.cell import TrainingConfig
+from bench.configuration.schema import TrainingConfig
 from bench.data.example import IGNORED
 
 GROUPING = 50  # batches within which examples are sorted by length: enough to save padding, few enough to stay random

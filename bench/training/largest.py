@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import chain, islice
 from operator import ge
 
-from bench.configuration.cell import TrainingConfig
+from bench.configuration.schema import TrainingConfig
 from bench.data.example import Example, Padding
 from bench.training.batches import epochs_of, micro_batches_of
 

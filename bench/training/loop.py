@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
-from bench.configuration.cell import Family, TrainingConfig
+from bench.configuration.schema import Family, TrainingConfig
 from bench.data.example import Example, Padding
 from bench.distributed.team import ALONE, Team
 from bench.errors import UnsupportedError

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import LRScheduler
 
-from bench.configuration.cell import Schedule, TrainingConfig
+from bench.configuration.schema import Schedule, TrainingConfig
 from bench.methods.base import OptimiserKind, ParameterGroup
 
 SCHEDULES = {

@@ -79,27 +79,27 @@ def test_help_is_there_for_every_command_with_an_example(bench):
         assert f"\n  bench {command}" in result.stdout
 
 
-def test_help_does_not_import_anything_heavy(bench):
+def test_help_does_not_import_anything_heavy(bench_process):
     begin = time.monotonic()
-    bench("--help")
+    bench_process("--help")
     assert time.monotonic() - begin < 5  # not a benchmark: importing torch alone takes longer on a busy machine
 
 
-def test_run_prints_the_score_and_the_path_and_does_not_run_again(bench, tmp_path):
+def test_run_prints_the_score_and_the_path_and_does_not_run_again(bench_process, tmp_path):
     command = ["run", "training.max_steps=2", "data.limit_train=64", "data.limit_evaluation=16"]
-    first = bench(*command)
+    first = bench_process(*command)
     assert first.returncode == 0, first.stderr
     score, path = first.stdout.strip().splitlines()
     assert score.startswith("accuracy: ")
     record = json.loads((tmp_path / path).read_text())
     assert record["status"] == "done"
 
-    second = bench(*command)
+    second = bench_process(*command)
     assert second.stdout == first.stdout
     assert "is done already" in second.stderr
     assert json.loads((tmp_path / path).read_text()) == record
 
-    forced = bench(*command, "force=true")
+    forced = bench_process(*command, "force=true")
     assert forced.returncode == 0
     assert json.loads((tmp_path / path).read_text())["environment"]["start"] > record["environment"]["start"]
     assert len(list((tmp_path / path).parent.glob("attempt-*.json"))) == 1
@@ -165,7 +165,7 @@ def test_doctor_names_the_gpu(monkeypatch, capsys):
     assert "not measured here" not in said
 
 
-def test_a_method_of_the_users_own_needs_no_change_of_the_package(bench, tmp_path):
+def test_a_method_of_the_users_own_needs_no_change_of_the_package(bench_process, tmp_path):
     folder = tmp_path / "mine"
     (folder / "method").mkdir(parents=True)
     (folder / "only_norms.py").write_text(
@@ -184,12 +184,12 @@ def test_a_method_of_the_users_own_needs_no_change_of_the_package(bench, tmp_pat
         "_target_: only_norms.OnlyNorms\nname: norms\ntitle: Only norms\ncategory: partial\npaper: none\n"
     )
     short = ["training.max_steps=2", "data.limit_train=64", "data.limit_evaluation=16"]
-    result = bench("run", "--config-dir", "mine", "method=norms", *short)
+    result = bench_process("run", "--config-dir", "mine", "method=norms", *short)
     assert result.returncode == 0, result.stderr
     record = json.loads((tmp_path / result.stdout.strip().splitlines()[-1]).read_text())
     assert record["cell"]["method"] == "norms"
     assert record["parameters"]["method"] > 0
 
-    swept = bench("run", "-m", "--config-dir", "mine", "method=norms", "seed=1,2", *short)
+    swept = bench_process("run", "-m", "--config-dir", "mine", "method=norms", "seed=1,2", *short)
     assert swept.returncode == 0, swept.stderr
     assert len(list(tmp_path.rglob("record.json"))) == 3

@@ -1,9 +1,9 @@
 """A cell's name and identity."""
 
-from bench.configuration.cell import CellConfig
 from bench.configuration.compose import Configurations
 from bench.configuration.experiment import grid_overrides
 from bench.configuration.folder import CONFIGS
+from bench.configuration.schema import CellConfig
 
 
 def test_the_id_is_readable_and_ends_in_a_hash_of_the_settings(compose):

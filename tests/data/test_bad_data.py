@@ -11,7 +11,7 @@ import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 from transformers import PreTrainedTokenizerBase
 
-from bench.configuration.cell import DataConfig
+from bench.configuration.schema import DataConfig
 from bench.data.published import ALPACA, GLUE, MMLU, wmt16
 from bench.data.source import locate
 from bench.errors import UserError

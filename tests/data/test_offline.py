@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench.configuration.cell import DataConfig, Family, ModelConfig
+from bench.configuration.schema import DataConfig, Family, ModelConfig
 from bench.data.published import GLUE
 from bench.data.source import locate
 from bench.errors import UserError
@@ -44,12 +44,12 @@ def test_a_model_and_data_are_missed_within_ten_seconds(monkeypatch: pytest.Monk
     assert time.monotonic() - begin < 10
 
 
-def test_the_command_line_says_it_in_one_line(bench: Callable[..., Any], tmp_path: Path) -> None:
+def test_the_command_line_says_it_in_one_line(bench_process: Callable[..., Any], tmp_path: Path) -> None:
     environment = {**os.environ, "HF_ENDPOINT": REFUSES, "HF_HOME": str(tmp_path / "hf")}
     environment.pop("HF_HUB_OFFLINE", None)
     settings = ("model=roberta_base", "task=glue/cola", "method=lora")
     for command, missing in (("run", "FacebookAI/roberta-base"), ("fetch", "the hub cannot be reached")):
-        ended = bench(command, *settings, env=environment)
+        ended = bench_process(command, *settings, env=environment)
         assert ended.returncode == 2
         assert ended.stderr.count("\n") == 1
         assert missing in ended.stderr

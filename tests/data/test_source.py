@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from bench.configuration.cell import DataConfig
+from bench.configuration.schema import DataConfig
 from bench.data import content
 from bench.data.published import GLUE
 from bench.data.source import locate

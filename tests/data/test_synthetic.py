@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from bench.configuration.cell import Cell, DataConfig
+from bench.configuration.cell import Cell
+from bench.configuration.schema import DataConfig
 from bench.data.example import IGNORED
 from bench.data.synthetic import Shape, classification, continuation, translation
 from bench.records.schema import Status

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from transformers import PreTrainedTokenizerBase
 
-from bench.configuration.cell import DataConfig
+from bench.configuration.schema import DataConfig
 from bench.data import token_cache
 from bench.data.example import Examples
 from bench.errors import UserError

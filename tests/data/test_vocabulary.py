@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from bench.configuration.cell import Family
+from bench.configuration.schema import Family
 from bench.data.example import Example, Examples, Padding
 from bench.data.vocabulary import Known, check_tokens
 from bench.errors import UserError

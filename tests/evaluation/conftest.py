@@ -9,8 +9,8 @@ from omegaconf import OmegaConf
 from torch import nn
 from transformers import AutoModelForCausalLM, LlamaConfig
 
-from bench.configuration.cell import Family, Quantisation
 from bench.configuration.compose import Configurations, build
+from bench.configuration.schema import Family, Quantisation
 from bench.data.example import Padding
 from bench.evaluation.inference import Inference
 from bench.methods.base import Method, Setting

@@ -83,6 +83,26 @@ def test_what_is_no_checkpoint_has_a_digest_or_none(tmp_path):
     assert model.weights(section) is None
 
 
+def test_only_the_files_that_the_model_is_loaded_from_count(tmp_path):
+    section = checkpoint(tmp_path, [SMALL])
+    before = digest(section)
+    (tmp_path / "pytorch_model.bin").write_bytes(b"another format of the same")
+    assert digest(section) == before
+    save_file(SMALL | {"b.bias": np.ones(2, np.float32)}, tmp_path / "chosen.safetensors")
+    (tmp_path / "config.json").write_text('{"transformers_weights": "chosen.safetensors"}')
+    chosen = digest(section)
+    assert chosen != before
+    (tmp_path / "model.safetensors").unlink()
+    assert digest(section) == chosen
+
+
+def test_a_pickle_counts_where_the_user_lets_it_be_read(tmp_path):
+    section = checkpoint(tmp_path, [SMALL])
+    (tmp_path / "model.safetensors").rename(tmp_path / "pytorch_model.bin")
+    assert model.weights(section) is None
+    assert digest(section | {"allow_pickle": True})
+
+
 def test_random_weights_are_what_their_architecture_is(tmp_path):
     spelt = {"weights": "random", "architecture": {"model_type": "roberta", "hidden_size": 8}, "hub": "x/y"}
     assert digest(spelt) == digest(spelt | {"title": "another"})

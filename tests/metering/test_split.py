@@ -5,7 +5,7 @@ import time
 import pytest
 import torch
 
-from bench.configuration.cell import Precision
+from bench.configuration.schema import Precision
 from bench.data.example import Padding
 from bench.metering.split import SplitMeter, split_of
 from bench.metering.time import StepClock

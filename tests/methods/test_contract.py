@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from bench.configuration.cell import Family
+from bench.configuration.schema import Family
 from bench.errors import UnsupportedError, UserError
 from bench.metering.parameters import count_all, count_parameters
 from bench.methods.folding import training_only

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from bench.configuration.cell import ModelConfig
 from bench.configuration.compose import Configurations, build
+from bench.configuration.schema import ModelConfig
 from bench.metering.parameters import plan_parameters
 from bench.methods.base import Method
 from bench.models.head import Head

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from bench.configuration.cell import Family
+from bench.configuration.schema import Family
 from tests.tiny import Adapted, all_methods, settings_of, tiny_model
 
 PAIRS = list(itertools.product(all_methods(), [family.value for family in Family]))

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from bench.configuration.cell import Family
+from bench.configuration.schema import Family
 from bench.errors import UserError
 from bench.models.load import AUTO_CLASSES
 from tests.tiny import Adapted, logits_of, settings_of, tiny_batch, tiny_config, tiny_model

@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from bench.configuration.cell import Quantisation
+from bench.configuration.schema import Quantisation
 from bench.errors import UnsupportedError
 from bench.metering.parameters import count_all
 from bench.methods.base import OptimiserKind

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from bench.configuration.cell import Family
+from bench.configuration.schema import Family
 from bench.errors import UserError
 from tests.tiny import Adapted, all_methods, settings_of
 

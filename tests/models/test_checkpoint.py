@@ -7,7 +7,8 @@ import torch
 from safetensors.torch import save_file
 
 from bench.errors import UserError
-from bench.models.checkpoint import Stored, read_checkpoint, stored_tensors, weight_files
+from bench.identity.weight_files import weight_files
+from bench.models.checkpoint import Stored, read_checkpoint, stored_tensors
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 4096\n"
 ONE, TWO = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
@@ -22,7 +23,7 @@ def folder(tmp_path):
 
 def refused(folder, **options):
     with pytest.raises(UserError) as caught:
-        weight_files(folder, **options)
+        read_checkpoint(folder, **options)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 

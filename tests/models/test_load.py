@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import RobertaConfig, RobertaForSequenceClassification
 
-from bench.configuration.cell import Family, ModelConfig
+from bench.configuration.schema import Family, ModelConfig
 from bench.errors import UserError
 from bench.models.head import Head
 from bench.models.load import build_empty, load_architecture, load_model

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from bench.configuration.cell import Family
+from bench.configuration.schema import Family
 from bench.errors import UnsupportedError
 from bench.models.families import structure_of
 from bench.models.load import AUTO_CLASSES

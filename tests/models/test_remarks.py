@@ -7,7 +7,7 @@ import pytest
 import torch
 import transformers
 
-from bench.configuration.cell import Family, ModelConfig
+from bench.configuration.schema import Family, ModelConfig
 from bench.models.families import structure_of
 from bench.models.remarks import remarks
 from bench.models.source import checkpoint_of

@@ -7,7 +7,7 @@ import torch
 import transformers
 from safetensors.torch import load_file
 
-from bench.configuration.cell import Family, ModelConfig
+from bench.configuration.schema import Family, ModelConfig
 from bench.errors import UserError
 from bench.models.families import structure_of
 from bench.models.load import build_empty, load_architecture, load_model

@@ -5,7 +5,7 @@ import torch
 import transformers
 from torch import nn
 
-from bench.configuration.cell import Family
+from bench.configuration.schema import Family
 from bench.errors import UnsupportedError
 from bench.models.families import structure_of
 from bench.models.load import AUTO_CLASSES

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from transformers import AutoTokenizer, Qwen2Tokenizer
 
-from bench.configuration.cell import Family
+from bench.configuration.schema import Family
 from bench.errors import UserError
 from bench.models.tokenizer import end_token, padding_token, prompt_tokens
 from tests.tiny import VOCABULARY, tiny_config

@@ -8,7 +8,7 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
-from bench.configuration.cell import Family, ModelConfig, Quantisation
+from bench.configuration.schema import Family, ModelConfig, Quantisation
 from bench.errors import UserError
 from bench.models.head import Head
 from bench.models.load import load_architecture, load_model

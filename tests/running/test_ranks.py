@@ -20,8 +20,8 @@ from tests.patience import wait_for
 SETTINGS = ("method=lora", "method.dropout=0", *SHORT)
 
 
-def test_one_record_with_the_losses_of_one_process_and_the_memory_of_each(bench, compose, tmp_path):
-    result = bench("run", *SETTINGS, f"results_dir={tmp_path / 'two'}", "distributed=ddp", "processes=2")
+def test_one_record_with_the_losses_of_one_process_and_the_memory_of_each(bench_process, compose, tmp_path):
+    result = bench_process("run", *SETTINGS, f"results_dir={tmp_path / 'two'}", "distributed=ddp", "processes=2")
     assert result.returncode == 0, result.stderr
     (path,) = (tmp_path / "two").rglob("record.json")
     record = read_record(path)

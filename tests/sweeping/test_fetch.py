@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from bench.configuration.cell import Cell, ModelConfig
+from bench.configuration.cell import Cell
 from bench.configuration.compose import Configurations
+from bench.configuration.schema import ModelConfig
 from bench.errors import UserError
 from bench.sweeping import fetch
 from bench.sweeping.sweeper import selected

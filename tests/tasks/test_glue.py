@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from transformers import PreTrainedTokenizerBase
 
-from bench.configuration.cell import DataConfig
+from bench.configuration.schema import DataConfig
 from bench.data.published import GLUE
 from bench.errors import UserError
 from bench.tasks.glue import Glue

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from transformers import PreTrainedTokenizerBase
 
-from bench.configuration.cell import DataConfig
+from bench.configuration.schema import DataConfig
 from bench.data.example import IGNORED
 from bench.data.published import MMLU
 from bench.data.source import locate

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from bench.configuration.cell import TrainingConfig
+from bench.configuration.schema import TrainingConfig
 from bench.data.example import Padding
 from bench.running.runner import run_cell
 from bench.training.largest import largest_steps

@@ -5,8 +5,8 @@ import torch
 from accelerate import Accelerator
 from transformers import Trainer, TrainingArguments
 
-from bench.configuration.cell import Family
 from bench.configuration.compose import build
+from bench.configuration.schema import Family
 from bench.data.example import Padding
 from bench.errors import UnsupportedError
 from bench.metering.time import StepClock

@@ -5,7 +5,7 @@ import torch
 import transformers
 from torch import nn
 
-from bench.configuration.cell import TrainingConfig
+from bench.configuration.schema import TrainingConfig
 from bench.methods.base import OptimiserKind, ParameterGroup
 from bench.training.optimiser import make_optimiser, make_schedule, step_count
 from tests.tiny import Adapted

@@ -7,7 +7,7 @@ user's own.
 from dataclasses import dataclass
 from typing import Any
 
-from bench.configuration.cell import Family
+from bench.configuration.schema import Family
 from bench.errors import UnsupportedError, UserError
 from bench.methods.base import Setting
 from bench.methods.shared.peft_library import IN_THE_CACHE

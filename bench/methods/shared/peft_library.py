@@ -13,7 +13,7 @@ import peft
 from peft.tuners.tuners_utils import BaseTuner
 from torch import nn
 
-from bench.configuration.cell import Family
+from bench.configuration.schema import Family
 from bench.errors import UnsupportedError, UserError
 from bench.methods.base import Layer, Method, Setting
 from bench.methods.shared.ranges import at_least_one

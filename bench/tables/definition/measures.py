@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from bench.configuration.cell import ModelConfig, Weights
+from bench.configuration.schema import ModelConfig, Weights
 from bench.tables.definition.frame import Records
 from bench.tables.definition.quantities import FORMS, PARAMETERS, PARTS, PEAKS, SECONDS
 from bench.tables.definition.settings import flat_settings

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
 
-from bench.configuration.cell import SECTIONS
 from bench.configuration.folder import CONFIGS
+from bench.configuration.schema import SECTIONS
 from bench.errors import NothingToShowError, unknown_name
 from bench.tables.definition.frame import Records
 from bench.tables.definition.schema import TableDefinition, definition_files, load_definition

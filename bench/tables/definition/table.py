@@ -143,14 +143,3 @@ class Table:
     notes: list[str] = field(default_factory=list)
     row_keys: tuple[str, ...] = ()
     command: str = ""
-
-    @property
-    def header_groups(self) -> list[tuple[str, int]]:
-        """Neighbouring columns of one group: (header, how many columns)."""
-        groups: list[tuple[str, int]] = []
-        for column in self.columns:
-            if groups and column.group and groups[-1][0] == column.group:
-                groups[-1] = (column.group, groups[-1][1] + 1)
-            else:
-                groups.append((column.group, 1))
-        return groups
