@@ -1,11 +1,14 @@
 """Shared by all tests: no network, two threads at most, and a way to compose and run small cells."""
 
 import contextlib
+import copy
+import dataclasses
+import functools
 import io
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -39,11 +42,25 @@ def two_threads() -> None:
     torch.set_num_threads(1)
 
 
-@pytest.fixture
-def compose(tmp_path: Path) -> Iterator[Callable[..., Cell]]:
-    """Compose a cell whose results go to the test's own folder."""
+@functools.cache
+def composed(*overrides: str) -> Cell:
+    """Many tests want the same cell, and Hydra takes a fifth of a second for it."""
     with Configurations() as configurations:
-        yield lambda *overrides: configurations.cell([f"results_dir={tmp_path / 'results'}", *overrides])
+        return configurations.cell(overrides)
+
+
+@pytest.fixture
+def compose(tmp_path: Path) -> Callable[..., Cell]:
+    """Compose a cell whose results go to the test's own folder."""
+
+    def cell(*overrides: str) -> Cell:
+        if any(override.startswith("results_dir=") for override in overrides):
+            return composed.__wrapped__(*overrides)
+        shared = composed(*overrides)
+        config = copy.deepcopy(shared.config) | {"results_dir": str(tmp_path / "results")}
+        return dataclasses.replace(shared, config=config)
+
+    return cell
 
 
 @pytest.fixture

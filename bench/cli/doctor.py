@@ -13,6 +13,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from bench.system.gpus import visible_gpus
+from bench.system.processors import processors
+
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "datasets", "evaluate", "bitsandbytes", "hydra-core")
 SHIPPED = ("roberta", "t5", "llama")
 
@@ -45,7 +48,7 @@ def _machine() -> list[Finding]:
     disk = shutil.disk_usage(Path.cwd())
     return [
         Finding("python", platform.python_version()),
-        Finding("processor", f"{os.cpu_count()} cores"),
+        Finding("processor", f"{os.cpu_count()} cores, {processors()} for this process"),
         Finding("memory", f"{memory.total / 2**30:.0f} GiB, {memory.available / 2**30:.0f} free"),
         Finding("disk", f"{disk.free / 2**30:.0f} GiB free here"),
     ]
@@ -56,6 +59,8 @@ def _gpu() -> list[Finding]:
 
     if not torch.cuda.is_available():
         note = "no CUDA device: cells run on the CPU, memory is the resident set, CUDA fields are null"
+        if there := len(visible_gpus()):
+            note = f"{there} there, but torch {torch.__version__} (CUDA {torch.version.cuda}) cannot use any"
         lost = "GPU memory, GPU time and utilisation; tests marked gpu are skipped; `bench plan` predicts GPU memory"
         return [Finding("GPU", note, fine=False), Finding("not measured here", lost, fine=False)]
     found = []

@@ -28,6 +28,7 @@ from bench.configuration.cell import Cell
 from bench.configuration.folder import CONFIGS
 from bench.configuration.loader import Loader
 from bench.configuration.origins import Origins
+from bench.configuration.other_families import check_families
 from bench.configuration.schema import CellConfig
 from bench.configuration.words import options
 from bench.errors import UserError, unknown_name
@@ -87,7 +88,9 @@ class Configurations:
 
     def cell(self, overrides: Sequence[str]) -> Cell:
         """Compose, resolve and check one cell."""
-        return cell_of(self.compose(overrides), self._loader.origins)
+        cell = cell_of(self.compose(overrides), self._loader.origins)
+        check_families([cell])
+        return cell
 
     def sweep(self, overrides: Sequence[str], task: TaskFunction) -> list[str]:
         """Let Hydra's sweeper and launcher run the cells that `overrides` select.

@@ -24,6 +24,7 @@ from bench.records.schema import Record, RecordError
 from bench.records.store import FILE, experiment_folder
 from bench.records.text import of_text, text_at
 from bench.system.plain_files import why
+from bench.system.processors import processors
 from bench.system.terminal import warn
 
 Answer = TypeVar("Answer")
@@ -120,7 +121,7 @@ def read_columns(paths: list[str]) -> pa.Table:
 
 
 def _workers() -> int:
-    return min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    return min(8, processors())
 
 
 @contextmanager

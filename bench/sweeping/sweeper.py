@@ -20,13 +20,14 @@ from bench.configuration.cell import Cell
 from bench.configuration.expansion import Compose, Expansion
 from bench.configuration.experiment import FILTERS, grid_overrides
 from bench.configuration.origins import Origins
+from bench.configuration.other_families import check_families
 from bench.errors import UserError, unknown_name
 from bench.records.schema import RecordError, Status
 from bench.records.store import folder_of, results_folder
 from bench.running.soundness import check_components
 from bench.sweeping.cost import Costs
-from bench.sweeping.launchers.pool import without_gpus
 from bench.sweeping.stale import SETTLED, STALE, Glances, Rerun, Seen, Verdicts, check_rerun, forced, refuse
+from bench.system.gpus import without_gpus
 from bench.system.terminal import say, warn
 
 STATES = [*Status, STALE]
@@ -166,6 +167,7 @@ def select_cells(arguments: list[str], compose: Compose, folders: Sequence[Path]
             origins[place] = cell.origins, cell.set_by_grid(by_grid).origins
         known = replace(cell, origins=origins[place][1])
         cells.setdefault(folder_of(cell.config["results_dir"], cell), (given, known))
+    check_families(cell for _, cell in cells.values())
     return cells
 
 

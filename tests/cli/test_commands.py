@@ -85,7 +85,7 @@ def test_help_does_not_import_anything_heavy(bench_process):
     assert time.monotonic() - begin < 5  # not a benchmark: importing torch alone takes longer on a busy machine
 
 
-def test_run_prints_the_score_and_the_path_and_does_not_run_again(bench_process, tmp_path):
+def test_run_prints_the_score_and_the_path_and_does_not_run_again(bench, bench_process, tmp_path):
     command = ["run", "training.max_steps=2", "data.limit_train=64", "data.limit_evaluation=16"]
     first = bench_process(*command)
     assert first.returncode == 0, first.stderr
@@ -94,12 +94,12 @@ def test_run_prints_the_score_and_the_path_and_does_not_run_again(bench_process,
     record = json.loads((tmp_path / path).read_text())
     assert record["status"] == "done"
 
-    second = bench_process(*command)
+    second = bench(*command)
     assert second.stdout == first.stdout
     assert "is done already" in second.stderr
     assert json.loads((tmp_path / path).read_text()) == record
 
-    forced = bench_process(*command, "force=true")
+    forced = bench(*command, "force=true")
     assert forced.returncode == 0
     assert json.loads((tmp_path / path).read_text())["environment"]["start"] > record["environment"]["start"]
     assert len(list((tmp_path / path).parent.glob("attempt-*.json"))) == 1
@@ -155,6 +155,12 @@ def test_doctor_says_plainly_what_is_not_measured_without_a_gpu(monkeypatch, cap
         assert consequence in said
 
 
+def test_doctor_says_where_a_gpu_cannot_be_used(monkeypatch, capsys):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("bench.cli.doctor.visible_gpus", lambda: ["0", "1"])
+    assert "missing GPU 2 there, but torch" in doctor(capsys, monkeypatch)
+
+
 def test_doctor_names_the_gpu(monkeypatch, capsys):
     device = SimpleNamespace(name="Made-up A1", total_memory=80 * 2**30)
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
@@ -165,7 +171,7 @@ def test_doctor_names_the_gpu(monkeypatch, capsys):
     assert "not measured here" not in said
 
 
-def test_a_method_of_the_users_own_needs_no_change_of_the_package(bench_process, tmp_path):
+def test_a_method_of_the_users_own_needs_no_change_of_the_package(bench, bench_process, tmp_path):
     folder = tmp_path / "mine"
     (folder / "method").mkdir(parents=True)
     (folder / "only_norms.py").write_text(
@@ -184,7 +190,7 @@ def test_a_method_of_the_users_own_needs_no_change_of_the_package(bench_process,
         "_target_: only_norms.OnlyNorms\nname: norms\ntitle: Only norms\ncategory: partial\npaper: none\n"
     )
     short = ["training.max_steps=2", "data.limit_train=64", "data.limit_evaluation=16"]
-    result = bench_process("run", "--config-dir", "mine", "method=norms", *short)
+    result = bench("run", "--config-dir", "mine", "method=norms", *short)
     assert result.returncode == 0, result.stderr
     record = json.loads((tmp_path / result.stdout.strip().splitlines()[-1]).read_text())
     assert record["cell"]["method"] == "norms"

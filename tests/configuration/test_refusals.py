@@ -39,6 +39,20 @@ def test_a_preview_refuses_it_as_well(tmp_path, capsys, setting):
     assert not results.exists()
 
 
+@pytest.mark.parametrize("command", [["show"], ["run"], ["sweep", "dry_run=true"]])
+def test_a_value_for_a_family_that_no_model_is_of(tmp_path, capsys, command):
+    cell = ["experiment=miniature/mmlu", "model=miniature/llama", "task=miniature/mmlu", "method=lora"]
+    assert run_command([*command, *cell, f"results_dir={tmp_path}", "method.r.encoder=4"]) == 2
+    assert "method.r.encoder changes nothing" in (said := capsys.readouterr().err)
+    assert "say method.r.decoder=" in said
+
+
+def test_a_value_for_a_family_that_one_of_the_models_is_of(tmp_path, capsys):
+    cells = ["experiment=miniature/glue,miniature/mmlu", "method=lora", f"results_dir={tmp_path}", "dry_run=true"]
+    assert run_command(["sweep", *cells, "method.r.encoder=4"]) == 0
+    assert "miniature_llama" in capsys.readouterr().out
+
+
 def test_a_field_that_the_yaml_leaves_out_can_be_given():
     with Configurations() as configurations:
         assert configurations.cell(["task.folds=3"]).config["task"]["folds"] == 3

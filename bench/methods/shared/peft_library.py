@@ -14,7 +14,7 @@ from peft.tuners.tuners_utils import BaseTuner
 from torch import nn
 
 from bench.configuration.schema import Family
-from bench.errors import UnsupportedError, UserError
+from bench.errors import UnsupportedError, UserError, unknown_name
 from bench.methods.base import Layer, Method, Setting
 from bench.methods.shared.ranges import at_least_one
 from bench.models.head import train_head
@@ -132,8 +132,10 @@ def by_family(settings: Mapping[str, T], setting: Setting, key: str) -> T:
     """What a YAML says under `key` for this model's family.
 
     Raises:
-        UserError: the family is not in it.
+        UserError: the family is not in it, or something that is no family is.
     """
+    for name in settings.keys() - set(Family):
+        raise unknown_name(f"family in method.{key}", name, [*Family])
     if setting.family not in settings:
         raise UserError(f"method.{key} says nothing of the family '{setting.family}'")
     return settings[setting.family]

@@ -4,7 +4,6 @@ A process of its own keeps a cell's memory figures clean and the others safe fro
 fork server that has already imported the heavy libraries, so that starting one takes tenths of a second.
 """
 
-import os
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -24,8 +23,10 @@ from bench.records.schema import Record, RecordError
 from bench.records.store import FILE, folder_of, read_record, stamp_of, write_record
 from bench.sweeping.cost import Costs
 from bench.sweeping.launchers.log import LOG
-from bench.sweeping.launchers.pool import Pool, Worker, visible_gpus
+from bench.sweeping.launchers.pool import Pool, Worker
 from bench.sweeping.progress import CellProgress
+from bench.system.gpus import visible_gpus
+from bench.system.processors import processors
 
 LOOK_SECONDS = 2.0  # between two looks at cells that another sweep runs
 LONGEST_WAIT = 3600.0  # the system waits for no more than 24 days at once
@@ -77,7 +78,7 @@ def run_cells(
     Cells that another sweep runs come last: they are waited for, and run here if the other dies.
     """
     gpus = visible_gpus()
-    size = min(len(cells), workers or len(gpus) or os.cpu_count() or 1)
+    size = min(len(cells), workers or len(gpus) or processors())
     pool = Pool(size, gpus)
     with CellProgress(len(cells), costs=costs, workers=size) as progress:
         sweep = Sweep(cells, pool, progress, timeout)

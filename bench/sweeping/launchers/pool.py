@@ -5,7 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import connection, get_context
 from multiprocessing.connection import Connection
@@ -16,6 +16,8 @@ from typing import TypeAlias
 from bench.configuration.cell import Cell
 from bench.records.schema import Record
 from bench.sweeping.launchers.worker import WHERE, Assignment, work
+from bench.system.gpus import without_gpus
+from bench.system.processors import processors
 
 STOP_SECONDS = 3.0  # what does not end within these is killed
 ANSWER_SECONDS = 10.0  # a busy machine may need these to write down where a worker is
@@ -70,7 +72,7 @@ class Pool:
 
     def __init__(self, size: int, gpus: list[str]) -> None:
         self._size, self._gpus = size, gpus
-        self._threads = max(1, (os.cpu_count() or 1) // size)
+        self._threads = max(1, processors() // size)
         self._context = get_context("forkserver")
         # With a GPU, peft stays out: it imports bitsandbytes, which looks for its GPU once, when it is imported.
         modules = ["bench.sweeping.launchers.preload"] if gpus else ["bench.sweeping.launchers.preload", "peft"]
@@ -142,30 +144,6 @@ class Pool:
 
 def _size(log: Path) -> int:
     return log.stat().st_size if log.exists() else 0
-
-
-def visible_gpus() -> list[str]:
-    """The GPUs that a worker may be given, as CUDA_VISIBLE_DEVICES names them; found without starting CUDA."""
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if chosen is not None:
-        return [name for name in chosen.split(",") if name.strip() not in ("", "-1")]
-    return [str(index) for index, _ in enumerate(sorted(Path("/proc/driver/nvidia/gpus").glob("*")))]
-
-
-@contextmanager
-def without_gpus() -> Iterator[None]:
-    """Within the block, let a fork server that is started see no GPU: a process that started CUDA cannot be forked."""
-    hidden = {"CUDA_VISIBLE_DEVICES": "", "PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
-    before = {key: os.environ.get(key) for key in hidden}
-    os.environ.update(hidden)
-    try:
-        yield
-    finally:
-        for key, value in before.items():
-            if value is None:
-                del os.environ[key]
-            else:
-                os.environ[key] = value
 
 
 def _signal(worker: Worker, number: signal.Signals) -> None:

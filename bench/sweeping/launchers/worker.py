@@ -13,6 +13,7 @@ from pathlib import Path
 from bench.configuration.cell import Cell
 from bench.metering.sharing import share
 from bench.sweeping.launchers.log import print_to
+from bench.system.gpus import VISIBLE
 from bench.system.terminal import say
 
 WHERE = signal.SIGUSR1  # asks a worker to write into its log where it is
@@ -26,7 +27,7 @@ class Assignment:
         cell: what to run.
         planned: `stamp_of` the cell's folder when it was decided to run it.
         log: a file for whatever is printed.
-        gpu: the device to use, as CUDA_VISIBLE_DEVICES names it; None: no GPU.
+        gpu: the device to use, as CUDA_VISIBLE_DEVICES names it; None: no GPU, whatever the machine has.
         threads: CPU threads.
         sharing: how many cells run on this GPU at a time, or on this machine where there is none.
     """
@@ -50,10 +51,7 @@ def work(given: Assignment, pipe: Connection) -> None:
     print_to(given.log, given.cell.config["results_dir"])
     faulthandler.enable()  # a crash leaves the line of code in the log
     faulthandler.register(WHERE)
-    if given.gpu is None:
-        os.environ.pop("CUDA_VISIBLE_DEVICES", None)
-    else:
-        os.environ["CUDA_VISIBLE_DEVICES"] = given.gpu
+    os.environ[VISIBLE] = given.gpu or ""  # a sweep that was given none uses none
     share(given.sharing)
 
     import torch

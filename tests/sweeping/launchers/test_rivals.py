@@ -27,9 +27,9 @@ def test_two_sweeps_run_every_cell_once_and_both_report_all(tmp_path):
     assert not list(tmp_path.rglob("attempt-*.json")), "a cell was run twice"
 
 
-def test_a_cell_that_runs_elsewhere_is_waited_for_and_taken_over(tmp_path, compose):
+def test_a_cell_that_runs_elsewhere_is_waited_for_and_taken_over(tmp_path, bench):
     """Somebody holds one of two cells: the sweep runs the other, waits, and runs this one when it is given back."""
-    named = subprocess.check_output(sweep(tmp_path, "method=lora,bitfit", "dry_run=true"), text=True)
+    named = bench(*sweep(tmp_path, "method=lora,bitfit", "dry_run=true")[3:]).stdout
     first = tmp_path / "miniature" / "glue" / named.split()[0]
     first.mkdir(parents=True)
     with claimed(first):
