@@ -26,7 +26,6 @@ from bench.models.source import checkpoint_at_hand
 from bench.planning.accelerator import PlannedAccelerator
 from bench.planning.cuda_kernels import CudaKernels, recomputed
 from bench.planning.fake import fake_tensors, materialise
-from bench.planning.packed import pack
 from bench.records.schema import MemorySplit, Parameters
 from bench.tasks.base import Task
 from bench.training.loop import gradients_of, train
@@ -98,6 +97,9 @@ def predict(cell: Cell, device: str) -> Prediction:
     base_total = count_all(model)
     with torch.device("meta"):
         if setting.quantisation == Quantisation.nf4:
+            # Imported late: it draws in bitsandbytes, which must not be loaded before a worker has its GPU.
+            from bench.planning.packed import pack
+
             pack(model, structure.linears)
         if setting.gradient_checkpointing:
             contexts = {"context_fn": recomputed} if device == "cuda" else {}
