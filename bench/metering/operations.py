@@ -1,10 +1,23 @@
-"""Floating-point operations, by the formulas of PyTorch's flop counter."""
+"""Floating-point operations, by the formulas of PyTorch's flop counter, and of what it does not know."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
 from torch.utils.flop_counter import flop_registry
+
+
+def _of_packed_weights(inputs: Any, packed: Any, shape: Sequence[int], *_: Any, **__: Any) -> int:
+    """A product with weights `(out, in)` of four bits; unpacking them is none of the count, as on PyTorch's side."""
+    count: int = inputs.numel()
+    return 2 * count * shape[0]
+
+
+# By name: bitsandbytes registers its operators when it is imported, which may be never.
+OTHERS: dict[str, Callable[..., int]] = {
+    "bitsandbytes::gemm_4bit": _of_packed_weights,
+    "bitsandbytes::gemv_4bit": _of_packed_weights,
+}
 
 
 class OperationCount:
@@ -20,7 +33,7 @@ class OperationCount:
 
     def add(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], result: Any) -> None:
         """Count one call of the operator `func`, which has returned `result`."""
-        formula = flop_registry.get(func._overloadpacket)
+        formula = flop_registry.get(func._overloadpacket) or OTHERS.get(func._schema.name)
         if formula is None:
             return
         key = (func, *map(_shape, args), *((name, _shape(value)) for name, value in kwargs.items()))

@@ -28,8 +28,8 @@ class Steps:
 class StepClock:
     """Measures optimizer steps without waiting for the device: CUDA events there, a monotonic clock on a CPU.
 
-    Steps that something else watches at the same time are slower; they are steps all the same, but the speed and the
-    percentiles leave them out.
+    The first steps, and those that something else watches at the same time, are slower; they are steps all the same,
+    but the speed and the percentiles leave them out.
     """
 
     def __init__(self, device: torch.device, watch: Watch | None = None) -> None:
@@ -76,15 +76,18 @@ class StepClock:
         return self._seconds
 
     def undisturbed(self) -> Steps:
-        """All steps that nothing watched; where every step was watched, those."""
-        return self._together(watched=all(size[2] for size in self._sizes))
+        """The steps after warm-up that nothing watched; where there is none, all that nothing watched; or all."""
+        for watched, warm_up in ((False, WARM_UP_STEPS), (False, 0)):
+            if (steps := self._together(watched, warm_up)).count:
+                return steps
+        return self._together(watched=True)
 
     def watched(self) -> Steps:
         """All steps that something watched."""
         return self._together(watched=True)
 
-    def _together(self, watched: bool) -> Steps:
-        measured = zip(self.seconds(), self._sizes, strict=True)
+    def _together(self, watched: bool, warm_up: int = 0) -> Steps:
+        measured = list(zip(self.seconds(), self._sizes, strict=True))[warm_up:]
         kept = [(seconds, size) for seconds, size in measured if size[2] == watched]
         tokens, padded = (sum(size[index] for _, size in kept) for index in range(2))
         return Steps(len(kept), sum(seconds for seconds, _ in kept), tokens, padded)

@@ -48,6 +48,29 @@ def test_an_error_leaves_the_phase_it_happened_in(meter):
     assert meter.last == "evaluate"
 
 
+def test_the_speed_is_that_of_the_steps_after_warm_up_or_of_all_where_there_are_no_others():
+    clock = StepClock(torch.device("cpu"))
+    counts = []
+    for index in range(5):
+        with clock.step(tokens=10):
+            time.sleep(0.2 if index < 3 else 0.01)
+        counts.append(clock.undisturbed().count)
+    assert counts == [1, 2, 3, 1, 2]
+    assert clock.undisturbed().seconds < 0.2
+
+
+def test_what_was_booked_within_a_phase_stays_its_peak(meter):
+    with meter.phase("inference"):
+        block = bytearray(256 * MEGABYTE)
+        del block
+        meter.book()
+    if meter.peaks["inference"].peak_rss is None:
+        pytest.skip("this system does not let a process reset its high-water mark")
+    with meter.phase("load"):
+        pass
+    assert meter.peaks["inference"].peak_rss - meter.peaks["load"].peak_rss > 200 * MEGABYTE
+
+
 def test_the_clock_measures_steps_and_nothing_between_them():
     clock = StepClock(torch.device("cpu"))
     for _ in range(5):

@@ -67,8 +67,7 @@ def test_the_steps_that_were_chosen_are_followed_and_no_other():
         with clock.step(tokens=10, padded=10):
             pass
     assert [bool(size[2]) for size in clock.state()["sizes"]] == [False, True, False, False, True, False]
-    assert (clock.watched().count, clock.undisturbed().count) == (2, 4)
-    assert clock.watched().seconds + clock.undisturbed().seconds == pytest.approx(sum(clock.seconds()))
+    assert (clock.watched().count, clock.undisturbed().count) == (2, 2)  # three are for warming up
 
 
 def test_a_step_that_was_broken_off_says_nothing():
@@ -82,14 +81,14 @@ def test_a_step_that_was_broken_off_says_nothing():
 
 
 def test_steps_that_were_followed_do_not_count_for_speed_and_percentiles():
-    slow = [True, True, False, False, True, False]
+    slow = [True, True, False, False, True, False]  # and the third is one of the first
     clock = StepClock(torch.device("cpu"), watch=lambda step, _: torch.no_grad() if slow[step - 1] else None)
     for index, is_slow in enumerate(slow):
         with clock.step(tokens=10, padded=index):
             time.sleep(0.1 if is_slow else 0.01)
     assert clock.percentiles()[1] < 0.06
     assert clock.undisturbed().seconds < 0.1
-    assert (clock.undisturbed().tokens, clock.undisturbed().padded) == (30, 2 + 3 + 5)
+    assert (clock.undisturbed().tokens, clock.undisturbed().padded) == (20, 3 + 5)
     assert clock.tokens == 60
     assert len(clock.seconds()) == 6
     later = StepClock(torch.device("cpu"))

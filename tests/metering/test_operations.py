@@ -1,0 +1,26 @@
+"""Operations of a forward and backward pass: those that PyTorch's counter knows, and products with packed weights."""
+
+import torch
+from torch import nn
+
+from bench.metering.storages import StorageTracker
+from bench.models.quantisation import quantise, settle
+
+
+def operations(model: nn.Module, inputs: torch.Tensor) -> int:
+    tracker = StorageTracker(torch.device("cpu"))
+    with tracker:
+        model(inputs).sum().backward()
+    return tracker.flops
+
+
+def test_a_product_with_packed_weights_counts_as_one_with_those_they_stand_for():
+    inputs = torch.randn(3, 5, 64, requires_grad=True)
+    plain = nn.Sequential(nn.Linear(64, 128), nn.Linear(128, 64))
+    for parameter in plain.parameters():
+        parameter.requires_grad_(False)
+    expected = operations(plain, inputs)
+    assert expected == 2 * 2 * (3 * 5 * 64 * 128) * 2  # two layers, forwards and backwards, to the inputs alone
+    quantise(plain, ["0", "1"])
+    settle(plain)
+    assert operations(plain, inputs) == expected
