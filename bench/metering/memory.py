@@ -10,13 +10,17 @@ STATUS, CLEAR_REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 def peak_and_reset(device: torch.device) -> PhaseMemory:
-    """The peaks since the last call; waits for the device."""
+    """The peaks since the last call; waits for the device.
+
+    What lies idle in CUDA's allocator is given back: the next phase would reserve it from its beginning.
+    """
     if device.type != "cuda":
         return PhaseMemory(peak_rss=_peak_rss_and_reset())
     torch.cuda.synchronize(device)
     peak = PhaseMemory(
         peak_allocated=torch.cuda.max_memory_allocated(device), peak_reserved=torch.cuda.max_memory_reserved(device)
     )
+    torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats(device)
     return peak
 

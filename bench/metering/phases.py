@@ -40,6 +40,10 @@ class PhaseMeter:
         self._open.pop()
         self.last = self._open[-1] if self._open else name
 
+    def book(self) -> None:
+        """Book the open phase's peak so far; whoever resets the device's peak within a phase calls this before."""
+        self._turn_over()
+
     def memory(self) -> Memory:
         """The record's part."""
         measure = "cuda" if self._device.type == "cuda" else "rss"

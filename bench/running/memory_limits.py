@@ -10,8 +10,13 @@ from bench.configuration.cell import Cell
 from bench.configuration.schema import TrainingConfig
 from bench.records.schema import Record, Status
 
-# torch's allocator for CPUs on Linux and on Windows, and CUDA outside of torch's allocator, raise RuntimeErrors.
-MESSAGES = ("can't allocate memory", "not enough memory: you tried to allocate", "CUDA error: out of memory")
+# torch's allocator for CPUs on Linux and on Windows, and CUDA outside of torch's allocator (its runtime, its driver,
+# its libraries' workspaces), raise RuntimeErrors.
+MESSAGES = (
+    "can't allocate memory", "not enough memory: you tried to allocate", "CUDA error: out of memory",
+    "CUDA driver error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED",
+    "CUSOLVER_STATUS_ALLOC_FAILED",
+)  # fmt: skip
 
 
 def is_out_of_memory(error: BaseException) -> bool:

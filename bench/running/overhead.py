@@ -2,15 +2,18 @@
 
 import statistics
 import time
+from collections.abc import Callable
 
 import torch
 from torch import nn
 
 from bench.configuration.schema import Family
+from bench.metering.phases import PhaseMeter
 from bench.metering.storages import StorageTracker
 from bench.methods.base import Batch, Method
 from bench.models.load import load_model
 from bench.records.schema import InferenceCost
+from bench.running.memory_limits import is_out_of_memory, release_memory
 from bench.running.preparation import Prepared
 from bench.running.run import Run
 from bench.training.loop import to_device
@@ -31,27 +34,51 @@ def measure_overhead(run: Run, model: nn.Module, method: Method, prepared: Prepa
         prepared: its setting; the first training examples make the batch, as many as a micro-batch has.
 
     Returns:
-        By form: "adapted", "merged" where the method can be folded into the base, "bare".
+        By form: "adapted", "merged" where the method can be folded into the base, "bare"; without those that memory did
+        not suffice for, which the record's warnings name: a trained cell is none that failed.
     """
     training = run.cell.training
     examples = prepared.data.train[: training.micro_batch_size or training.batch_size]
     batch = to_device(prepared.padding(list(examples)), run.device)
     if prepared.setting.family != Family.encoder_decoder:
         del batch["labels"]  # an encoder-decoder's labels are its decoder's inputs, all others do without
-    costs = {"adapted": inference_cost(model, batch, run.device)}
+    prepare: Callable[[nn.Module], nn.Module] = run.accelerator.prepare_model
+    forms: dict[str, Callable[[], nn.Module]] = {"adapted": lambda: model}
     if method.mergeable:
-        merged = run.accelerator.prepare_model(method.merge(model, prepared.setting))
-        costs["merged"] = inference_cost(merged, batch, run.device)
-        _give_back(merged)
-    _give_back(model)
-    bare = load_model(run.cell.base, prepared.architecture, run.cell.base.quantisation)
-    costs["bare"] = inference_cost(run.accelerator.prepare_model(bare), batch, run.device)
+        forms["merged"] = lambda: prepare(method.merge(model, prepared.setting))
+    forms["bare"] = lambda: prepare(load_model(run.cell.base, prepared.architecture, run.cell.base.quantisation))
+    costs = {}
+    for form, make in forms.items():
+        if form == "bare":
+            _give_back(model)
+        try:
+            costs[form] = _cost_of(make(), batch, run, used_up=form != "adapted")
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            run.warn(f"memory did not suffice to measure the inference of the {form} model")
+        release_memory()  # not before the error is gone, which holds what it met
     return costs
 
 
+def _cost_of(model: nn.Module, batch: Batch, run: Run, *, used_up: bool) -> InferenceCost:
+    try:
+        return inference_cost(model, batch, run.device, run.meter)
+    finally:
+        if used_up:
+            _give_back(model)
+
+
 @torch.no_grad()
-def inference_cost(model: nn.Module, batch: Batch, device: torch.device) -> InferenceCost:
-    """Median seconds of a forward pass after warm-up, the bytes of the weights, and of all at the largest moment."""
+def inference_cost(model: nn.Module, batch: Batch, device: torch.device, meter: PhaseMeter) -> InferenceCost:
+    """Median seconds of a forward pass after warm-up, the bytes of the weights, and of all at the largest moment.
+
+    Args:
+        model: on the device, in the cell's precision.
+        batch: its inputs.
+        device: where both are.
+        meter: keeps the peak of the phase, which is reset here.
+    """
     model.eval()
     tracker = StorageTracker(device)
     tracker.hold(model)
@@ -59,8 +86,7 @@ def inference_cost(model: nn.Module, batch: Batch, device: torch.device) -> Infe
     seconds = []
     for index in range(WARM_UP + PASSES):
         if device.type == "cuda" and index == WARM_UP:
-            torch.cuda.synchronize(device)
-            torch.cuda.reset_peak_memory_stats(device)
+            meter.book()
             before = torch.cuda.memory_allocated(device)
         start = time.perf_counter()
         model(**batch)

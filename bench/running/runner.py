@@ -34,6 +34,7 @@ from bench.running.preparation import load_adapted, prepare
 from bench.running.ranks import attempt_on_ranks
 from bench.running.run import Report, Run, silent
 from bench.running.scores import Best, evaluate_splits, note_metrics
+from bench.system.gpus import VISIBLE, chosen_gpus
 from bench.tasks.base import Task, TaskData
 from bench.training.checkpoint import remove_checkpoints
 
@@ -136,7 +137,7 @@ def _live(run: Run) -> None:
 
     def evaluate(step: int) -> None:
         if inference is not None:
-            with meter.phase("evaluate"):
+            with meter.phase("evaluate"), run.accelerator.autocast():
                 report("evaluate", step, setting.total_steps, None)
                 scores = evaluate_splits(task, model, data.validation, inference)
             note_metrics(run, task, scores)
@@ -147,11 +148,12 @@ def _live(run: Run) -> None:
         run.warn(cell.inherited)
     with meter.phase("train"):
         fit(run, model, method, prepared, best=best, evaluate=evaluate, through=through)
+    run.accelerator.free_memory()  # it holds the optimiser, whose state may be twice the size of the model
 
     best.restore(model)
     scores = best.scores
     if inference is not None and (scores is None or data.test is not None):
-        with meter.phase("evaluate"):
+        with meter.phase("evaluate"), run.accelerator.autocast():
             report("evaluate", setting.total_steps, setting.total_steps, None)
             scores = evaluate_splits(task, model, data.test or data.validation, inference)
     if scores is not None:
@@ -179,14 +181,19 @@ def _note_data(run: Run, read: Splits, data: TaskData) -> None:
 
 
 def _accelerator(cell: Cell) -> Accelerator:
-    device = cell.config["device"]
-    if device == "cuda" and not torch.cuda.is_available():
+    device, has_cuda = cell.config["device"], torch.cuda.is_available()
+    if device == "cuda" and not has_cuda:
         raise UserError("device=cuda, but no CUDA device is available; `bench doctor` says what is")
+    if device == "auto" and not has_cuda and (chosen := chosen_gpus()):
+        raise UserError(
+            f"{VISIBLE}={','.join(chosen)} gives this process a GPU, but torch {torch.__version__} cannot use it; "
+            "`bench doctor` says why, device=cpu does without"
+        )
     AcceleratorState._reset_state()  # a process that ran a cell of another precision before keeps its settings
     precision = "bf16" if cell.training.precision == Precision.bf16 else "no"
     # One process may wait for another's evaluation; one that died is noticed by whoever started them.
     patience = InitProcessGroupKwargs(timeout=timedelta(days=1))
-    on_cpu = device == "cpu" or not torch.cuda.is_available()
+    on_cpu = device == "cpu" or not has_cuda
     return Accelerator(cpu=on_cpu, mixed_precision=precision, kwargs_handlers=[patience])
 
 

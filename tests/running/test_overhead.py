@@ -1,13 +1,16 @@
 """Inference after training, and predictions in records."""
 
 import json
+import weakref
 
 import pytest
 import torch
 
 from bench.records.schema import Record
 from bench.records.store import read_record
+from bench.running.overhead import inference_cost
 from bench.running.runner import run_cell
+from bench.training.optimiser import make_optimiser
 from tests.cells import MODELS, SHORT, TASKS
 
 
@@ -43,6 +46,44 @@ def test_the_adapted_model_is_held_against_the_bare_and_the_merged_one(compose, 
     if merges:
         assert costs["merged"].weights == pytest.approx(costs["bare"].weights, rel=1e-3)
     assert "inference" in record.memory.phases
+
+
+@pytest.mark.parametrize(
+    ("form", "left"), [(0, {"merged", "bare"}), (1, {"adapted", "bare"}), (2, {"adapted", "merged"})]
+)
+def test_a_form_that_memory_does_not_suffice_for_is_missing_and_the_cell_is_done(compose, monkeypatch, form, left):
+    calls = []
+
+    def cost(*arguments):
+        calls.append(arguments)
+        if len(calls) == form + 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return inference_cost(*arguments)
+
+    monkeypatch.setattr("bench.running.overhead.inference_cost", cost)
+    record, _ = run(compose, "encoder", "lora", "measure_inference=true")
+    assert record.status == "done", record.error
+    assert set(record.inference) == left
+    assert [text for text in record.warnings if "memory did not suffice to measure" in text]
+
+
+def test_the_optimiser_is_gone_when_inference_is_measured(compose, monkeypatch):
+    made = []
+
+    def make(*arguments):
+        optimiser = make_optimiser(*arguments)
+        made.append(weakref.ref(optimiser))
+        return optimiser
+
+    def cost(*arguments):
+        assert made
+        assert made[0]() is None
+        return inference_cost(*arguments)
+
+    monkeypatch.setattr("bench.running.fitting.make_optimiser", make)
+    monkeypatch.setattr("bench.running.overhead.inference_cost", cost)
+    record, _ = run(compose, "encoder", "lora", "measure_inference=true")
+    assert record.status == "done", record.error
 
 
 def test_without_it_nothing_is_measured_and_records_of_before_can_be_read(compose):

@@ -8,6 +8,7 @@ import torch
 from bench.errors import UserError
 from bench.records.schema import Record, Status
 from bench.records.store import read_record
+from bench.running.preparation import load_adapted
 from bench.running.runner import run_cell
 from tests.cells import MODELS, SHORT, TASKS
 
@@ -63,9 +64,33 @@ def test_another_seed_gives_other_losses(compose):
     assert first.metrics.losses != second.metrics.losses
 
 
-def test_bf16_trains(compose):
-    record, _ = run_cell(cell_of(compose, "encoder", "training.precision=bf16"))
+@pytest.mark.parametrize("family", MODELS)
+def test_bf16_trains_and_evaluates_in_bf16(compose, monkeypatch, family):
+    """Also what is called past the model's own forward: an encoder before generation, the parts under a prompt."""
+    seen = {"train": set(), "evaluate": set()}
+
+    def load(*arguments):
+        model, parameters = load_adapted(*arguments)
+        for name, module in model.named_modules():
+            if type(module) is torch.nn.Linear and "lm_head" not in name:
+                module.register_forward_hook(
+                    lambda module, _, output: seen["train" if model.training else "evaluate"].add(output.dtype)
+                )
+        return model, parameters
+
+    monkeypatch.setattr("bench.running.runner.load_adapted", load)
+    record, _ = run_cell(cell_of(compose, family, "method=lora", "training.precision=bf16", "memory_split=false"))
     assert record.status == Status.done, record.error
+    assert seen == {"train": {torch.bfloat16}, "evaluate": {torch.bfloat16}}
+
+
+def test_a_gpu_that_was_given_and_cannot_be_used_is_never_passed_over(compose, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    with pytest.raises(UserError, match="CUDA_VISIBLE_DEVICES=0 gives this process a GPU"):
+        run_cell(cell_of(compose, "encoder"))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert run_cell(cell_of(compose, "encoder"))[0].status == Status.done
 
 
 def test_an_exception_becomes_a_failed_record_with_its_phase(compose, monkeypatch):
