@@ -12,6 +12,8 @@ import torch
 from bench.metering.sharing import sharing
 
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "datasets", "bitsandbytes", "bench")
+# Settings of torch's allocator; the first is the newer name.
+ALLOCATOR = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF")
 
 
 def environment(device: torch.device) -> dict[str, Any]:
@@ -21,6 +23,7 @@ def environment(device: torch.device) -> dict[str, Any]:
         "accelerator": torch.cuda.get_device_name(device) if cuda else None,
         "driver": _driver() if cuda else None,
         "cuda": torch.version.cuda if cuda else None,
+        "cuda_settings": _settings(device) if cuda else None,
         "cpu": _processor(),
         "threads": torch.get_num_threads(),
         "sharing": sharing(),
@@ -29,6 +32,18 @@ def environment(device: torch.device) -> dict[str, Any]:
         "libraries": {name: _version(name) for name in LIBRARIES} | {"torch": torch.__version__},
         "git": _git(),
         "host": platform.node(),
+    }
+
+
+def _settings(device: torch.device) -> dict[str, Any]:
+    """What chooses kernels and blocks of memory, and how much of the device's memory was free, in bytes."""
+    return {
+        "matmul_precision": torch.get_float32_matmul_precision(),
+        "tf32_in_cudnn": torch.backends.cudnn.allow_tf32,
+        "cudnn_benchmark": torch.backends.cudnn.benchmark,
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "allocator": next((os.environ[name] for name in ALLOCATOR if name in os.environ), None),
+        "free_at_start": torch.cuda.mem_get_info(device)[0],
     }
 
 

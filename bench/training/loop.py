@@ -89,8 +89,9 @@ def backward(model: nn.Module, micro_batches: list[Batch], accelerator: Accelera
         This process's share of that loss, detached; the shares of all add up to it.
     """
     targets = [target_count(batch) for batch in micro_batches]
-    # Of all processes together; it stays on the device. What is spread averages gradients, hence the factor.
-    everywhere = sum(targets) if team.size == 1 else team.sum(torch.tensor(sum(targets), device=accelerator.device))
+    # Of all processes together; it stays on the device, and is made there: a copy from the host would be waited for.
+    # What is spread averages gradients, hence the factor.
+    everywhere = sum(targets) if team.size == 1 else team.sum(torch.full((), sum(targets), device=accelerator.device))
     total = torch.zeros((), device=accelerator.device)
     for index, (batch, count) in enumerate(zip(micro_batches, targets, strict=True)):
         is_last = index == len(micro_batches) - 1
