@@ -69,11 +69,13 @@ class Padding:
         token: the padding token's id.
         multiple: lengths are rounded up to a multiple of this; 8 suits tensor cores.
         segments: whether the model is given the segment ids that a tokenizer numbers the parts of a pair by.
+        most: the length that has been found to fit the model; rounding up does not go beyond it.
     """
 
     token: int
     multiple: int = 1
     segments: bool = True
+    most: int | None = None
 
     def __call__(self, examples: Sequence[Example]) -> dict[str, Tensor]:
         """Stack a batch.
@@ -95,7 +97,8 @@ class Padding:
 
     def length(self, longest: int) -> int:
         """Of all rows of a batch whose longest is of `longest` tokens."""
-        return -(-longest // self.multiple) * self.multiple
+        rounded = -(-longest // self.multiple) * self.multiple
+        return rounded if self.most is None else max(longest, min(rounded, self.most))
 
     def _stack(self, rows: list[list[int]], fill: int) -> Tensor:
         length = self.length(max(len(row) for row in rows))

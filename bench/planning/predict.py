@@ -87,7 +87,8 @@ def predict(cell: Cell, device: str) -> Prediction:
     )
     structure.check_length(setting.max_length)
     method.check(setting)
-    padding = Padding(architecture.pad_token_id or 0, multiple=8 if device == "cuda" else 1)
+    multiple = 8 if device == "cuda" else 1
+    padding = Padding(architecture.pad_token_id or 0, multiple, most=setting.max_length)
     shape = Shape(
         training.micro_batch_size or training.batch_size, training.max_length, training.max_length,
         architecture.vocab_size, padding.token, seed=0,

@@ -82,11 +82,13 @@ def prepare(cell: Cell, task: Task, method: Method, meter: PhaseMeter, device: t
                 shape.longest,
                 None,
             )
+            padding = replace(padding, most=longest)
         else:
             data, longest = (
                 task.load(tokenizer, training.max_length, cell.data),
                 task.longest_input(training.max_length),
             )
+            padding = replace(padding, most=longest)
             check_task(task, data)
             known = check_tokens(
                 {"train": data.train} | {name: split.examples for name, split in data.evaluation.items()},

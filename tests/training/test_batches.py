@@ -17,6 +17,13 @@ def test_an_epoch_has_every_example_once_in_full_batches(lengths, batch_size, gr
     assert sorted(map(len, batches))[1:] == [batch_size] * (len(batches) - 1)
 
 
+def test_rounding_up_stays_within_the_length_that_fits_the_model():
+    padding = Padding(token=0, multiple=8, most=511)
+    assert [padding.length(length) for length in (1, 8, 505, 511)] == [8, 8, 511, 511]
+    assert padding.length(600) == 600, "longer ones were let through by somebody else: nothing is cut off here"
+    assert padding([{"input_ids": [1] * 510, "labels": 0}])["input_ids"].shape == (1, 511)
+
+
 def test_grouping_saves_padding_and_still_shuffles():
     lengths = torch.randint(5, 100, (2000,), generator=torch.Generator().manual_seed(0)).tolist()
 
