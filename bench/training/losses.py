@@ -60,7 +60,7 @@ class Losses:
 
     def _values(self) -> list[float]:
         shares = [loss.to(self._unread[-1].device) for loss in self._unread]
-        values = [float(value) for value in self._team.sum(torch.stack(shares)).tolist()] if shares else []
+        values = [float(value) for value in self._team.sum(torch.stack(shares)).cpu().tolist()] if shares else []
         for step, value in enumerate(values, start=self._read_at + 1):
             if not math.isfinite(value):
                 raise TrainingDivergedError(f"the loss became {value} at step {step}")
