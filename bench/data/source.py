@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from bench.configuration.names import check_name
 from bench.configuration.schema import DataConfig
 from bench.data.columns import check_label_names, check_names, table_of_arrow
 from bench.data.mirror_files import MirrorFiles, find_files
@@ -52,8 +53,12 @@ def locate(published: Published, split: str, data: DataConfig, miniature: bool =
         The split; reading it raises UserError where a column, a value or the number of rows is not as published.
 
     Raises:
-        UserError: the data cannot be had.
+        UserError: the data cannot be had, or a name of theirs would lead out of the mirror.
     """
+    check_name("data set", published.name)
+    for kind, name in (("data set's subset", published.subset), ("split", split)):
+        if name is not None and "/" in check_name(kind, name):
+            raise UserError(f"{kind}={name}: one folder's or file's name, without slashes")
     expected = None if miniature or data.any_size else published.rows.get(split)
     if miniature:
         root = _miniature()

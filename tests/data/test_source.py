@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -231,3 +232,10 @@ def test_whatever_a_file_holds_it_is_read_or_refused_in_one_line(
     except UserError as error:
         found, refusal = [], str(error)
     assert found or (refusal is not None and path.name in refusal and "\n" not in refusal)
+
+
+@pytest.mark.parametrize(("subset", "split"), [("../..", "train"), ("rte", "../train"), ("a/b", "train"), ("rte", "")])
+def test_no_name_of_a_task_leads_out_of_the_mirror(tmp_path: Path, subset: str, split: str) -> None:
+    data = DataConfig(root=str(tmp_path), any_size=True)
+    with pytest.raises(UserError, match=r"(subset|split|data set)="):
+        locate(replace(GLUE["rte"], subset=subset), split, data)
