@@ -108,7 +108,7 @@ def test_a_slow_and_large_evaluation_changes_neither_the_train_time_nor_the_trai
 
     monkeypatch.setattr("bench.running.runner.evaluate_splits", slow)
     slowed = run(compose, "encoder", "lora", "training.evaluations=2", "force=true")
-    assert slowed.time.evaluate > usual.time.evaluate + 1.8
+    assert slowed.time.evaluate > 2  # two evaluations, a second each
     assert slowed.time.train < usual.time.train + 0.9
     if usual.memory.phases["train"].peak_rss is None:
         pytest.skip("this system does not let a process reset its high-water mark")
