@@ -31,18 +31,14 @@ class PhaseMeter:
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
         """Attribute what happens within the block to the phase `name`. Phases may be nested and entered again."""
-        self._turn_over()
+        self.book()
         self._open.append(name)
         self.last = name
         yield
         # Not in a `finally`: after an error `last` still says where it happened, and nothing is measured any more.
-        self._turn_over()
+        self.book()
         self._open.pop()
         self.last = self._open[-1] if self._open else name
-
-    def book(self) -> None:
-        """Book the open phase's peak so far; whoever resets the device's peak within a phase calls this before."""
-        self._turn_over()
 
     def memory(self) -> Memory:
         """The record's part."""
@@ -50,8 +46,8 @@ class PhaseMeter:
         split = split_of(self.peaks.get("train", PhaseMemory()), self.train_parts)
         return Memory(measure, self.peaks, train_peak_split=split, device_total=device_total(self._device))
 
-    def _turn_over(self) -> None:
-        """Book what has been used since the last change of phase."""
+    def book(self) -> None:
+        """Book what the open phase has used since the last time, and start anew; resets the device's peak."""
         peak = peak_and_reset(self._device)
         now = time.perf_counter()
         if self._open:

@@ -68,6 +68,11 @@ def test_the_steps_that_were_chosen_are_followed_and_no_other():
             pass
     assert [bool(size[2]) for size in clock.state()["sizes"]] == [False, True, False, False, True, False]
     assert (clock.watched().count, clock.undisturbed().count) == (2, 2)  # three are for warming up
+    first, second, third, fourth, fifth, sixth = clock.seconds()
+    assert clock.watched().seconds == pytest.approx(second + fifth)
+    assert clock.undisturbed().seconds == pytest.approx(fourth + sixth)
+    warm_up = first + third
+    assert clock.watched().seconds + clock.undisturbed().seconds + warm_up == pytest.approx(sum(clock.seconds()))
 
 
 def test_a_step_that_was_broken_off_says_nothing():
