@@ -53,8 +53,9 @@ def head() -> Iterator[str]:
 def test_a_running_cluster_shares_a_gpu_and_every_cell_ends_in_a_record(head, tmp_path):
     mine = write_wrecks(tmp_path / "mine")
     settings = (f"hydra.launcher.address={head}", "hydra.launcher.gpus=0.5", "hydra.launcher.retries=1")
-    command = (RAY, "--config-dir", str(mine), "method=wreck", "method.how=exit,raise,none", *settings, *SHORT)
-    code, errors = finish(start(tmp_path, ENVIRONMENT, *command))
+    # device=cpu: the cluster only counts its GPU, and device=auto refuses a GPU that was given and cannot be used
+    wrecks = ("--config-dir", str(mine), "method=wreck", "method.how=exit,raise,none", "device=cpu")
+    code, errors = finish(start(tmp_path, ENVIRONMENT, RAY, *wrecks, *settings, *SHORT))
     assert code == 1, errors
     found = outcome_of_wrecks(tmp_path)
     assert found["none"].environment["sharing"] == 2, "the record says that its times are disturbed"
