@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import psutil
 
@@ -25,8 +26,11 @@ def ended(processes: dict[int, str | None]) -> bool:
 
 
 def until(condition: Callable[[], object], seconds: float = BUSY) -> None:
-    """Wait for something that is certain to come, if not when."""
+    """Wait for something that is certain to come, if not when; folders may vanish while they are looked through."""
     end = time.monotonic() + seconds
-    while not condition():
+    while True:
+        with suppress(FileNotFoundError):
+            if condition():
+                return
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.05)
