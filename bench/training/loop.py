@@ -20,6 +20,7 @@ from bench.errors import UnsupportedError
 from bench.metering.time import StepClock
 from bench.methods.base import Batch, Method
 from bench.methods.trainable import trainable_parameters
+from bench.models.padding_mask import padding_of
 from bench.training.batches import Filler, epochs_of, micro_batches_of, padded_count, target_count, token_count
 from bench.training.losses import Losses
 
@@ -97,7 +98,8 @@ def backward(model: nn.Module, micro_batches: list[Batch], accelerator: Accelera
         is_last = index == len(micro_batches) - 1
         with nullcontext() if is_last or not isinstance(model, DistributedDataParallel) else model.no_sync():
             # The batch's loss is a mean over its targets; the step's is the mean over all targets of the step.
-            loss = loss_of(model, to_device(batch, accelerator.device)) * (count / everywhere)
+            with padding_of(batch):
+                loss = loss_of(model, to_device(batch, accelerator.device)) * (count / everywhere)
             accelerator.backward(loss * team.size if team.size > 1 else loss)
         total += loss.detach()
     return total

@@ -60,22 +60,17 @@ def away(method, family):
     return adapted
 
 
-# In each forward pass, and nowhere else in a step: transformers asks whether a mask of ones has any other value, once
-# or twice for each stack of blocks. With a prefix in the cache of a decoder it does not ask.
-ASKED = {"encoder": 1, "encoder_decoder": 2, "decoder": 2}
-NOT_ASKED = {("prefix_tuning", "decoder"), ("propelt_prefix", "decoder"), ("mam", "decoder")}
 # bitsandbytes' packed parameters are a tensor class of their own, which a wrapper tensor cannot be.
 METHODS = [name for name in all_methods() if name not in ("peft/any", "qlora")]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("method", METHODS)
-def test_the_losses_are_those_of_the_host_and_nothing_else_is_waited_for(method, family):
+def test_the_losses_are_those_of_the_host_and_nothing_is_waited_for(method, family):
     expected, _ = trained(Adapted(settings_of(method), family), CPU)
     found, events = trained(away(method, family), DEVICE)
     assert found == pytest.approx(expected, rel=1e-5)
-    asked = 0 if (method, family) in NOT_ASKED else STEPS * MICRO * ASKED[family]
-    assert sum(events[str(wait)] for wait in WAITS) == asked
+    assert sum(events[str(wait)] for wait in WAITS) == 0
     assert events[TO_HOST] == 1, "the losses, when they are read"
 
 
@@ -104,4 +99,4 @@ def test_a_value_that_is_fetched_in_a_step_is_counted():
     adapted = away("bitfit", "encoder")
     adapted.method.after_step = lambda model, step: float(next(model.parameters()).detach().sum().item())
     _, events = trained(adapted, DEVICE)
-    assert sum(events[str(wait)] for wait in WAITS) == STEPS * (MICRO * ASKED["encoder"] + 1)
+    assert sum(events[str(wait)] for wait in WAITS) == STEPS

@@ -19,6 +19,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import eager_mask, sdpa_mask
 
 from bench.errors import UnsupportedError, UserError
+from bench.models.padding_mask import told
 
 CHILD = "prefix"
 IMPLEMENTATIONS = {"sdpa": "prefixed_sdpa", "eager": "prefixed_eager"}
@@ -120,5 +121,5 @@ def _full_mask(*arguments: Any, **options: Any) -> Tensor | None:
 
 AttentionInterface.register(IMPLEMENTATIONS["sdpa"], attend_sdpa)
 AttentionInterface.register(IMPLEMENTATIONS["eager"], attend_eager)
-AttentionMaskInterface.register(IMPLEMENTATIONS["sdpa"], _full_mask)
-AttentionMaskInterface.register(IMPLEMENTATIONS["eager"], eager_mask)
+AttentionMaskInterface.register(IMPLEMENTATIONS["sdpa"], told(_full_mask))
+AttentionMaskInterface.register(IMPLEMENTATIONS["eager"], told(eager_mask))
