@@ -1,7 +1,9 @@
 """`hydra/launcher=slurm` on a real SLURM of one node."""
 
+import pickle
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -38,11 +40,37 @@ def test_every_cell_of_an_array_ends_in_a_record_whatever_happens_to_its_job(slu
     assert "FAILED" in found["exit"].error.message, "it says what SLURM says of the job"
 
 
+class Spy:
+    """What runs when somebody unpickles it."""
+
+    def __init__(self, trace):
+        self.trace = trace
+
+    def __reduce__(self):
+        return (Path.touch, (self.trace,))
+
+
+def test_answers_that_lay_in_the_results_folder_before_are_never_read(slurm, tmp_path):
+    latest = max(map(int, slurm.call("squeue", "--noheader", "--states=all", "--format=%A").split()), default=0)
+    trace, folder = tmp_path / "trace", tmp_path / "results/.slurm"
+    for job in range(latest, latest + 20):
+        for name in (f"{job}_0_0_result.pkl", f"{job}_0_result.pkl", f"{job}_0_submitted.pkl"):
+            for place in (folder / f"{job}", folder / f"{job}_0"):
+                place.mkdir(parents=True, exist_ok=True)
+                (place / name).write_bytes(pickle.dumps(Spy(trace)))
+    code, errors = finish(start(tmp_path, slurm.environment, SLURM, *SHORT))
+    assert code == 0, errors
+    assert [record.status for record in records(tmp_path)] == ["done"]
+    assert not trace.exists()
+    pickle.loads(pickle.dumps(Spy(trace)))
+    assert trace.exists(), "it would have left a trace"
+
+
 def test_settings_reach_slurm_and_mistakes_come_back_in_one_line(slurm, tmp_path):
     settings = ("hydra.launcher.timeout_min=7", "hydra.launcher.mem_gb=3", "hydra.launcher.cpus_per_task=2")
     code, errors = finish(start(tmp_path, slurm.environment, SLURM, *SHORT, *settings))
     assert code == 0, errors
-    (script,) = (tmp_path / "results" / ".slurm").glob("*/*_submission.sh")
+    (script,) = (tmp_path / "results" / ".slurm").glob("*/*/*_submission.sh")
     options = {"--time=7", "--mem=3GB", "--cpus-per-task=2", "--requeue"}
     assert {f"#SBATCH {option}" for option in options} <= set(script.read_text().splitlines())
     for setting in ("partition=nowhere", "mem_gb=9000", "timeout_min=soon"):

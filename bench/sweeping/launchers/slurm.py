@@ -4,9 +4,13 @@ Submitit is the engine: it submits, requeues on its signal shortly before the ti
 The settings are those of hydra-submitit-launcher, whose own launcher gives up when one job dies; this one does not.
 """
 
+import os
 import subprocess
+import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,7 @@ from bench.configuration.ranges import POSITIVE, Range, check_number
 from bench.errors import UserError
 from bench.sweeping.launchers.cluster import Answer, ClusterLauncher, Job, Outcome, Resources, run_there
 from bench.sweeping.progress import CellProgress
+from bench.system.links import stays_inside
 
 STATE_SECONDS = 30  # how often SLURM is asked for the jobs' states, at most
 GRACE_SECONDS = 15  # an ended job's answer may take this long to be seen over a shared file system
@@ -94,9 +99,10 @@ class SlurmLauncher(ClusterLauncher):
         SlurmJob.watcher = SlurmInfoWatcher(delay_s=STATE_SECONDS)
         results = Path(jobs[0].cell.config["results_dir"]).resolve()
         given = {key: value for key, value in self._settings.items() if value is not None}
-        given = {"submitit_folder": str(results / ".slurm/%j"), "name": "bench", **given}
-        if has_gpus(given.get("partition")):
-            given.setdefault("gpus_per_node", max(job.processes for job in jobs))
+        given["submitit_folder"] = str(private_folder(given.get("submitit_folder"), results) / "%j")
+        given.setdefault("name", "bench")
+        if not names_gpus(given) and has_gpus(given.get("partition")):
+            given["gpus_per_node"] = max(job.processes for job in jobs)
         try:
             checked: DictConfig = OmegaConf.merge(OmegaConf.structured(SlurmQueueConf), given)  # type: ignore[assignment]
         except OmegaConfBaseException as error:
@@ -114,15 +120,52 @@ class SlurmLauncher(ClusterLauncher):
         return executor
 
 
-def has_gpus(partition: str | None) -> bool:
-    """Whether SLURM counts GPUs in this partition, or in any."""
-    command = ["sinfo", "--noheader", "--format=%G", *([f"--partition={partition}"] if partition else [])]
+def private_folder(wanted: str | None, results: Path) -> Path:
+    """A new folder for the files of one sweep, which only its user may write.
+
+    Submitit brings cells and answers as pickles, and a pickle can run anything; so it must never find one that lay in a
+    results folder before, or that somebody else has put there.
+
+    Args:
+        wanted: where submitit's folders are to be; what follows a `%` in it is SLURM's to fill in. None: in `results`.
+        results: the sweep's results folder, absolute.
+
+    Raises:
+        UserError: it cannot be made, or `.slurm` leads out of the results folder.
+    """
+    parts = takewhile(lambda part: "%" not in part, Path(wanted).absolute().parts) if wanted else (results, ".slurm")
+    base = Path(*parts)
+    if wanted is None and not stays_inside(base, results):
+        raise UserError(f"{base} is a link that leads out of the results folder")
     try:
-        return "gpu" in subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        base.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f"{datetime.now(UTC):%Y%m%d-%H%M%S}-", dir=base))
+    except OSError as error:
+        raise UserError(f"hydra/launcher=slurm: no folder can be made in {base}: {error.strerror}") from error
+
+
+def names_gpus(settings: Mapping[str, Any]) -> bool:
+    """Whether a user has said what GPUs a job gets, in one of the ways that SLURM knows."""
+    further = settings.get("additional_parameters") or {}
+    return any(str(key).replace("-", "_").startswith(("gpus", "gres")) for key in [*settings, *further])
+
+
+def has_gpus(partition: str | None) -> bool:
+    """Whether SLURM counts GPUs in these partitions, or, where none is named, in the one that it would take.
+
+    Raises:
+        UserError: there is no SLURM, or no such partition.
+    """
+    partition = partition or os.environ.get("SBATCH_PARTITION")
+    command = ["sinfo", "--noheader", "--format=%P|%G", *([f"--partition={partition}"] if partition else [])]
+    try:
+        said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     except FileNotFoundError as error:
         raise UserError("hydra/launcher=slurm: there is no SLURM on this machine (sinfo is not found)") from error
     except subprocess.CalledProcessError as error:
         raise UserError(f"hydra/launcher=slurm: {error.stderr.strip().splitlines()[-1]}") from error
+    rows = [line.partition("|") for line in said.splitlines()]
+    return any("gpu" in generic for name, _, generic in rows if partition or name.strip().endswith("*"))
 
 
 def _submit(executor: Any, jobs: list[Job]) -> list[Any]:
