@@ -1,5 +1,6 @@
 """GLUE's metrics, as local `evaluate` metrics: the hub's scripts cannot be had offline."""
 
+import tempfile
 from typing import Any
 
 import datasets
@@ -31,8 +32,10 @@ class GlueMetric(evaluate.Metric):  # type: ignore[misc]  # evaluate is not type
 
 def glue_scores(task: str, references: list[Any], predictions: list[Any]) -> dict[str, float]:
     """The metrics of GLUE task `task` on parallel lists of references and predictions."""
-    metric = GlueMetric(config_name=task, keep_in_memory=True)
-    scores: dict[str, float] | None = metric.compute(predictions=predictions, references=references)
+    # A cache of its own: the library makes folders in the user's home, which a compute node may not write.
+    with tempfile.TemporaryDirectory() as cache:
+        metric = GlueMetric(config_name=task, keep_in_memory=True, cache_dir=cache)
+        scores: dict[str, float] | None = metric.compute(predictions=predictions, references=references)
     assert scores is not None
     return scores
 
