@@ -18,7 +18,7 @@ from bench.errors import UnsupportedError, UserError, unknown_name
 from bench.methods.base import Gradients, Layer, Setting
 from bench.methods.library.places import fix_targets, name_targets
 from bench.methods.library.refusals import refuse
-from bench.methods.library.values import check_values
+from bench.methods.library.values import check_numbers, check_words
 from bench.methods.shared.peft_library import IN_THE_CACHE, TASK_TYPES, PeftMethod, check_positions, fit_prompt
 from bench.methods.shared.reallotment import (
     SHORTEST,
@@ -78,6 +78,7 @@ class PeftAny(PeftMethod):
         for key in settings.keys() - self.defaults.keys():
             raise unknown_name(f"setting of peft.type={kind}", key, self.defaults)
         self.options = {key: value for key, value in settings.items() if value != self.defaults[key]}
+        check_numbers(TYPES[kind], self.options)
         # Of any tensor: the names are the library's.
         self.without_gradient = (("", WITHOUT_GRADIENT[kind]),) if kind in WITHOUT_GRADIENT else ()
         self.is_prompt = issubclass(TYPES[kind], peft.PromptLearningConfig)
@@ -104,7 +105,7 @@ class PeftAny(PeftMethod):
         """Every setting can be had, and the library accepts its value."""
         super().check(setting)
         refuse(self.kind, self.options, self.defaults, setting)
-        check_values(TYPES[self.kind], self.options)
+        check_words(TYPES[self.kind], self.options)
         for key in REQUIRED.get(self.kind, ()):
             if not self.options.get(key):
                 raise UserError(f"peft.type={self.kind} needs peft.{key}=…")

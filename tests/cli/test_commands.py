@@ -29,6 +29,10 @@ MISTAKES = {
     "a micro-batch that does not divide": (["run", "training.micro_batch_size=5"], "must be a divisor of 32"),
     "a task of another family": (["run", "task=miniature/wmt16"], "needs a model of the family 'encoder_decoder'"),
     "a rank of zero": (["run", "method.r=0"], "method.r=0 must be 1 or more"),
+    "a rank of zero for the library, in a preview": (
+        ["show", "method=peft/any", "peft.type=LORA", "peft.r=0"],
+        "peft.r=0 must be greater than 0",
+    ),
     "a model without files": (["run", "model=encoder"], "add model.path=FOLDER"),
     "a folder without a model": (["run", "model=encoder", "model.path=."], "config.json is missing"),
     "a folder without data": (["run", "data.root=nowhere", "task=glue/rte"], "data.root=nowhere: no such folder"),

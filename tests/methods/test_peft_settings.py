@@ -160,6 +160,7 @@ def test_beginnings_found_in_data_are_refused(where):
         ({"r": 4.5}, "must be a whole number"),
         ({"r": 0}, "must be greater than 0"),
         ({"lora_alpha": float("inf")}, "must be a finite number"),
+        ({"lora_alpha": 1e300}, "must be a finite number, as float32 has them"),
         ({"lora_dropout": 1.0}, "at least 0 and below 1"),
         ({"task_type": "SEQ_CLS"}, "the harness says that to the library itself"),
         ({"inference_mode": True}, "nothing would be trained"),

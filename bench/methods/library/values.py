@@ -1,7 +1,6 @@
 """Which values a setting of the library's may have: it checks few of them, and takes "maybe" for yes."""
 
 import dataclasses
-import math
 import re
 from enum import Enum
 from types import NoneType, UnionType
@@ -9,6 +8,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import peft
 
+from bench.configuration.ranges import LARGEST
 from bench.errors import UserError, unknown_name
 
 # Sizes and scales, by the ends of their names: at 0 nothing is trained, below it is nonsense.
@@ -23,8 +23,21 @@ LISTS = ("feedforward_modules", "modules_to_save", "target_parameters", "token_i
 OPEN_ENDED = "pissa_niter_"
 
 
-def check_values(config_class: type[peft.PeftConfig], settings: dict[str, Any]) -> None:
-    """Refuse values of another kind than the library's annotation, and numbers that cannot be.
+def check_numbers(config_class: type[peft.PeftConfig], settings: dict[str, Any]) -> None:
+    """Refuse numbers that cannot be; whatever the model, so that a preview does it too.
+
+    Raises:
+        UserError: one is; the message names the setting.
+    """
+    hints = get_type_hints(config_class)
+    for key, value in settings.items():
+        kinds = kinds_of(hints[key]) - {NoneType}
+        if value is not None and kinds and kinds <= {int, float}:
+            _check_number(key, value, whole=kinds == {int} and not key.endswith("alpha"))
+
+
+def check_words(config_class: type[peft.PeftConfig], settings: dict[str, Any]) -> None:
+    """Refuse what is no number and of another kind than the library's annotation.
 
     Raises:
         UserError: one is; the message names the setting.
@@ -36,8 +49,6 @@ def check_values(config_class: type[peft.PeftConfig], settings: dict[str, Any]) 
             continue
         if kinds == {bool} and not isinstance(value, bool):
             raise UserError(f"peft.{key}={value} must be true or false")
-        if kinds and kinds <= {int, float}:
-            _check_number(key, value, whole=kinds == {int} and not key.endswith("alpha"))
         _check_word(key, value, kinds)
         _check_names(key, value)
         for kind in kinds:
@@ -51,8 +62,8 @@ def _check_number(key: str, value: object, whole: bool) -> None:
     if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
         raise UserError(f"peft.{key}={value} must be a {'whole number' if whole else 'number'}")
     assert isinstance(value, int | float)
-    if not math.isfinite(value):
-        raise UserError(f"peft.{key}={value} must be a finite number")
+    if not abs(value) <= LARGEST:  # nor is not a number
+        raise UserError(f"peft.{key}={value} must be a finite number, as float32 has them")
     if "dropout" in key and not 0 <= value < 1:
         raise UserError(f"peft.{key}={value} must be at least 0 and below 1")
     if any(key == name or key.endswith(f"_{name}") for name in ABOVE_ZERO) and value <= 0:
@@ -89,7 +100,7 @@ def _check_names(key: str, value: object) -> None:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value > 0
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= LARGEST
 
 
 def kinds_of(hint: Any) -> set[Any]:
