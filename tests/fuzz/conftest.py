@@ -1,5 +1,7 @@
 """What fuzzers share: caches that are not the user's, and the seed beside a test that fails."""
 
+import tempfile
+
 import pytest
 
 from tests.fuzz.place import CACHES, SEED
@@ -10,6 +12,7 @@ def _caches(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for name in CACHES:
             patch.setenv(name, str(tmp_path_factory.mktemp("cache")))
+        patch.setattr(tempfile, "tempdir", None)  # where it has looked TMPDIR up before
         yield
 
 

@@ -17,7 +17,7 @@ from bench.system.terminal import printable
 
 SEED = int(os.environ["FUZZ_SEED"])
 MANY = int(os.environ.get("FUZZ_EXAMPLES", "1"))
-CACHES = ("BENCH_CACHE", "MPLCONFIGDIR", "TORCHINDUCTOR_CACHE_DIR")  # ours and two libraries'
+CACHES = ("BENCH_CACHE", "MPLCONFIGDIR", "TORCHINDUCTOR_CACHE_DIR", "TMPDIR")  # ours and two libraries'; what passes
 # Of what changes a folder, which argument is the path that is changed.
 CHANGES = {
     "os.mkdir": 0,

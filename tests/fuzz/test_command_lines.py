@@ -1,4 +1,4 @@
-"""Command lines with anything in them: one line and exit code 2 for a mistake, nothing run, nothing written outside."""
+"""Command lines with anything in them: one line and exit code 2 for a mistake, nothing written outside."""
 
 from hypothesis import given, seed
 from hypothesis import strategies as st
@@ -21,6 +21,13 @@ VALUES = [
 VALUE = st.sampled_from(VALUES) | st.text(max_size=6)
 SETTING = st.tuples(st.sampled_from(KEYS) | st.text(max_size=4), VALUE).map("=".join)
 WORD = SETTING | st.sampled_from(["--config-dir", "--config-dir=", "-m", "--", "x", "=", "--config-dir=nowhere"])
+# Of a cell that runs: -m would start workers of its own, and results go where they are told to.
+ALONE = WORD.filter(lambda word: word != "-m" and not word.startswith("results_dir="))
+RIGHT = st.sampled_from(["seed=3", "training.log_every=1", "training.learning_rate=1e-3", "force=true", "device=cpu"])
+SMALL = (
+    "model=miniature/roberta", "model.weights=random", "task=miniature/sst2", "method=bitfit", "training.max_steps=1",
+    "data.limit_train=32", "data.limit_evaluation=4",
+)  # fmt: skip
 
 
 @seed(SEED)
@@ -50,3 +57,27 @@ def test_commands_that_compose(name, words, capsys, tmp_path):
         own = {"sweep": ["dry_run=true", "experiment=miniature/glue"], "status": ["experiment=miniature/glue"]}
         model = ["model=miniature/roberta", "task=miniature/sst2", "method=lora"]
         command(capsys, place, name, *own.get(name, []), *model, *words)
+
+
+@seed(SEED)
+@inputs(20)
+@given(words=st.lists(ALONE | RIGHT, max_size=2))
+def test_a_cell_that_runs(words, capsys, tmp_path):
+    with emptied(tmp_path) as place:
+        command(capsys, place, "run", *SMALL, *words)
+
+
+@seed(SEED)
+@inputs(20)
+@given(words=st.lists(WORD | RIGHT, max_size=2))
+def test_a_plan(words, capsys, tmp_path):
+    with emptied(tmp_path) as place:
+        command(capsys, place, "plan", *SMALL, *words)
+
+
+@seed(SEED)
+@inputs(30)
+@given(words=st.lists(WORD, min_size=1, max_size=4))
+def test_fetching(words, capsys, tmp_path):
+    with emptied(tmp_path) as place:
+        command(capsys, place, "fetch", "experiment=miniature/glue", *words)
