@@ -9,6 +9,19 @@ def whole(tensor: Tensor) -> Tensor:
     return tensor if gather is None else gather()
 
 
+def gathered(tensor: Tensor, keep: bool) -> Tensor:
+    """The whole tensor, on the host, for those who `keep` it; the others only help, and get an empty one.
+
+    Where tensors are spread they are gathered on every GPU first, whether it keeps them or not. One after the other, so
+    that no GPU ever holds more than one whole tensor: all of them are what it could not hold. Where nothing is spread,
+    the tensor itself.
+    """
+    if not hasattr(tensor, "full_tensor"):
+        return tensor
+    full = whole(tensor)
+    return full.to("cpu") if keep else full.new_empty(0, device="cpu")
+
+
 def like(parameter: nn.Parameter, tensor: Tensor) -> Tensor:
     """The part of the whole `tensor` that this process keeps of `parameter`; all of it where nothing is spread."""
     if not hasattr(parameter, "full_tensor"):

@@ -22,7 +22,7 @@ from bench.identity.fingerprints import fingerprints_of, of_model
 from bench.metering.environment import environment
 from bench.metering.phases import PhaseMeter
 from bench.methods.base import Method
-from bench.models.sharded import whole
+from bench.models.sharded import gathered
 from bench.records.outputs import write_predictions, write_trained
 from bench.records.schema import CellIdentity, Failure, Metrics, Record, Status
 from bench.records.store import folder_of, make_folder, write_record
@@ -159,7 +159,7 @@ def _live(run: Run) -> None:
     if scores is not None:
         note_metrics(run, task, scores)
         metrics.values, metrics.subjects = scores.values, scores.parts
-    stored = {name: whole(tensor) for name, tensor in method.stored_state(model).items()}
+    stored = {name: gathered(part, run.team.is_first) for name, part in method.stored_state(model).items()}
     if run.team.is_first:
         if scores is not None:
             write_predictions(run.folder, scores.references, scores.predictions)

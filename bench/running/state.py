@@ -14,13 +14,14 @@ from bench.metering.split import SplitMeter
 from bench.metering.time import StepClock
 from bench.methods.base import Method
 from bench.methods.trainable import trainable_parameters
-from bench.models.sharded import like, whole
+from bench.models.sharded import gathered, like
 from bench.records.schema import Metrics, PhaseMemory
 from bench.running.run import Run
 from bench.running.scores import Best
 from bench.training.checkpoint import Checkpoints, Content
 from bench.training.interruption import Interruption
 from bench.training.losses import Losses
+from bench.training.optimiser import load_state
 from bench.training.random_state import load_random_state, random_state
 
 
@@ -54,23 +55,23 @@ class TrainingState:
         interruption.give_way()
 
     def content(self, step: int) -> Content:
-        """All of it after optimizer step `step`.
+        """All of it after optimizer step `step`; of tensors that are spread, only the first process has them.
 
         Raises:
             TrainingDivergedError: a loss is not finite.
         """
         losses, metrics = self.losses.state(), self._metrics
         tensors: dict[str, Tensor] = {}
-        state = self.method.checkpoint_state(self.model)
-        tensors |= _prefixed("model", {name: whole(tensor) for name, tensor in state.items()})
+        state, first = self.method.checkpoint_state(self.model), self.run.team.is_first
+        tensors |= _prefixed("model", {name: gathered(tensor, first) for name, tensor in state.items()})
         best_tensors, best = self.best.state()
         random = self.run.team.gather(random_state(self.run.device))
         tensors |= _prefixed("best", best_tensors)
         for rank, (random_tensors, _) in enumerate(random):
             tensors |= _prefixed(f"random.{rank}", random_tensors)
         plain = {
-            "optimiser": take_tensors(self.optimiser.state_dict(), "optimiser", tensors),
-            "schedule": take_tensors(self.schedule.state_dict(), "schedule", tensors),
+            "optimiser": take_tensors(self.optimiser.state_dict(), "optimiser", tensors, keep=first),
+            "schedule": take_tensors(self.schedule.state_dict(), "schedule", tensors, keep=first),
             "losses": losses, "clock": self.clock.state(), "best": best, "random": [plain for _, plain in random],
             "split": None if self.split is None else self.split.state(),
             "curve": metrics.curve, "notes": metrics.notes,
@@ -84,7 +85,7 @@ class TrainingState:
     def load(self, content: Content) -> None:
         """Put everything back but the model, whose state has to be there before the optimiser is made."""
         plain, metrics = content.plain, self._metrics
-        self.optimiser.load_state_dict(self._own_part(put_tensors(plain["optimiser"], content.tensors)))
+        load_state(self.optimiser, self._own_part(put_tensors(plain["optimiser"], content.tensors)))
         self.schedule.load_state_dict(put_tensors(plain["schedule"], content.tensors))
         self.losses.load_state(plain["losses"])
         self.clock.load_state(plain["clock"])
@@ -128,22 +129,23 @@ class TrainingState:
         return 3 * sum(p.numel() * p.element_size() for _, p in trainable_parameters(self.model))
 
 
-def take_tensors(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
+def take_tensors(value: Any, name: str, tensors: dict[str, Tensor], keep: bool = True) -> Any:
     """Put the whole tensors within dictionaries, lists and tuples into `tensors`; what is left is fit for JSON.
 
     Args:
         value: any nesting of them, with plain values; keys of dictionaries are strings or integers.
         name: of the place, the beginning of the tensors' names.
         tensors: takes them.
+        keep: whether this process wants those that are spread over several; all have to ask.
     """
     if isinstance(value, Tensor):
-        tensors[name] = whole(value)
+        tensors[name] = gathered(value, keep)
         return {"tensor": name}
     if isinstance(value, dict):
-        return {"dict": [[key, take_tensors(item, f"{name}.{key}", tensors)] for key, item in value.items()]}
+        return {"dict": [[key, take_tensors(item, f"{name}.{key}", tensors, keep)] for key, item in value.items()]}
     if isinstance(value, list | tuple):
         kind = "list" if isinstance(value, list) else "tuple"
-        return {kind: [take_tensors(item, f"{name}.{index}", tensors) for index, item in enumerate(value)]}
+        return {kind: [take_tensors(item, f"{name}.{index}", tensors, keep) for index, item in enumerate(value)]}
     return value
 
 

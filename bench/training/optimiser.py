@@ -17,6 +17,8 @@ SCHEDULES = {
     Schedule.cosine: "cosine",
 }
 
+PAGED = {"state1", "state2"}  # bitsandbytes' names of Adam's moments
+
 # Of a parameter's full name, in lower case, as transformers' Trainer has them. T5's `relative_attention_bias.weight` is
 # a bias by this rule, although its last part is not called one; embeddings are none, and decay.
 SPARED = re.compile(r"bias|layernorm|rmsnorm|(?:^|\.)norm(?:$|\.)|_norm(?:$|\.)")
@@ -77,6 +79,23 @@ def _adamw(groups: list[dict[str, Any]], training: TrainingConfig, kind: Optimis
         paged: torch.optim.Optimizer = PagedAdamW32bit(groups, **options)
         return paged
     return torch.optim.AdamW(groups, **options, fused=True)
+
+
+@torch.no_grad()
+def load_state(optimiser: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Put an optimiser's `state_dict` back; moments that bitsandbytes pages out are paged again.
+
+    Its own `load_state_dict` leaves them as ordinary tensors on the GPU, for which a resumed cell may have no room.
+    """
+    optimiser.load_state_dict(state)
+    if not getattr(optimiser, "is_paged", False):
+        return
+    for parameter, values in optimiser.state.items():
+        for key in PAGED & values.keys():
+            buffer = optimiser.get_state_buffer(parameter, dtype=values[key].dtype)  # type: ignore[attr-defined]
+            if parameter.device.type == "cuda":
+                torch.cuda.synchronize(parameter.device)  # the buffer is filled there, and copied into from here
+            values[key] = buffer.copy_(values[key])
 
 
 @torch.no_grad()

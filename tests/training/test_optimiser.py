@@ -7,7 +7,7 @@ from torch import nn
 
 from bench.configuration.schema import TrainingConfig
 from bench.methods.base import OptimiserKind, ParameterGroup
-from bench.training.optimiser import make_optimiser, make_schedule, step_count
+from bench.training.optimiser import load_state, make_optimiser, make_schedule, step_count
 from tests.tiny import Adapted
 from tests.tiny import settings_of as method_settings_of
 
@@ -118,3 +118,30 @@ def test_the_update_is_adamw():
     optimiser.step()
     # The first step of Adam with a gradient of one is the learning rate; the decay is decoupled.
     assert torch.allclose(model.linear.weight, weight * (1 - 0.1 * 0.01) - 0.1)
+
+
+def test_moments_that_were_paged_out_are_paged_again_when_a_cell_is_resumed(monkeypatch):
+    """bitsandbytes' own optimiser; without a GPU, only what it takes for paged memory is made up."""
+    from bitsandbytes.optim import PagedAdamW32bit
+
+    def paged(optimiser, parameter, dtype=torch.float32):
+        buffer = torch.zeros_like(parameter, dtype=dtype)
+        buffer.would_be_paged = parameter.numel() >= 1e5
+        return buffer
+
+    def moments(optimiser):
+        return [values[key] for values in optimiser.state.values() for key in ("state1", "state2")]
+
+    monkeypatch.setattr(PagedAdamW32bit, "get_state_buffer", paged)
+    parameters = [nn.Parameter(torch.randn(size)) for size in (100_000, 10)]
+    first = PagedAdamW32bit(parameters, lr=1e-3)
+    for _ in range(2):
+        for parameter in parameters:
+            parameter.grad = torch.randn_like(parameter)
+        first.step()
+    saved = first.state_dict()
+    second = PagedAdamW32bit(parameters, lr=1e-3)
+    load_state(second, saved)
+    assert [moment.would_be_paged for moment in moments(second)] == [True, True, False, False]
+    assert all(torch.equal(new, old) for new, old in zip(moments(second), moments(first), strict=True))
+    assert moments(first)[0].abs().sum() > 0
