@@ -1,7 +1,6 @@
 """Train one adapted model, from the beginning or from where an earlier attempt was killed."""
 
 import math
-from contextlib import nullcontext
 from functools import partial
 from itertools import islice
 
@@ -22,7 +21,7 @@ from bench.running.run import Run
 from bench.running.scores import Best
 from bench.running.state import TrainingState
 from bench.training.checkpoint import Checkpoints, Content
-from bench.training.interruption import Interruption
+from bench.training.interruption import WARNING, Interruption
 from bench.training.largest import largest_steps
 from bench.training.loop import AfterStep, batches_of, gradients_of, train
 from bench.training.losses import Losses
@@ -95,8 +94,8 @@ def fit(
     if saved is not None:
         state.load(saved)
     run.record.environment["checkpoint_notes"] = checkpoints.notes
-    # The processes of a team would each stop at another step; they are stopped at once.
-    with interruption.put_off() if team.size == 1 else nullcontext():
+    # The processes of a team would each stop at another step: they write a checkpoint and go on until they are ended.
+    with interruption.put_off() if team.size == 1 else interruption.put_off([WARNING]):
         train(
             model, method, steps(done=done), done=done, optimiser=accelerator.prepare_optimizer(optimiser),
             schedule=schedule, training=training, total_steps=setting.total_steps, family=setting.family,

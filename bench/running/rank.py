@@ -12,7 +12,7 @@ from bench.configuration.origins import Origins
 from bench.errors import UserError
 from bench.records.schema import Record, Status
 from bench.records.store import write_atomically
-from bench.running.ranks import JOB, PROGRESS, REFUSED
+from bench.running.ranks import FIRST, JOB, PROGRESS, REFUSED
 from bench.running.run import Report, silent
 from bench.running.runner import attempt
 
@@ -24,6 +24,8 @@ def main(place: Path) -> int:
         0: the record is written, or the cell was refused, by all processes alike; 1: the others had better be ended.
     """
     job = json.loads((place / JOB).read_text())
+    if os.environ["RANK"] == "0":
+        write_atomically(place / FIRST, str(os.getpid()).encode())
     threading.Thread(target=_end_with, args=(os.pidfd_open(job["parent"]),), daemon=True).start()
     origins = None if job["origins"] is None else Origins(**job["origins"])
     cell, rank = Cell.from_config(job["config"], origins), int(os.environ["RANK"])

@@ -6,7 +6,8 @@ import select
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,10 +20,14 @@ from bench.methods.base import Method
 from bench.records.crash import died_record, refused_record
 from bench.records.schema import Memory, MemorySplit, PhaseMemory, Record, Status
 from bench.running.run import Report
+from bench.training.checkpoint import saved_steps
+from bench.training.interruption import WARNING, Interruption
 
 LOG = "ranks.txt"  # what the processes printed, in the cell's folder
-JOB, PROGRESS, REFUSED = "job.json", "progress", "refused.txt"  # between them and this one
+JOB, PROGRESS, REFUSED, FIRST = "job.json", "progress", "refused.txt", "first.pid"  # between them and this one
 STOP_SECONDS = 4.0
+SAVING_SECONDS = 90.0  # that a checkpoint may take which is wanted before the end; SLURM warns two minutes ahead
+LOOK_SECONDS = 0.2
 
 T = TypeVar("T")
 
@@ -46,15 +51,18 @@ def attempt_on_ranks(cell: Cell, folder: Path, report: Report, shrunk: Sequence[
         os.mkfifo(place / PROGRESS)
         with (folder / LOG).open("ab") as log:
             command = [
-                sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}",
+                sys.executable, "-m", "bench.running.agent", "--standalone", f"--nproc-per-node={count}",
                 "-m", "bench.running.rank", scratch,
             ]  # fmt: skip
             environment = os.environ | {"PYTHONPATH": os.pathsep.join(path or "." for path in sys.path)}
-            process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-            try:
-                _listen(process, place / PROGRESS, report)
-            finally:
-                _stop(process)
+            interruption = Interruption()
+            with interruption.put_off():
+                process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                try:
+                    farewell = _Farewell(interruption, place / FIRST, folder, report)
+                    _listen(process, place / PROGRESS, farewell.report, farewell.is_over)
+                finally:
+                    _stop(process)
         if (place / REFUSED).exists():
             raise UserError((place / REFUSED).read_text())
         files = [place / f"rank-{rank}.json" for rank in range(count)]
@@ -101,19 +109,50 @@ def _sum(kind: type[T], items: Sequence[Any]) -> T:
     return kind(**{key: None if None in values else sum(values) for key, values in columns.items()})
 
 
-def _listen(process: subprocess.Popen[bytes], path: Path, report: Report) -> None:
-    """Hand on what the first process says of its progress, until all have ended."""
+class _Farewell:
+    """Has the first process write a checkpoint when this one is told to end, which waits for that."""
+
+    def __init__(self, interruption: Interruption, first: Path, folder: Path, report: Report) -> None:
+        self._interruption, self._first, self._folder, self._report = interruption, first, folder, report
+        self._is_training = False
+        self._asked: float | None = None
+        self._known: list[int] = []
+
+    def report(self, phase: str, step: int, total: int, loss: float | None) -> None:
+        """Hand on what the first process says of its progress."""
+        self._is_training = phase == "train" and step < total
+        self._report(phase, step, total, loss)
+
+    def is_over(self) -> bool:
+        """Whether this process has been told to end, and there is nothing more to wait for."""
+        if not self._interruption.is_waiting:
+            return False
+        if self._asked is None:
+            self._asked, self._known = time.monotonic(), saved_steps(self._folder)
+            if not self._is_training:
+                return True
+            try:
+                os.kill(int(self._first.read_text()), WARNING)
+            except (OSError, ValueError):  # it is not there yet, or any more
+                return True
+        return saved_steps(self._folder) != self._known or time.monotonic() - self._asked > SAVING_SECONDS
+
+
+def _listen(process: subprocess.Popen[bytes], path: Path, report: Report, is_over: Callable[[], bool]) -> None:
+    """Hand on what the first process says of its progress, until all have ended or `is_over`."""
     # Opened for writing too, so that opening does not wait for a process that may never come.
     pipe, end = os.open(path, os.O_RDWR | os.O_NONBLOCK), os.pidfd_open(process.pid)
     try:
         text = b""
         while True:
-            ready, _, _ = select.select([pipe, end], [], [])
+            ready, _, _ = select.select([pipe, end], [], [], LOOK_SECONDS)
             if pipe in ready:
                 *lines, text = (text + os.read(pipe, 1 << 16)).split(b"\n")
                 for line in lines:
                     report(*json.loads(line))
             elif end in ready:
+                return
+            if is_over():
                 return
     finally:
         os.close(pipe)

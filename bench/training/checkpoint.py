@@ -142,11 +142,7 @@ class Checkpoints:
         return self.folder / f"step-{step}.safetensors", self.folder / f"step-{step}.json"
 
     def _steps(self) -> list[int]:
-        """Of the pairs that are there, the newest first."""
-        if self.folder.is_symlink():
-            return []
-        found = (STEP.fullmatch(path.name) for path in self.folder.glob("step-*.json"))
-        return sorted((int(name[1]) for name in found if name), reverse=True)
+        return saved_steps(self.folder.parent)
 
     def _remove(self, steps: list[int]) -> None:
         """Remove the pairs of `steps`, and files of ours that belong to none: the traces of a kill."""
@@ -160,6 +156,15 @@ class Checkpoints:
     def _note(self, text: str) -> None:
         self.notes.append(text)
         logging.getLogger(__name__).warning("bench: %s", text)
+
+
+def saved_steps(folder: Path) -> list[int]:
+    """After which steps there is a checkpoint in a cell's folder, the newest first."""
+    own = folder / FOLDER
+    if own.is_symlink():
+        return []
+    found = (STEP.fullmatch(path.name) for path in own.glob("step-*.json"))
+    return sorted((int(name[1]) for name in found if name), reverse=True)
 
 
 def remove_checkpoints(folder: Path) -> None:

@@ -2,17 +2,19 @@
 
 A scheduler that takes a machine away says so beforehand: SLURM sends SIGUSR2 or SIGTERM. While a cell is trained such
 a signal waits for the end of the step and for a checkpoint; then it takes its course, whatever that was before (to end
-the process, or to have the job queued again). A second one does not wait.
+the process, or to have the job queued again). A second one does not wait. Where a signal was ignored before, as in the
+processes of a team, it asks for a checkpoint and nothing else.
 """
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-SIGNALS = (signal.SIGTERM, signal.SIGUSR2)
+WARNING = signal.SIGUSR2  # that the time is nearly up
+SIGNALS = (signal.SIGTERM, WARNING)
 _asked = threading.Event()
 
 
@@ -37,6 +39,11 @@ class Interruption:
         _asked.clear()
         return asked or self._waiting is not None
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a signal waits to take its course."""
+        return self._waiting is not None
+
     def give_way(self) -> None:
         """Let a signal that waits take its course."""
         if self._waiting is not None:
@@ -45,6 +52,9 @@ class Interruption:
             signal.raise_signal(number)
 
     def _wait(self, number: int, frame: FrameType | None) -> None:
+        if self._before[number] == signal.SIG_IGN:
+            request_checkpoint()
+            return
         second, self._waiting = self._waiting is not None, number
         if second:
             self.give_way()
@@ -55,10 +65,10 @@ class Interruption:
         self._before.clear()
 
     @contextmanager
-    def put_off(self) -> Iterator[None]:
+    def put_off(self, signals: Sequence[signal.Signals] = SIGNALS) -> Iterator[None]:
         """Within the block, signals wait for `give_way`; without effect outside the main thread."""
         if threading.current_thread() is threading.main_thread():
-            for number in SIGNALS:
+            for number in signals:
                 self._before[number] = signal.signal(number, self._wait)
         try:
             yield

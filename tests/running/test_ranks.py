@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import psutil
 import pytest
 
 from bench.records.schema import CellIdentity, Failure, Memory, PhaseMemory, Record, Status
@@ -90,6 +91,34 @@ def test_killed_it_leaves_no_process_behind(mortal, tmp_path):
     process.send_signal(signal.SIGKILL)
     process.wait()
     wait_for(lambda: not is_running(rank))
+
+
+ALOUD = """
+import sys
+from bench.configuration.compose import Configurations
+from bench.running.runner import run_cell
+with Configurations() as configurations:
+    cell = configurations.cell(sys.argv[1:])
+run_cell(cell, report=lambda phase, *where: print(phase, flush=True))
+"""
+
+
+@pytest.mark.parametrize("to_all", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["all", "the first alone"])
+def test_told_that_time_is_up_it_writes_a_checkpoint_and_ends(to_all, tmp_path):
+    """As SLURM tells it: by SIGUSR2, to all processes of a job; whoever does not know the signal is ended by it."""
+    long = ("training.max_steps=100000", "training.epochs=10000", "training.log_every=1", "checkpoint_seconds=100000")
+    two = (f"results_dir={tmp_path}", "distributed=ddp", "processes=2")
+    process = subprocess.Popen([sys.executable, "-c", ALOUD, *SETTINGS, *long, *two], stdout=subprocess.PIPE)
+    assert any(line == b"train\n" for line in process.stdout)
+    members = psutil.Process(process.pid).children(recursive=True)
+    assert len(members) >= 3, "torchrun and two"
+    for member in members if to_all else []:
+        member.send_signal(signal.SIGUSR2)
+    process.send_signal(signal.SIGUSR2)
+    process.communicate()
+    assert process.returncode == -signal.SIGUSR2
+    (saved,) = tmp_path.rglob("checkpoint/step-*.json")
+    assert json.loads(saved.read_text())["state"]["step"] > 0
 
 
 def is_running(pid):
