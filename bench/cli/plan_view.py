@@ -9,13 +9,15 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.configuration.cell import Cell
-from bench.planning.plan import PlannedCell
+from bench.planning.plan import CONTEXT, UNUSED, PlannedCell
+from bench.planning.predict import device_of
 from bench.tables.formats.numbers import count_text, number_text
 
 PARTS = {
     "frozen_weights": "Frozen", "trainable_weights": "Trainable", "gradients": "Gradients",
     "optimiser_state": "Optimiser", "activations": "Activations", "rest": "Rest",
 }  # fmt: skip
+FITS = "fits: beside {:.1f} GB for CUDA's own context, and {:.0%} that the allocator cannot use"
 NOTE = "predicted peak of training in {} and its parts; the largest batch that the settings allow"
 
 
@@ -66,7 +68,9 @@ def show(planned: Sequence[PlannedCell], console: Console) -> None:
         console.width = 400  # in a pipe the width means nothing
     console.print(table)
     console.width = width
-    for note in (NOTE.format(scale.words), *_notes(planned, scale)):
+    on_gpu = fits and any(device_of(cell.cell) == "cuda" for cell in planned)
+    room = [FITS.format(CONTEXT / 1e9, UNUSED)] if on_gpu else []
+    for note in (NOTE.format(scale.words), *room, *_notes(planned, scale)):
         console.print(Text(f"  {note}", style="dim"), soft_wrap=not console.is_terminal)
 
 

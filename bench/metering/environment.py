@@ -10,10 +10,10 @@ from typing import Any
 import torch
 
 from bench.metering.sharing import sharing
+from bench.system.gpus import ALLOCATOR
 
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "datasets", "bitsandbytes", "bench")
-# Settings of torch's allocator; the first is the newer name.
-ALLOCATOR = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF")
+OTHERS = 1_500_000_000  # bytes in use at the start that no CUDA context of ours alone explains
 
 
 def environment(device: torch.device) -> dict[str, Any]:
@@ -36,15 +36,26 @@ def environment(device: torch.device) -> dict[str, Any]:
 
 
 def _settings(device: torch.device) -> dict[str, Any]:
-    """What chooses kernels and blocks of memory, and how much of the device's memory was free, in bytes."""
+    """What chooses kernels and blocks of memory, and how many bytes of the device's memory were free and used."""
+    free, total = torch.cuda.mem_get_info(device)
     return {
         "matmul_precision": torch.get_float32_matmul_precision(),
         "tf32_in_cudnn": torch.backends.cudnn.allow_tf32,
         "cudnn_benchmark": torch.backends.cudnn.benchmark,
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "allocator": next((os.environ[name] for name in ALLOCATOR if name in os.environ), None),
-        "free_at_start": torch.cuda.mem_get_info(device)[0],
+        "free_at_start": free,
+        "used_at_start": total - free,
     }
+
+
+def others_on_gpu(environment: dict[str, Any]) -> str | None:
+    """What a reader ought to know where a GPU that a cell has for itself was in use when it began."""
+    settings = environment["cuda_settings"]
+    if settings is None or environment["sharing"] > 1 or settings["used_at_start"] < OTHERS:
+        return None
+    used = settings["used_at_start"] / 1e9
+    return f"{used:.1f} GB of the GPU's memory were in use at the start: others are there, and times are disturbed"
 
 
 def _version(name: str) -> str | None:

@@ -30,7 +30,8 @@ PEAKS: dict[str, tuple[float, float | None]] = {
     "H200": (66.9, 989.4),
 }
 
-OTHER_MODELS = {"TI", "SUPER", "LAPTOP", "D", "NVL", "MAX"}  # of the same name, with other figures
+# Of the same name, with other figures; MIG is a slice of a GPU, whose peak is a part of the whole one's.
+OTHER_MODELS = {"TI", "SUPER", "LAPTOP", "D", "NVL", "MAX", "MIG"}
 
 
 def utilisation(flops_per_second: float, device: torch.device, precision: Precision) -> float | None:

@@ -70,13 +70,17 @@ def renew(model: Any, structure: Structure, random_state: Tensor) -> None:
     """Draw the head anew, by the model's own initialiser, as if the checkpoint had none.
 
     Args:
-        model: of transformers' classes, bare, in the host's memory.
+        model: of transformers' classes, bare, on any device. The head is drawn on the host: a seed gives the same
+            one to every method, also to one whose base is read onto a GPU.
         structure: its sites.
         random_state: what torch's generator starts from, see `torch.get_rng_state`: the same one gives the same head.
     """
     torch.set_rng_state(random_state)
-    for path in structure.head:
-        for module in model.get_submodule(path).modules():
+    homes = {path: next(model.get_submodule(path).parameters()).device for path in structure.head}
+    for path in homes:
+        for module in model.get_submodule(path).to("cpu").modules():
             for thing in (module, *module.parameters(recurse=False)):
                 thing._is_hf_initialized = False  # where the library notes what it has read
     model.initialize_weights()
+    for path, home in homes.items():
+        model.get_submodule(path).to(home)

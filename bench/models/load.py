@@ -35,6 +35,8 @@ AUTO_CLASSES: dict[Family, Any] = {
     Family.decoder: AutoModelForCausalLM,
 }
 
+HOST = torch.device("cpu")
+
 # A subfolder that no folder has. transformers looks for an adapter there, instead of beside the base, into which it
 # would put it without a word.
 NOWHERE = "\0"
@@ -98,7 +100,10 @@ def build_empty(config: ModelConfig, architecture: PretrainedConfig) -> nn.Modul
 
 
 def load_model(
-    config: ModelConfig, architecture: PretrainedConfig, quantisation: Quantisation = Quantisation.none
+    config: ModelConfig,
+    architecture: PretrainedConfig,
+    quantisation: Quantisation = Quantisation.none,
+    device: torch.device = HOST,
 ) -> nn.Module:
     """Load the model with its weights in fp32, in training mode and with every parameter trainable.
 
@@ -108,6 +113,8 @@ def load_model(
         config: which model, and where from.
         architecture: as `load_architecture` returns it; its labels decide the head.
         quantisation: how the base's linear layers are stored.
+        device: where a checkpoint's weights are put as they are read, so that a large model never fills the host's
+            memory; random ones are drawn on the host, and are the same everywhere.
 
     Raises:
         UserError: the files are missing, unreachable, or pickle without `allow_pickle`; their tensors are not those of
@@ -119,14 +126,16 @@ def load_model(
         if quantisation == Quantisation.nf4:
             quantise(model, structure_of(model, config.family).linears)
     else:
-        model = _from_checkpoint(config, architecture, quantisation)
+        model = _from_checkpoint(config, architecture, quantisation, device)
     if quantisation == Quantisation.nf4:
         settle(model)
     model.train()
     return model
 
 
-def _from_checkpoint(config: ModelConfig, architecture: PretrainedConfig, quantisation: Quantisation) -> nn.Module:
+def _from_checkpoint(
+    config: ModelConfig, architecture: PretrainedConfig, quantisation: Quantisation, device: torch.device
+) -> nn.Module:
     source = source_of(config)
     checkpoint = read_checkpoint(weights_folder(config), config.allow_pickle)
     refuse_packed(checkpoint.tensors, source)
@@ -143,6 +152,7 @@ def _from_checkpoint(config: ModelConfig, architecture: PretrainedConfig, quanti
             adapter_kwargs={"subfolder": NOWHERE},
             ignore_mismatched_sizes=True,  # they are in the report
             output_loading_info=True,
+            **({} if device == HOST else {"device_map": {"": device}}),
             **(nf4_options() if quantisation == Quantisation.nf4 else {}),
         )
     except (OSError, ValueError, SafetensorError) as error:

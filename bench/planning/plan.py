@@ -15,6 +15,10 @@ from bench.tasks.base import Task
 # Of a training's settings, those that its memory depends on.
 SHAPE = ("batch_size", "micro_batch_size", "max_length", "precision", "gradient_checkpointing", "max_grad_norm",
          "weight_decay")  # fmt: skip
+# Of a GPU's memory the allocator cannot give out all. CUDA's own context, with the code of the kernels that are loaded:
+# from 0.3 to 0.6 GB, by the kind of GPU. And of what the allocator has taken, some lies unused between blocks. Both are
+# assumptions, on the careful side; on a GPU, a record's `reserved` and its `free_at_start` tell.
+CONTEXT, UNUSED = 600_000_000, 0.02
 UNITS = {f"{prefix}B": 1000**power for power, prefix in enumerate(("", "K", "M", "G", "T"))}
 UNITS |= {f"{prefix}IB": 1024**power for power, prefix in enumerate("KMGT", 1)}
 
@@ -80,7 +84,7 @@ def plan(
 
     Args:
         cells: what would be run.
-        device_memory: bytes of the device to fit.
+        device_memory: bytes of the device to fit, all of it; see `usable`.
         predicting: called before each prediction, which takes seconds, with its cell.
     """
     known: dict[str, Prediction | str] = {}
@@ -94,13 +98,18 @@ def plan(
 
     for cell in cells:
         found = foretell(cell)
+        limit = None if device_memory is None else usable(device_memory, device_of(cell))
         if isinstance(found, str):
             yield PlannedCell(cell, None, found)
-        elif device_memory is None or found.peak <= device_memory:
-            yield PlannedCell(cell, found, fits=None if device_memory is None else True)
+        elif limit is None or found.peak <= limit:
+            yield PlannedCell(cell, found, fits=None if limit is None else True)
         else:
-            remedies = _remedies(cell, foretell, device_memory)
-            yield PlannedCell(cell, found, fits=False, help=remedies)
+            yield PlannedCell(cell, found, fits=False, help=_remedies(cell, foretell, limit))
+
+
+def usable(device_memory: int, device: str) -> int:
+    """Of a device's bytes, those that tensors can have: of a GPU's, not its context and what lies unused in between."""
+    return max(0, int((device_memory - CONTEXT) / (1 + UNUSED))) if device == "cuda" else device_memory
 
 
 def to_json(planned: Iterable[PlannedCell]) -> str:

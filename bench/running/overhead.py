@@ -46,7 +46,8 @@ def measure_overhead(run: Run, model: nn.Module, method: Method, prepared: Prepa
     forms: dict[str, Callable[[], nn.Module]] = {"adapted": lambda: model}
     if method.mergeable:
         forms["merged"] = lambda: prepare(method.merge(model, prepared.setting))
-    forms["bare"] = lambda: prepare(load_model(run.cell.base, prepared.architecture, run.cell.base.quantisation))
+    base = run.cell.base
+    forms["bare"] = lambda: prepare(load_model(base, prepared.architecture, base.quantisation, run.device))
     costs = {}
     for form, make in forms.items():
         if form == "bare":

@@ -22,7 +22,7 @@ from bench.metering.phases import PhaseMeter
 from bench.methods.base import Method, Setting
 from bench.models.families import structure_of
 from bench.models.head import train_head, with_pooler
-from bench.models.load import build_empty, load_architecture, load_model
+from bench.models.load import HOST, build_empty, load_architecture, load_model
 from bench.models.remarks import check_head_choice, head_origin, remarks
 from bench.models.source import checkpoint_of
 from bench.models.tokenizer import load_tokenizer, padding_token
@@ -73,22 +73,14 @@ def prepare(cell: Cell, task: Task, method: Method, meter: PhaseMeter, device: t
         check_head_choice(base, structure)
     rows = empty.get_input_embeddings().weight.shape[0]  # type: ignore[operator]
     pad_token, warnings = padding_token(tokenizer, architecture, base.family, rows), []
-    padding = Padding(pad_token, multiple=8 if device.type == "cuda" else 1)
+    longest = training.max_length if tokenizer is None else task.longest_input(training.max_length)
+    padding = Padding(pad_token, multiple=8 if device.type == "cuda" else 1, most=longest)
     with meter.phase("prepare_data"):
         if tokenizer is None:
-            shape = Shape.of(cell.data, training.max_length, architecture.vocab_size, pad_token, cell.seed)
-            data, longest, inference = (
-                TaskData(task.synthesise(shape), {}, notes={"synthetic": True}),
-                shape.longest,
-                None,
-            )
-            padding = replace(padding, most=longest)
+            shape = Shape.of(cell.data, longest, architecture.vocab_size, pad_token, cell.seed)
+            data, inference = TaskData(task.synthesise(shape), {}, notes={"synthetic": True}), None
         else:
-            data, longest = (
-                task.load(tokenizer, training.max_length, cell.data),
-                task.longest_input(training.max_length),
-            )
-            padding = replace(padding, most=longest)
+            data = task.load(tokenizer, training.max_length, cell.data)
             check_task(task, data)
             known = check_tokens(
                 {"train": data.train} | {name: split.examples for name, split in data.evaluation.items()},
@@ -115,14 +107,18 @@ def prepare(cell: Cell, task: Task, method: Method, meter: PhaseMeter, device: t
     return Prepared(architecture, data, padding, inference, setting, head_origin(base, structure), warnings)
 
 
-def load_adapted(cell: Cell, method: Method, prepared: Prepared) -> tuple[nn.Module, Parameters]:
+def load_adapted(
+    cell: Cell, method: Method, prepared: Prepared, device: torch.device = HOST
+) -> tuple[nn.Module, Parameters]:
     """Load the model, apply the method, and count.
 
-    The random state is set before each of the two, so that a seed gives every method the same task head.
+    The random state is set before each of the two, so that a seed gives every method the same task head. A model that
+    is to be cut into pieces (FSDP) is read into the host's memory: a GPU may not have room for the whole.
     """
     setting = prepared.setting
     set_seed(cell.seed)
-    model = load_model(cell.base, prepared.architecture, setting.quantisation)
+    home = HOST if cell.config["distributed"] == "fsdp" else device
+    model = load_model(cell.base, prepared.architecture, setting.quantisation, home)
     if setting.gradient_checkpointing:
         model.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
     base_total = count_all(model)

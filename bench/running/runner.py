@@ -19,8 +19,9 @@ from bench.distributed.spread import check_spread, spread
 from bench.errors import UnsupportedError, UserError
 from bench.identity.data import Splits, reading
 from bench.identity.fingerprints import fingerprints_of, of_model
-from bench.metering.environment import environment
+from bench.metering.environment import environment, others_on_gpu
 from bench.metering.phases import PhaseMeter
+from bench.metering.sharing import place
 from bench.methods.base import Method
 from bench.models.sharded import gathered
 from bench.records.outputs import write_predictions, write_trained
@@ -34,7 +35,7 @@ from bench.running.preparation import load_adapted, prepare
 from bench.running.ranks import attempt_on_ranks
 from bench.running.run import Report, Run, silent
 from bench.running.scores import Best, evaluate_splits, note_metrics
-from bench.system.gpus import VISIBLE, chosen_gpus
+from bench.system.gpus import VISIBLE, chosen_gpus, settle_allocator
 from bench.tasks.base import Task, TaskData
 from bench.training.checkpoint import remove_checkpoints
 
@@ -81,6 +82,13 @@ def attempt(cell: Cell, folder: Path, report: Report, shrunk: Sequence[dict[str,
     if cell.config["threads"] is not None:
         torch.set_num_threads(cell.config["threads"])
     accelerator = _accelerator(cell)
+    with place(accelerator.device):
+        return _attempt(cell, folder, report, shrunk, accelerator)
+
+
+def _attempt(
+    cell: Cell, folder: Path, report: Report, shrunk: Sequence[dict[str, int]], accelerator: Accelerator
+) -> Record:
     report = report if accelerator.is_main_process else silent
     meter = PhaseMeter(accelerator.device)
     begin, started = time.perf_counter(), datetime.now(UTC)
@@ -89,6 +97,8 @@ def attempt(cell: Cell, folder: Path, report: Report, shrunk: Sequence[dict[str,
     run = Run(
         cell=cell, folder=folder, accelerator=accelerator, meter=meter, record=record, report=report, begin=begin
     )  # fmt: skip
+    if (others := others_on_gpu(record.environment)) is not None:
+        run.warn(others)
     if cell.origins is not None:
         record.origins = cell.origins.of_all(cell.config)
     try:
@@ -128,7 +138,7 @@ def _live(run: Run) -> None:
     _note_data(run, read, data)
 
     with meter.phase("load"):
-        model, record.parameters = load_adapted(cell, method, prepared)
+        model, record.parameters = load_adapted(cell, method, prepared, run.device)
         record.fingerprints |= of_model(cell.config)  # what the hub had to be asked for is here by now
         through = spread(model, setting.structure, cell.config["distributed"], run.accelerator)
     for warning in prepared.warnings:  # not before the weights are found right: a refusal is one line
@@ -181,6 +191,7 @@ def _note_data(run: Run, read: Splits, data: TaskData) -> None:
 
 
 def _accelerator(cell: Cell) -> Accelerator:
+    settle_allocator()
     device, has_cuda = cell.config["device"], torch.cuda.is_available()
     if device == "cuda" and not has_cuda:
         raise UserError("device=cuda, but no CUDA device is available; `bench doctor` says what is")

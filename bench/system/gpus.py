@@ -8,6 +8,7 @@ from pathlib import Path
 import pynvml
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+ALLOCATOR = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF")  # its settings; the first is the newer name
 DRIVER = Path("/proc/driver/nvidia/gpus")
 
 
@@ -33,6 +34,16 @@ def _count() -> int:
         return int(pynvml.nvmlDeviceGetCount())
     finally:
         pynvml.nvmlShutdown()
+
+
+def settle_allocator() -> None:
+    """Let CUDA's allocator grow its blocks, unless the user has settings of his own.
+
+    Lengths vary from batch to batch: blocks of fixed sizes are left over between them, and a cell that fits runs out of
+    memory. To be called before a process first uses CUDA; has no effect where there is none.
+    """
+    if not any(name in os.environ for name in ALLOCATOR):
+        os.environ[ALLOCATOR[0]] = "expandable_segments:True"
 
 
 @contextmanager

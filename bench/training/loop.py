@@ -1,7 +1,8 @@
 """The training loop, spelled out: no Trainer class, no callbacks to hunt for.
 
 Nothing in a step waits for the device: losses stay there and are fetched at logging intervals only, and what is needed
-of a batch on the host (token counts, the weights of micro-batches) is read before it moves.
+of a batch on the host (token counts, padding, the weights of micro-batches) is read before it moves. Two libraries do
+wait: peft for AdaLoRA's threshold, where ranks are reallotted, and bitsandbytes' paged AdamW after each parameter.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

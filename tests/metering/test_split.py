@@ -157,6 +157,7 @@ def test_parts_larger_than_the_peak_are_not_believed():
         ("NVIDIA GeForce RTX 3090", 35.6e12, 71e12),
         ("NVIDIA GeForce RTX 3090 Ti", None, None),
         ("NVIDIA A10G", None, None),
+        ("NVIDIA A100-SXM4-40GB MIG 1g.5gb", None, None),
         ("something new", None, None),
     ],
 )

@@ -10,7 +10,7 @@ from transformers import RobertaConfig, RobertaForSequenceClassification
 from bench.configuration.schema import Family, ModelConfig
 from bench.errors import UserError
 from bench.models.head import Head
-from bench.models.load import build_empty, load_architecture, load_model
+from bench.models.load import AUTO_CLASSES, build_empty, load_architecture, load_model
 
 HEAD = Head(labels=2)
 
@@ -74,3 +74,36 @@ def test_a_model_without_fused_attention_says_what_to_ask_for(folder, monkeypatc
     config = ModelConfig(name="encoder", title="tiny", family=Family.encoder, path=str(folder))
     with pytest.raises(UserError, match=r"say model\.attention=eager"):
         build_empty(config, load_architecture(config, HEAD))
+
+
+def test_a_gpu_gets_the_weights_as_they_are_read_and_the_host_does_not(folder, monkeypatch):
+    told = {}
+
+    class EnoughError(Exception):
+        pass
+
+    def read(*arguments, **options):
+        told.update(options)
+        raise EnoughError
+
+    monkeypatch.setattr(AUTO_CLASSES[Family.encoder], "from_pretrained", read)
+    config = ModelConfig(name="encoder", title="tiny", family=Family.encoder, path=str(folder))
+    architecture = load_architecture(config, HEAD)
+    with pytest.raises(EnoughError):
+        load_model(config, architecture, device=torch.device("cuda", 1))
+    assert told["device_map"] == {"": torch.device("cuda", 1)}, "all of it on that one"
+    told.clear()
+    with pytest.raises(EnoughError):
+        load_model(config, architecture)
+    assert "device_map" not in told
+
+
+def test_a_model_that_is_read_by_a_device_map_is_the_same_one(folder):
+    """Of the host here: what is on no other way to be had without a GPU."""
+    config = ModelConfig(name="encoder", title="tiny", family=Family.encoder, path=str(folder))
+    models = []
+    for device in (torch.device("cpu"), torch.device("cpu", 0)):  # the second is not HOST, and goes by a map
+        torch.manual_seed(1)
+        models.append(load_model(config, load_architecture(config, HEAD), device=device).state_dict())
+    assert models[0].keys() == models[1].keys()
+    assert all(torch.equal(models[0][name], models[1][name]) for name in models[0])

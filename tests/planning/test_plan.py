@@ -10,7 +10,7 @@ from bench.cli.commands import run_command
 from bench.cli.plan_progress import PlanProgress
 from bench.errors import UserError
 from bench.planning import plan as planning
-from bench.planning.plan import bytes_of, plan
+from bench.planning.plan import bytes_of, plan, usable
 
 SMALL = ("model=miniature/roberta", "task=miniature/sst2")
 
@@ -29,7 +29,7 @@ def test_json_has_the_record_s_parameters_and_a_peak_that_its_parts_add_up_to(be
 
 
 def test_a_cell_that_does_not_fit_is_marked_with_what_helps(bench):
-    result = bench("plan", *SMALL, "method=lora", "device_memory=48MB")
+    result = bench("plan", *SMALL, "method=lora", "device_memory=648MB")
     assert result.returncode == 0, result.stderr
     assert "no" in result.stdout.splitlines()[2].split()
     assert "training.micro_batch_size=" in result.stdout
@@ -101,7 +101,7 @@ def test_what_helps_really_fits_and_is_no_smaller_than_it_must_be(compose):
     cell = compose(*SMALL, "method=lora")
     (small,) = plan([cell], device_memory=1)
     limit = small.prediction.peak // 2
-    (planned,) = plan([cell], device_memory=limit)
+    (planned,) = plan([cell], device_memory=int(1.02 * limit) + 600_000_001)
     assert planned.fits is False
     (micro,) = [remedy for remedy in planned.help if "training.micro_batch_size" in remedy.settings]
     twice = planning.changed(cell, {"training.micro_batch_size": 2 * micro.settings["training.micro_batch_size"]})
@@ -109,6 +109,12 @@ def test_what_helps_really_fits_and_is_no_smaller_than_it_must_be(compose):
     (impossible,) = small.help
     assert not impossible.fits
     assert impossible.peak < planned.prediction.peak
+
+
+def test_of_a_gpus_memory_not_all_is_for_tensors():
+    assert usable(80 * 1024**3, "cpu") == 80 * 1024**3
+    assert 83e9 < usable(80 * 1024**3, "cuda") < 80 * 1024**3 - 600e6
+    assert usable(1, "cuda") == 0
 
 
 def test_equal_shapes_are_predicted_once(compose, monkeypatch):

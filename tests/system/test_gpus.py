@@ -1,9 +1,11 @@
 """Which GPUs a sweep may give its workers, on machines that have none."""
 
+import os
+
 import pytest
 
 from bench.system import gpus
-from bench.system.gpus import visible_gpus, without_gpus
+from bench.system.gpus import settle_allocator, visible_gpus, without_gpus
 
 
 @pytest.mark.parametrize(("chosen", "named"), [("0,1", ["0", "1"]), ("", []), ("-1", []), ("GPU-1a", ["GPU-1a"])])
@@ -38,3 +40,14 @@ def test_hidden_for_a_while(monkeypatch):
     with without_gpus():
         assert visible_gpus() == []
     assert visible_gpus() == ["3"]
+
+
+def test_the_allocator_lets_blocks_grow_unless_the_user_says_something(monkeypatch):
+    for name in gpus.ALLOCATOR:
+        monkeypatch.delenv(name, raising=False)
+    settle_allocator()
+    assert os.environ["PYTORCH_ALLOC_CONF"] == "expandable_segments:True"
+    monkeypatch.delenv("PYTORCH_ALLOC_CONF")
+    monkeypatch.setenv("PYTORCH_CUDA_ALLOC_CONF", "max_split_size_mb:64")
+    settle_allocator()
+    assert "PYTORCH_ALLOC_CONF" not in os.environ
