@@ -49,7 +49,7 @@ report: setup
 HOURS ?= 2
 SIZE ?= full
 publish: setup
-	@$(VENV)/bin/python -m scripts.publish --machine '$(MACHINE)' --hours '$(HOURS)' --size '$(SIZE)' --data '$(DATA)' --roberta '$(ROBERTA)'
+	@$(VENV)/bin/python -m scripts.publish --machine='$(MACHINE)' --hours='$(HOURS)' --size='$(SIZE)' --data='$(DATA)' --roberta='$(ROBERTA)'
 
 # The stand-in device is one of the whole process, hence a run of its own.
 test: setup

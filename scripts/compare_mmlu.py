@@ -4,12 +4,12 @@
     python scripts/compare_mmlu.py --data FOLDER [--model FOLDER] [--subjects anatomy astronomy] [--questions 50]
     python scripts/compare_mmlu.py --miniature --subjects sociology --layers 2 --hidden 128
 
-FOLDER is a mirror with `cais/mmlu/all`, as for `data.root`; --miniature takes the package's artificial questions. Without
---model a LLaMA of --layers and --hidden is made with random weights, and a byte-level BPE tokenizer is trained on the
-questions, so that prompts have real lengths. Both sides get the same token ids, so neither side's time has tokenisation in it. lm-eval runs with the batch size that is
-fastest on a sample, and with its cache that runs the four answers of a question at once. The two sides take turns, and
-the fastest of their rounds counts: other work on the machine slows both. The last line is ours over theirs in speed:
-above 1 is faster.
+FOLDER is a mirror with `cais/mmlu/all`, as for `data.root`; --miniature takes the package's artificial questions.
+Without --model a LLaMA of --layers and --hidden is made with random weights, and a byte-level BPE tokenizer is trained
+on the questions, so that prompts have real lengths. Both sides get the same token ids, so neither side's time has
+tokenisation in it. lm-eval runs with the batch size that is fastest on a sample, and with its cache that runs the four
+answers of a question at once. The two sides take turns, and the fastest of their rounds counts: other work on the
+machine slows both. The last line is ours over theirs in speed: above 1 is faster.
 """
 
 import argparse

@@ -2,13 +2,13 @@
 
     python scripts/compare_trainer.py [--cells roberta_lora roberta_full t5_lora …] [--rounds 5] [--steps 60]
 
-Without --cells: on a GPU these three, with random weights and random tokens of real lengths, at the survey's batch
-size and length; on a CPU the miniature with its own data. llama_1b_lora is LLaMA-7B's architecture, narrower and
-with fewer layers, in the survey's micro-batches but without checkpointing, which the Trainer would have to be told of.
-The Trainer has its best ordinary settings: fused AdamW, the same precision, losses read every ten steps, no evaluation, nothing saved; --trainer-grouped gives it batches of similar
-lengths too, as our loop has. Each round goes once through all examples on either side, with a model of its own. The
-clock starts when everything is set up and stops when the device has finished. The last line is ours over theirs in
-speed, the slowest cell's: above 1 is faster.
+Without --cells: on a GPU these three, with random weights and random tokens of real lengths, at the survey's batch size
+and length; on a CPU the miniature with its own data. llama_1b_lora is LLaMA-7B's architecture, narrower and with fewer
+layers, in the survey's micro-batches but without checkpointing, which the Trainer would have to be told of. The Trainer
+has its best ordinary settings: fused AdamW, the same precision, losses read every ten steps, no evaluation, nothing
+saved; --trainer-grouped gives it batches of similar lengths too, as our loop has. Each round goes once through all
+examples on either side, with a model of its own. The clock starts when everything is set up and stops when the device
+has finished. The last line is ours over theirs in speed, the slowest cell's: above 1 is faster.
 """
 
 import argparse

@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from bench.errors import UserError
 from bench.records.store import write_atomically
@@ -46,13 +46,21 @@ def main(arguments: Sequence[str]) -> int:
         return 130
 
 
+class Parser(argparse.ArgumentParser):
+    """One whose complaints are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UserError."""
+        raise UserError(message)
+
+
 def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     """The command line, checked.
 
     Raises:
         UserError: a machine's name that is no plain name, hours that are none, a folder that is not there.
     """
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--machine", default="", help="a plain name: letters, digits, dots, dashes, underscores")
     parser.add_argument("--hours", default="2", help="that it may take")
     parser.add_argument("--size", choices=[size.value for size in Size], default=Size.full.value)
@@ -108,6 +116,8 @@ def publish(options: argparse.Namespace) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     state = State.of(folder, options.machine, rehearsal=rehearsal)
     remember(folder / "machine.json", machine)
+    if rehearsal:
+        (folder / ".gitignore").write_text("# a rehearsal, and not to be published\n*\n")
     with tempfile.TemporaryDirectory() as scratch:
         publisher = Publisher(state, stages_of(setting, Path(scratch)), machine, environment)
         failed = publisher.run(deadline)

@@ -140,7 +140,7 @@ def _mmlu(setting: Setting) -> Stage:
         source = ("--miniature", "--subjects", "sociology", "--questions", "4", "--rounds", "1", "--layers", "2",
                   "--hidden", "128")  # fmt: skip
     return Stage(
-        "mmlu", "our few-shot scoring against lm-evaluation-harness", "whether MMLU's scores can be compared with others'",
+        "mmlu", "our few-shot scoring against lm-evaluation-harness", "whether scores of MMLU mean what others mean",
         (("-m", "scripts.compare_mmlu", *source),), lacks=lacks,
     )  # fmt: skip
 
