@@ -2,7 +2,7 @@
 
     pip install -e '.[compare]'
     python scripts/compare_mmlu.py --data FOLDER [--model FOLDER] [--subjects anatomy astronomy] [--questions 50]
-    python scripts/compare_mmlu.py --miniature --subjects sociology --layers 2 --hidden 128
+    python scripts/compare_mmlu.py --miniature --model bench/miniature/backbones/llama --subjects sociology
 
 FOLDER is a mirror with `cais/mmlu/all`, as for `data.root`; --miniature takes the package's artificial questions.
 Without --model a LLaMA of --layers and --hidden is made with random weights, and a byte-level BPE tokenizer is trained

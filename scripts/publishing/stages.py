@@ -137,8 +137,8 @@ def _mmlu(setting: Setting) -> Stage:
             lacks = "no questions at hand: DATA=FOLDER with cais/mmlu/all"
         source: Command = ("--data", str(setting.data), "--layers", "22", "--hidden", "2048")
     else:
-        source = ("--miniature", "--subjects", "sociology", "--questions", "4", "--rounds", "1", "--layers", "2",
-                  "--hidden", "128")  # fmt: skip
+        source = ("--miniature", "--model", "bench/miniature/backbones/llama", "--subjects", "sociology",
+                  "--questions", "4", "--rounds", "1")  # fmt: skip
     return Stage(
         "mmlu", "our few-shot scoring against lm-evaluation-harness", "whether scores of MMLU mean what others mean",
         (("-m", "scripts.compare_mmlu", *source),), lacks=lacks,
