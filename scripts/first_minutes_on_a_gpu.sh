@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What to run first on a machine with a GPU: each step proves what the next ones rely on. Ten minutes at most are meant.
 #
-#   scripts/first_minutes_on_a_gpu.sh               OUT=FOLDER keeps what it writes there; else in a new temporary folder
+#   scripts/first_minutes_on_a_gpu.sh               OUT=FOLDER, new or empty, for what it writes; else a temporary one
 #   CUDA_VISIBLE_DEVICES= scripts/first_minutes_on_a_gpu.sh       the same on the CPU, at miniature size
 #
 # A line for each step: ok, FAILED, or skipped with the reason. A step that fails ends nothing; the exit code is the
@@ -9,6 +9,10 @@
 set -u
 
 OUT=$(mkdir -p "${OUT:=$(mktemp -d)}" && cd "$OUT" && pwd) || exit 125
+if [ -n "$(ls -A "$OUT")" ]; then
+    echo "OUT=$OUT is not empty: what is there would be taken for this run's" >&2
+    exit 125
+fi
 cd "$(dirname "$0")/.." || exit 125
 if [ -z "${PYTHON:-}" ]; then
     PYTHON=python3

@@ -145,10 +145,13 @@ def remember(path: Path, machine: dict[str, Any]) -> None:
     """Write `machine.json`.
 
     Raises:
-        UserError: what is there was measured on another GPU.
+        UserError: what is there was measured on another GPU, or cannot be read.
     """
     if path.exists():
-        before = json.loads(path.read_text(encoding="utf-8"))["gpus"]
+        try:
+            before = json.loads(path.read_text(encoding="utf-8"))["gpus"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{path} is damaged: move {path.parent} away and begin anew") from error
         if before != machine["gpus"]:
             there, here = ([one["name"] for one in gpus] for gpus in (before, machine["gpus"]))
             raise UserError(f"{path.parent} was measured on {there}, and this is {here}; take another MACHINE")

@@ -12,7 +12,7 @@ Command = tuple[str, ...]  # what follows the interpreter
 SEEDS = "seed=0,1,2"
 FORMATS = "format=csv,latex,markdown"
 GLUE_TASKS = ("rte", "mrpc", "stsb", "cola", "sst2", "qnli", "mnli", "qqp")  # those with the fewest examples first
-MINIATURE_GLUE_TASKS = ("rte", "sst2")
+MINIATURE_GLUE_TASKS = ("rte", "sst2")  # enough to rehearse with
 
 
 class Size(StrEnum):
@@ -151,17 +151,14 @@ def _glue(setting: Setting, scratch: Path) -> list[Stage]:
     rest: Command
     tasks: tuple[str, ...]
     if setting.size == Size.full:
-        experiment, prefix, tasks, model = "survey/glue", "glue", GLUE_TASKS, ("model=roberta_base",)
+        experiment, prefix, tasks = "survey/glue", "glue", GLUE_TASKS
+        model = ("model=roberta_base",)
         rest = ("save_trained=false",)
         rest += (f"data.root={setting.data}",) if setting.data is not None else ()
         rest += (f"model.path={setting.roberta}",) if setting.roberta is not None else ()
     else:
-        experiment, prefix, tasks, model = (
-            "miniature/glue",
-            "miniature",
-            MINIATURE_GLUE_TASKS,
-            ("model=miniature/roberta",),
-        )
+        experiment, prefix, tasks = "miniature/glue", "miniature", MINIATURE_GLUE_TASKS
+        model = ("model=miniature/roberta",)
         rest = ("save_trained=false", "method=lora", "training.max_steps=4", "data.limit_train=64",
                 "data.limit_evaluation=32")  # fmt: skip
     short = ("training.max_steps=1", "data.limit_train=32", "data.limit_evaluation=8", f"results_dir={scratch}")

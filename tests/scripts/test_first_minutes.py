@@ -105,6 +105,16 @@ def test_on_the_cpu_every_step_but_the_gpu_s_tests_is_ok(tmp_path):
     assert result.returncode == 0
 
 
+def test_what_another_run_left_is_not_taken_for_this_one_s(tmp_path):
+    (tmp_path / "run").mkdir()
+    script = ROOT / "scripts" / "first_minutes_on_a_gpu.sh"
+    result = subprocess.run(
+        [script], env=os.environ | {"OUT": str(tmp_path)}, capture_output=True, text=True, check=False
+    )
+    assert (result.returncode, result.stdout) == (125, "")
+    assert result.stderr == f"OUT={tmp_path} is not empty: what is there would be taken for this run's\n"
+
+
 def test_a_step_that_fails_is_counted_and_ends_nothing(tmp_path):
     """With an interpreter that knows nothing, every step fails that is not skipped."""
     fake = tmp_path / "python"

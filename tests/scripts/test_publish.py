@@ -143,6 +143,15 @@ def test_what_does_not_fit_the_time_is_said_to_be_missing(published, tmp_path):
     assert "**late** (why late matters): not run: the time was up" in summary
 
 
+def test_a_command_that_does_not_mind_is_killed_in_the_end(published, monkeypatch):
+    monkeypatch.setattr("scripts.publishing.running.GRACE", 0.5)
+    deaf = python("import signal, time", "signal.signal(signal.SIGINT, signal.SIG_IGN)", "time.sleep(60)")
+    begin = time.monotonic()
+    standing, _ = published(stage("deaf", deaf), seconds=1.0)
+    assert time.monotonic() - begin < 20
+    assert standing == {"deaf": "out of time"}
+
+
 def test_what_is_not_possible_here_is_said_with_its_reason(published):
     trial = python("import sys", "print('bench: no RoBERTa here', file=sys.stderr)", "sys.exit(2)")
     standing, summary = published(stage("tried", trial=trial), stage("known", lacks="no lm-eval"), stage("last"))
