@@ -1,4 +1,4 @@
-# make setup | reproduce-table | report | test | test-fuzz | test-chaos | test-cluster | test-latex | lint | clean; each sets itself up first. Needs Python >= 3.11 and nothing else.
+# make setup | reproduce-table | report | publish | test | test-fuzz | test-chaos | test-cluster | test-latex | lint | clean; each sets itself up first. Needs Python >= 3.11 and nothing else.
 
 PYTHON ?= python3
 VENV := .venv
@@ -23,7 +23,7 @@ OFFLINE := $(if $(filter miniature,$(PROFILE)),HF_HUB_OFFLINE=1)
 # What a launcher needs beyond the default installation.
 EXTRA := $(patsubst %,$(VENV)/.%,$(filter slurm ray,$(LAUNCHER)))
 
-.PHONY: setup reproduce-table report test test-fuzz test-chaos test-cluster test-latex lint format clean
+.PHONY: setup reproduce-table report publish test test-fuzz test-chaos test-cluster test-latex lint format clean
 
 setup: $(STAMP)
 
@@ -43,6 +43,13 @@ reproduce-table: setup $(EXTRA)
 
 report: setup
 	$(BENCH) report results_dir=$(RESULTS) out=$(RESULTS)/report
+
+# Measures a machine with a GPU, most valuable first, and goes on where it stopped: make publish MACHINE=name HOURS=2.
+# SIZE=miniature rehearses it on the CPU; DATA=FOLDER and ROBERTA=FOLDER name local data and weights.
+HOURS ?= 2
+SIZE ?= full
+publish: setup
+	@$(VENV)/bin/python -m scripts.publish --machine='$(MACHINE)' --hours='$(HOURS)' --size='$(SIZE)' --data='$(DATA)' --roberta='$(ROBERTA)'
 
 # The stand-in device is one of the whole process, hence a run of its own.
 test: setup

@@ -2,13 +2,14 @@
 
     pip install -e '.[compare]'
     python scripts/compare_mmlu.py --data FOLDER [--model FOLDER] [--subjects anatomy astronomy] [--questions 50]
+    python scripts/compare_mmlu.py --miniature --model bench/miniature/backbones/llama --subjects sociology
 
-FOLDER is a mirror with `cais/mmlu/all`, as for `data.root`. Without --model a LLaMA of --layers and --hidden is made
-with random weights, and a byte-level BPE tokenizer is trained on the questions, so that prompts have real lengths. Both
-sides get the same token ids, so neither side's time has tokenisation in it. lm-eval runs with the batch size that is
-fastest on a sample, and with its cache that runs the four answers of a question at once. The two sides take turns, and
-the fastest of their rounds counts: other work on the machine slows both. The last line is ours over theirs in speed:
-above 1 is faster.
+FOLDER is a mirror with `cais/mmlu/all`, as for `data.root`; --miniature takes the package's artificial questions.
+Without --model a LLaMA of --layers and --hidden is made with random weights, and a byte-level BPE tokenizer is trained
+on the questions, so that prompts have real lengths. Both sides get the same token ids, so neither side's time has
+tokenisation in it. lm-eval runs with the batch size that is fastest on a sample, and with its cache that runs the four
+answers of a question at once. The two sides take turns, and the fastest of their rounds counts: other work on the
+machine slows both. The last line is ours over theirs in speed: above 1 is faster.
 """
 
 import argparse
@@ -43,9 +44,9 @@ def main() -> None:
     torch.manual_seed(0)
     if options.threads:
         torch.set_num_threads(options.threads)
-    data = DataConfig(root=str(options.data))
-    dev: list[Row] = locate(MMLU, "dev", data).rows().to_pylist()
-    test: list[Row] = locate(MMLU, "test", data).rows().to_pylist()
+    data = DataConfig(root=None if options.miniature else str(options.data))
+    dev: list[Row] = locate(MMLU, "dev", data, options.miniature).rows().to_pylist()
+    test: list[Row] = locate(MMLU, "test", data, options.miniature).rows().to_pylist()
     questions = [
         row for name in options.subjects for row in [row for row in test if row["subject"] == name][: options.questions]
     ]
@@ -80,7 +81,9 @@ def main() -> None:
 def arguments() -> argparse.Namespace:
     """What the user asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="mirror with cais/mmlu/all")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--data", type=Path, help="mirror with cais/mmlu/all")
+    source.add_argument("--miniature", action="store_true", help="the package's artificial questions")
     parser.add_argument("--model", type=Path, help="a decoder's folder; default: random weights")
     parser.add_argument("--layers", type=int, default=8)
     parser.add_argument("--hidden", type=int, default=512)

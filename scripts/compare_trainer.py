@@ -1,13 +1,14 @@
 """Our training loop against transformers' Trainer: same cell, same examples, same machine, taking turns in one run.
 
-    python scripts/compare_trainer.py [--cells roberta_lora roberta_full t5_lora miniature] [--rounds 5] [--steps 60]
+    python scripts/compare_trainer.py [--cells roberta_lora roberta_full t5_lora …] [--rounds 5] [--steps 60]
 
-Without --cells: on a GPU the first three, with random weights and random tokens of real lengths, at the survey's batch
-size and length; on a CPU the miniature with its own data. The Trainer has its best ordinary settings: fused AdamW, the
-same precision, losses read every ten steps, no evaluation, nothing saved; --trainer-grouped gives it batches of similar
-lengths too, as our loop has. Each round goes once through all examples on either side, with a model of its own. The
-clock starts when everything is set up and stops when the device has finished. The last line is ours over theirs in
-speed, the slowest cell's: above 1 is faster.
+Without --cells: on a GPU these three, with random weights and random tokens of real lengths, at the survey's batch size
+and length; on a CPU the miniature with its own data. llama_1b_lora is LLaMA-7B's architecture, narrower and with fewer
+layers, in the survey's micro-batches but without checkpointing, which the Trainer would have to be told of. The Trainer
+has its best ordinary settings: fused AdamW, the same precision, losses read every ten steps, no evaluation, nothing
+saved; --trainer-grouped gives it batches of similar lengths too, as our loop has. Each round goes once through all
+examples on either side, with a model of its own. The clock starts when everything is set up and stops when the device
+has finished. The last line is ours over theirs in speed, the slowest cell's: above 1 is faster.
 """
 
 import argparse
@@ -44,8 +45,15 @@ CELLS = {
     "roberta_lora": ("model=roberta_base", "task=glue/cola", "method=lora", *RANDOM),
     "roberta_full": ("model=roberta_base", "task=glue/cola", "method=full", *RANDOM),
     "t5_lora": ("model=t5_base", "task=wmt16", "method=lora", *RANDOM),
+    "llama_1b_lora": (
+        "model=llama_7b", "model.architecture.hidden_size=2048", "model.architecture.num_hidden_layers=22",
+        "model.architecture.num_attention_heads=16", "model.architecture.intermediate_size=5504", "task=mmlu",
+        "method=lora", "training.gradient_checkpointing=false", *RANDOM,
+    ),
     "miniature": ("model=miniature/roberta", "task=miniature/sst2", "method=lora"),
-}
+    "miniature_t5": ("model=miniature/t5", "task=miniature/wmt16", "method=lora"),
+    "miniature_llama": ("model=miniature/llama", "task=miniature/mmlu", "method=lora"),
+}  # fmt: skip
 LOG_EVERY = 10
 
 
