@@ -10,10 +10,11 @@ from bench.configuration.cell import Cell
 from bench.configuration.schema import TrainingConfig
 from bench.records.schema import Record, Status
 
-# torch's allocator for CPUs on Linux and on Windows, and CUDA outside of torch's allocator (its runtime, its driver,
-# its libraries' workspaces), raise RuntimeErrors.
+# torch's allocator for CPUs on Linux and on Windows, a file that cannot be mapped for want of memory, and CUDA outside
+# of torch's allocator (its runtime, its driver, its libraries' workspaces), raise RuntimeErrors.
 MESSAGES = (
-    "can't allocate memory", "not enough memory: you tried to allocate", "CUDA error: out of memory",
+    "can't allocate memory", "not enough memory: you tried to allocate", ": Cannot allocate memory (12)",
+    "CUDA error: out of memory",
     "CUDA driver error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED",
     "CUSOLVER_STATUS_ALLOC_FAILED",
 )  # fmt: skip

@@ -90,6 +90,7 @@ def test_too_little_memory_on_the_host_is_the_same_status(compose, monkeypatch, 
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
+        (RuntimeError("unable to mmap 812 bytes from file <m.safetensors>: Cannot allocate memory (12)"), True),
         (RuntimeError("CUDA error: out of memory"), True),
         (RuntimeError("CUDA driver error: out of memory"), True),
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), True),
