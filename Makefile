@@ -53,7 +53,7 @@ publish: setup
 
 # The stand-in device is one of the whole process, hence a run of its own.
 test: setup
-	HF_HUB_OFFLINE=1 $(VENV)/bin/python -m pytest -n 2 tests/device
+	HF_HUB_OFFLINE=1 $(VENV)/bin/python -m pytest -n 2 -m "not slow" tests/device
 	HF_HUB_OFFLINE=1 $(VENV)/bin/python -m pytest -n 2 -m "not slow and not cluster"
 
 # Small sweeps through a SLURM of one node and a local Ray, which the tests start and stop; skipped, with the reason,

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from bench.configuration.schema import Family
+from bench.errors import UserError
 from bench.metering.phases import PhaseMeter
 from bench.metering.storages import StorageTracker
 from bench.methods.base import Batch, Method
@@ -35,7 +36,8 @@ def measure_overhead(run: Run, model: nn.Module, method: Method, prepared: Prepa
 
     Returns:
         By form: "adapted", "merged" where the method can be folded into the base, "bare"; without those that memory did
-        not suffice for, which the record's warnings name: a trained cell is none that failed.
+        not suffice for, and without a merged one where this model does not take it. The record's warnings name these:
+        a trained cell is none that failed.
     """
     training = run.cell.training
     examples = prepared.data.train[: training.micro_batch_size or training.batch_size]
@@ -55,6 +57,9 @@ def measure_overhead(run: Run, model: nn.Module, method: Method, prepared: Prepa
         try:
             costs[form] = _cost_of(make(), batch, run, used_up=form != "adapted")
         except Exception as error:
+            if form == "merged" and isinstance(error, UserError):  # what can be merged may depend on the model
+                run.warn(str(error))
+                continue
             if not is_out_of_memory(error):
                 raise
             run.warn(f"memory did not suffice to measure the inference of the {form} model")

@@ -30,6 +30,7 @@ def run(compose, family, method, *more):
         ("encoder", "prompt_tuning", False),
         ("encoder_decoder", "ia3", True),
         ("decoder", "qlora", True),
+        ("decoder", "bitfit", False),
     ],
 )
 def test_the_adapted_model_is_held_against_the_bare_and_the_merged_one(compose, family, method, merges):
@@ -46,6 +47,12 @@ def test_the_adapted_model_is_held_against_the_bare_and_the_merged_one(compose, 
     if merges:
         assert costs["merged"].weights == pytest.approx(costs["bare"].weights, rel=1e-3)
     assert "inference" in record.memory.phases
+
+
+def test_a_model_that_what_was_trained_cannot_be_merged_into_is_no_reason_to_lose_the_cell(compose):
+    record, _ = run(compose, "decoder", "bitfit", "measure_inference=true")
+    assert record.status == "done", record.error
+    assert "BitFit cannot be merged here: the base model's own class has no biases" in record.warnings
 
 
 @pytest.mark.parametrize(

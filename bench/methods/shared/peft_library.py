@@ -16,6 +16,7 @@ from torch import nn
 from bench.configuration.schema import Family
 from bench.errors import UnsupportedError, UserError, unknown_name
 from bench.methods.base import Layer, Method, Setting
+from bench.methods.shared.made_on_device import make_on_device
 from bench.methods.shared.ranges import at_least_one
 from bench.models.head import train_head
 from bench.models.quantisation import dequantise, forget_quantisation, is_quantised
@@ -46,9 +47,12 @@ class PeftMethod(Method):
 
     def _wrap(self, model: nn.Module, config: peft.PeftConfig) -> nn.Module:
         try:
-            return peft.get_peft_model(model, config)
+            wrapped = peft.get_peft_model(model, config)
         except (ValueError, TypeError, NotImplementedError) as error:
             raise UnsupportedError(f"{self.title} on {type(model).__name__}: {error}") from error
+        if isinstance(config, peft.PromptLearningConfig):
+            make_on_device(wrapped)
+        return wrapped
 
     def merge(self, model: nn.Module, setting: Setting) -> nn.Module:
         """Let the library fold its weights into the base; a quantised one is dequantised first.
