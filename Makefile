@@ -1,4 +1,4 @@
-# make setup | reproduce-table | report | publish | test | test-fuzz | test-chaos | test-cluster | test-latex | lint | clean; each sets itself up first. Needs Python >= 3.11 and nothing else.
+# make setup | reproduce-table | report | publish | test | test-fuzz | test-models | test-chaos | test-cluster | test-latex | lint | clean; each sets itself up first. Needs Python >= 3.11 and nothing else.
 
 PYTHON ?= python3
 VENV := .venv
@@ -23,7 +23,7 @@ OFFLINE := $(if $(filter miniature,$(PROFILE)),HF_HUB_OFFLINE=1)
 # What a launcher needs beyond the default installation.
 EXTRA := $(patsubst %,$(VENV)/.%,$(filter slurm ray,$(LAUNCHER)))
 
-.PHONY: setup reproduce-table report publish test test-fuzz test-chaos test-cluster test-latex lint format clean
+.PHONY: setup reproduce-table report publish test test-fuzz test-models test-chaos test-cluster test-latex lint format clean
 
 setup: $(STAMP)
 
@@ -68,6 +68,10 @@ test-cluster: setup
 FUZZ_EXAMPLES ?= 20
 test-fuzz: setup
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) HF_HUB_OFFLINE=1 $(VENV)/bin/python -m pytest -n 2 tests/fuzz
+
+# The whole support matrix of docs/models.md: every method on a tiny model of every kind.
+test-models: setup
+	HF_HUB_OFFLINE=1 $(VENV)/bin/python -m pytest -n 2 tests/models
 
 # Kills workers and sweeps at random, again and again, and compares the tables in the end.
 test-chaos: setup

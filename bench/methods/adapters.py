@@ -86,7 +86,7 @@ class AdapterS(AdapterMethod):
         """One per residual branch."""
         structure = setting.structure
         normed = [(attention.output, True) for attention in structure.attentions]
-        plain = [(block.feed_forward.result, False) for block in structure.blocks]
+        plain = [(site.result, False) for site in structure.feed_forwards]
         for path, has_norm in (*normed, *plain):
             bottleneck = self.new_bottleneck(model, setting)
             bottleneck.initialise_normally()
@@ -113,10 +113,10 @@ class AdapterPfeiffer(AdapterMethod):
 
     def add_adapters(self, model: nn.Module, setting: Setting) -> None:
         """One per feed-forward."""
-        for block in setting.structure.blocks:
+        for site in setting.structure.feed_forwards:
             bottleneck = self.new_bottleneck(model, setting)
             bottleneck.initialise_normally()
-            attach_behind_sum(model, PfeifferAdapter(bottleneck), block.feed_forward, self.name)
+            attach_behind_sum(model, PfeifferAdapter(bottleneck), site, self.name)
 
 
 class Reads(StrEnum):
@@ -159,13 +159,16 @@ class AdapterParallel(AdapterMethod):
 
     def add_adapters(self, model: nn.Module, setting: Setting) -> None:
         """One per feed-forward."""
-        for block in setting.structure.blocks:
+        for site in setting.structure.feed_forwards:
             bottleneck = self.new_bottleneck(model, setting)
             bottleneck.initialise_at_zero()
-            adapter, site = ParallelAdapter(bottleneck, self.scale[setting.family]), block.feed_forward
-            branch = model.get_submodule(site.branch)
-            if site.is_post_norm:
-                adapter.attach_to_sum(branch, self.name)
+            adapter = ParallelAdapter(bottleneck, self.scale[setting.family])
+            if site.is_post_norm and site.branch is not None:
+                adapter.attach_to_sum(model.get_submodule(site.branch), self.name)
                 continue
-            source = site.norm if self.reads == Reads.residual and site.norm is not None else site.branch
-            adapter.attach_to_branch(branch, self.name, model.get_submodule(source), model.get_submodule(site.result))
+            entrance = site.inputs[0] if site.branch is None else site.branch
+            # Behind a sum stands what goes into the branch: the residual itself.
+            is_apart = self.reads == Reads.residual and site.norm is not None and not site.is_post_norm
+            source = model.get_submodule(site.norm if is_apart and site.norm is not None else entrance)
+            home = model.get_submodule(site.output if site.branch is None else site.branch)
+            adapter.attach_to_branch(home, self.name, source, model.get_submodule(site.result))

@@ -12,7 +12,7 @@ from torch import nn
 from bench.configuration.schema import Family, Quantisation
 from bench.errors import UnsupportedError, UserError
 from bench.methods.base import Layer, Method, Setting
-from bench.methods.trainable import freeze
+from bench.methods.trainable import freeze, trainable_parameters
 
 
 @dataclass(kw_only=True)
@@ -45,12 +45,15 @@ class BitFit(Method):
     def apply(self, model: nn.Module, setting: Setting) -> nn.Module:
         """Freeze all, add the biases that the family lacks, and let the biases require gradients."""
         freeze(model)
-        if setting.family != Family.encoder:
-            for path in setting.structure.linears:
+        structure = setting.structure
+        if setting.family != Family.encoder and structure.missing is None:
+            for path in structure.linears:
                 _add_bias(model.get_submodule(path))
         for name, parameter in model.named_parameters():
             if "bias" in name and parameter.is_floating_point() and "relative_attention_bias" not in name:
                 parameter.requires_grad_(True)
+        if not any(True for _ in trainable_parameters(model)):
+            raise UnsupportedError(structure.missing or f"{self.title}: this model has no biases")
         return model
 
     def merge(self, model: nn.Module, setting: Setting) -> nn.Module:

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from bench.errors import UserError
+from bench.errors import UnsupportedError, UserError
 from bench.methods.base import Layer, Method, Setting
 from bench.methods.folding import Foldable
 from bench.methods.shared.prefixed_attention import put_prefix, use_prefixed_attention
 from bench.methods.shared.ranges import at_least_one
 from bench.methods.trainable import freeze
+from bench.models.families import width_of
 from bench.models.structure import Attention, Structure
 
 
@@ -155,9 +156,11 @@ def kinds(structure: Structure) -> list[list[Attention]]:
 
 def key_width(model: nn.Module, attention: Attention) -> int:
     """Width of all key heads together; below the query's where heads share keys (LLaMA's larger sizes, Mistral)."""
-    width = model.get_submodule(attention.key).out_features
-    assert isinstance(width, int)
-    return width
+    if attention.key is None:
+        raise UnsupportedError(
+            f"a prefix needs key projections; in this model {attention.fused} gives them with others"
+        )
+    return width_of(model, attention.key)
 
 
 def check_length(length: int, setting: Setting) -> None:

@@ -5,6 +5,8 @@ Li and Liang 2021, https://arxiv.org/abs/2101.00190; code: XiangLi1999/PrefixTun
 
 from dataclasses import dataclass
 from enum import StrEnum
+from inspect import signature
+from typing import Any
 
 import peft
 import torch
@@ -100,6 +102,8 @@ class PrefixTuning(PromptLearning):
     def apply(self, model: nn.Module, setting: Setting) -> nn.Module:
         """Wrap the model, or give the attentions of an encoder-decoder their tables."""
         if setting.family != Family.encoder_decoder:
+            assert setting.structure.blocks, "it has attentions"
+            _check_cache(self.title, innermost(model))
             return super().apply(model, setting)
         freeze(model)
         base = innermost(model)
@@ -114,3 +118,9 @@ class PrefixTuning(PromptLearning):
     def peft_config(self, setting: Setting) -> peft.PeftConfig:
         """PrefixTuningConfig without the reparameterising network."""
         return peft.PrefixTuningConfig(task_type=TASK_TYPES[setting.family], num_virtual_tokens=self.num_virtual_tokens)
+
+
+def _check_cache(title: str, model: Any) -> None:
+    """Refuse a model that cannot be given keys and values of earlier tokens, which is how the library prefixes them."""
+    if not any("past_key_values" in signature(part.forward).parameters for part in (model, model.base_model)):
+        raise UnsupportedError(f"{title} on {type(model).__name__}: it takes no keys and values of earlier tokens")

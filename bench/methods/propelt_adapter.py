@@ -64,12 +64,12 @@ class PropeltAdapter(Propelt):
         for linear in (down, up):
             nn.init.normal_(linear.weight, std=INITIAL_STD)
             nn.init.zeros_(linear.bias)
-        for block in setting.structure.blocks:
+        for site in setting.structure.feed_forwards:
             # The authors' scores have the transposed shapes, hence the fan-in.
             down_mask = self.new_mask((size, hidden), size, device)
             up_mask = self.new_mask((hidden, size), hidden, device)
             adapter = PfeifferAdapter(MaskedBottleneck(prototype, down_mask, up_mask))
-            attach_behind_sum(model, adapter, block.feed_forward, self.name)
+            attach_behind_sum(model, adapter, site, self.name)
         return model
 
     def why_not_mergeable(self) -> str:

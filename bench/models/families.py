@@ -1,191 +1,147 @@
-"""The readers of a model's structure: one per family, from the modules that its classes have in common."""
+"""Reading a model's structure: by what `bench.models.entries` says of its type, else by the entry that fits."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Iterator
 from typing import Any
 
 from torch import nn
+from transformers.pytorch_utils import Conv1D
 
 from bench.configuration.schema import Family
-from bench.errors import UnsupportedError, UserError
-from bench.models.structure import Attention, Block, FeedForward, NormPlace, Structure
-
-# The norms among a decoder block's children, by name, as the classes of transformers have them: where they stand, and
-# which of them the residual stream goes through on its way into the feed-forward. Any other set is read as unknown.
-DECODER_NORMS: dict[frozenset[str], tuple[NormPlace, str | None]] = {
-    frozenset({"input_layernorm", "post_attention_layernorm"}): (NormPlace.before, "post_attention_layernorm"),
-    frozenset(
-        {"input_layernorm", "post_attention_layernorm", "pre_feedforward_layernorm", "post_feedforward_layernorm"}
-    ): (NormPlace.around, "pre_feedforward_layernorm"),
-    frozenset({"input_layernorm", "post_attention_layernorm", "post_norm1", "post_norm2"}): (
-        NormPlace.around,
-        "post_attention_layernorm",
-    ),
-    frozenset({"post_attention_layernorm", "post_feedforward_layernorm"}): (NormPlace.after_branch, None),
-}
+from bench.errors import UserError
+from bench.models.entries import ENTRIES, AttentionRoles, FeedForwardRoles, Stack
+from bench.models.structure import Attention, Block, FeedForward, Structure
 
 
-def read_encoder(model: Any) -> Structure:
-    """RoBERTa, and what is built like it: BERT, XLM-R."""
-    base = model.base_model
-    layers = _inside(_path_of(model, base), "encoder.layer")
-    blocks = []
-    for index in range(_length(model, layers)):
-        path = f"{layers}.{index}"
-        attention = Attention(
-            core=_require(model, f"{path}.attention.self"),
-            query=_require(model, f"{path}.attention.self.query"),
-            key=_require(model, f"{path}.attention.self.key"),
-            value=_require(model, f"{path}.attention.self.value"),
-            output=_require(model, f"{path}.attention.output.dense"),
-            stack="encoder",
-        )
-        feed_forward = FeedForward(
-            inputs=(_require(model, f"{path}.intermediate.dense"),),
-            output=_require(model, f"{path}.output.dense"),
-            result=_first(model, f"{path}.output.dropout", f"{path}.output.dense"),
-            norm=_require(model, f"{path}.output.LayerNorm"),
-            branch=_require(model, f"{path}.output"),
-            total=_require(model, f"{path}.output.LayerNorm"),
-            place=NormPlace.after_sum,
-            norms=("attention.output.LayerNorm", "output.LayerNorm"),
-        )
-        blocks.append(Block(path, (attention,), feed_forward))
-    head = tuple(name for name, module in model.named_children() if module is not base and list(module.parameters()))
-    config = model.config
-    # RoBERTa counts positions from padding_idx + 1, so two of its positions are never used; BERT counts from zero.
-    embeddings = base.embeddings.position_embeddings
-    unused = 0 if embeddings.padding_idx is None else embeddings.padding_idx + 1
-    positions = config.max_position_embeddings - unused
-    return Structure(Family.encoder, tuple(blocks), head, _hidden(model, blocks), _width(model, blocks), positions)
-
-
-def read_encoder_decoder(model: Any) -> Structure:
-    """T5, and what is built like it: mT5, FLAN-T5 (gated feed-forward included)."""
-    base = _path_of(model, model.base_model)
-    blocks = []
-    for stack in ("encoder", "decoder"):
-        stacked = _inside(base, f"{stack}.block")
-        for index in range(_length(model, stacked)):
-            path = f"{stacked}.{index}"
-            sites = [(f"{path}.layer.0.SelfAttention", False)]
-            if stack == "decoder":
-                sites.append((f"{path}.layer.1.EncDecAttention", True))
-            attentions = tuple(
-                Attention(
-                    core=_require(model, site),
-                    query=_require(model, f"{site}.q"),
-                    key=_require(model, f"{site}.k"),
-                    value=_require(model, f"{site}.v"),
-                    output=_require(model, f"{site}.o"),
-                    stack=stack,
-                    is_cross=is_cross,
-                )
-                for site, is_cross in sites
-            )
-            total = f"{path}.layer.{len(sites)}"
-            dense = _require(model, f"{total}.DenseReluDense")
-            gated = hasattr(model.get_submodule(dense), "wi_0")
-            feed_forward = FeedForward(
-                inputs=tuple(_require(model, f"{dense}.{name}") for name in (("wi_0", "wi_1") if gated else ("wi",))),
-                output=_require(model, f"{dense}.wo"),
-                result=_first(model, f"{total}.dropout", f"{dense}.wo"),
-                norm=_require(model, f"{total}.layer_norm"),
-                branch=dense,
-                total=total,
-                place=NormPlace.before,
-                norms=tuple(f"layer.{number}.layer_norm" for number in range(len(sites) + 1)),
-            )
-            blocks.append(Block(path, attentions, feed_forward))
-    return Structure(
-        Family.encoder_decoder, tuple(blocks), (), _hidden(model, blocks), _width(model, blocks), max_positions=None
-    )
-
-
-def read_decoder(model: Any) -> Structure:
-    """LLaMA, and what is built like it: Mistral, Qwen, SmolLM; with norms elsewhere Gemma 2 and 3, OLMo 2."""
-    layers = _inside(_path_of(model, model.base_model), "layers")
-    blocks = []
-    for index in range(_length(model, layers)):
-        path = f"{layers}.{index}"
-        attention = Attention(
-            core=_require(model, f"{path}.self_attn"),
-            query=_require(model, f"{path}.self_attn.q_proj"),
-            key=_require(model, f"{path}.self_attn.k_proj"),
-            value=_require(model, f"{path}.self_attn.v_proj"),
-            output=_require(model, f"{path}.self_attn.o_proj"),
-            stack="decoder",
-        )
-        norms = _norms(model, path)
-        place, norm = DECODER_NORMS.get(frozenset(norms), (NormPlace.unknown, None))
-        feed_forward = FeedForward(
-            inputs=(_require(model, f"{path}.mlp.gate_proj"), _require(model, f"{path}.mlp.up_proj")),
-            output=_require(model, f"{path}.mlp.down_proj"),
-            result=f"{path}.mlp.down_proj",
-            norm=None if norm is None else f"{path}.{norm}",
-            branch=_require(model, f"{path}.mlp"),
-            total=path,
-            place=place,
-            norms=norms,
-        )
-        blocks.append(Block(path, (attention,), feed_forward))
-    config = model.config
-    positions = config.max_position_embeddings
-    return Structure(Family.decoder, tuple(blocks), (), _hidden(model, blocks), _width(model, blocks), positions)
-
-
-# Of a pretrained model; an attribute that it lacks is what `structure_of` reports.
-READERS: dict[Family, Callable[[Any], Structure]] = {
-    Family.encoder: read_encoder,
-    Family.encoder_decoder: read_encoder_decoder,
-    Family.decoder: read_decoder,
-}
+class _MissingError(Exception):
+    """An entry does not fit: the model has no such module, or other norms."""
 
 
 def structure_of(model: nn.Module, family: Family) -> Structure:
     """Read the structure of `model`, which belongs to `family`.
 
+    A model that no entry fits has a structure all the same, which knows its head, its width and its positions; a method
+    that asks it for more is refused.
+
     Raises:
-        UnsupportedError: the class is built in a way that the family's reader does not know.
+        UserError: the model has no layers.
     """
-    try:
-        return READERS[family](model)
-    except AttributeError as error:
-        raise UnsupportedError(
-            f"{type(model).__name__} has no structure known for the family '{family}': {error}; "
-            f"see READERS in bench.models.families"
-        ) from error
+    kind = model.config.model_type  # type: ignore[union-attr]
+    own = [entry for entry in ENTRIES if kind in entry.types]
+    reasons = []
+    for entry in own or [entry for entry in ENTRIES if entry.family == family]:
+        if entry.family != family or (entry.when is not None and not _is_so(model, *entry.when)):
+            continue
+        try:
+            blocks = tuple(block for stack in entry.stacks for block in _blocks(model, stack))
+        except _MissingError as error:
+            reasons.append(f"{entry.name}: {error}")
+            continue
+        return _structure(model, family, blocks, has_positions=entry.has_positions, transposed=entry.transposed)
+    tried = reasons[0] if own and reasons else f"it is built like none of {', '.join(_names(family))}"
+    missing = (
+        f"nothing is known of what is inside {type(model).__name__} ({kind}): {tried}; full fine-tuning and methods "
+        "that need no places inside can be had, for others see bench.models.entries"
+    )
+    return _structure(model, family, (), missing=missing)
 
 
-def _require(model: nn.Module, path: str) -> str:
-    """Return `path` if the model has a module there; nn.Module raises an AttributeError that names what is missing."""
-    model.get_submodule(path)
-    return path
+def _structure(
+    model: Any, family: Family, blocks: tuple[Block, ...], *, has_positions: bool = True, **rest: Any
+) -> Structure:
+    base = model.base_model
+    has_head = family == Family.encoder
+    head = [
+        name for name, child in model.named_children() if child is not base and any(True for _ in child.parameters())
+    ]
+    return Structure(
+        family, blocks, tuple(head) if has_head else (), _hidden(model, blocks),
+        _positions(model) if has_positions else None, **rest,
+    )  # fmt: skip
 
 
-def _first(model: nn.Module, wanted: str, otherwise: str) -> str:
-    """The path `wanted` if a module is there."""
-    try:
-        return _require(model, wanted)
-    except AttributeError:
-        return _require(model, otherwise)
+def _blocks(model: Any, stack: Stack) -> Iterator[Block]:
+    base = _path_of(model, model.base_model)
+    holder = _inside(base, stack.blocks.partition(".{}")[0])
+    pattern = re.compile(re.escape(_inside(base, stack.blocks)).replace(r"\{\}", r"\d+"))
+    paths = [path for path, _ in model.named_modules() if pattern.fullmatch(path)]
+    if not paths:
+        if _find(model, holder) is not None:
+            raise UserError(f"{type(model).__name__} has no layers in {holder}; its configuration says so")
+        raise _MissingError(f"no {holder}")
+    for path in paths:
+        norms, gaps = _norms(model, path)
+        wanted = {name for name in stack.norms if "." not in name}
+        if not stack.any_norms and not set(norms) <= wanted <= {*norms, *gaps}:
+            raise _MissingError(f"norms of {path}: {', '.join(norms) or 'none'}")
+        attentions = tuple(_attention(model, path, roles, stack.name) for roles in stack.attentions)
+        feed_forward = None
+        if stack.feed_forward is not None:
+            feed_forward = _feed_forward(model, path, stack.feed_forward, norms if stack.any_norms else stack.norms)
+        yield Block(path, attentions, feed_forward)
 
 
-def _norms(model: nn.Module, path: str) -> tuple[str, ...]:
-    """Names of the norms among the children of the block at `path`; those inside attention and feed-forward are not."""
-    children = model.get_submodule(path).named_children()
-    return tuple(
-        name
-        for name, module in children
-        if "norm" in f"{name} {type(module).__name__}".lower() and not isinstance(module, nn.Identity)
+def _attention(model: nn.Module, path: str, roles: AttentionRoles, stack: str) -> Attention:
+    def at(name: str | None) -> str | None:
+        return None if name is None else _require(model, f"{path}.{name}")
+
+    output = _require(model, f"{path}.{roles.output}")
+    return Attention(
+        _require(model, f"{path}.{roles.core}"), output, stack, at(roles.query), at(roles.key), at(roles.value),
+        at(roles.fused), roles.is_cross,
+    )  # fmt: skip
+
+
+def _feed_forward(model: nn.Module, path: str, roles: FeedForwardRoles, norms: tuple[str, ...]) -> FeedForward:
+    def at(name: str | None) -> str | None:
+        return None if name is None else _require(model, f"{path}.{name}" if name else path)
+
+    there = (names for names in roles.inputs if all(_find(model, f"{path}.{name}") is not None for name in names))
+    inputs = next(there, roles.inputs[0])
+    output = _require(model, f"{path}.{roles.output}")
+    has_result = roles.result is not None and _find(model, f"{path}.{roles.result}") is not None
+    return FeedForward(
+        inputs=tuple(_require(model, f"{path}.{name}") for name in inputs),
+        output=output,
+        result=f"{path}.{roles.result}" if has_result else output,
+        norm=at(roles.norm),
+        branch=at(roles.branch),
+        total=at(roles.total),
+        place=roles.place,
+        norms=norms,
     )
 
 
-def _length(model: nn.Module, path: str) -> int:
-    """How many layers stand in the list at `path`."""
-    length = sum(1 for _ in model.get_submodule(path).children())
-    if not length:
-        raise UserError(f"{type(model).__name__} has no layers in {path}; its configuration says so")
-    return length
+def width_of(model: nn.Module, path: str) -> int:
+    """How many values the linear layer at `path` gives."""
+    linear = model.get_submodule(path)
+    width = linear.nf if isinstance(linear, Conv1D) else linear.out_features
+    assert isinstance(width, int)
+    return width
+
+
+def _find(model: nn.Module, path: str) -> nn.Module | None:
+    try:
+        return model.get_submodule(path)
+    except AttributeError:
+        return None
+
+
+def _require(model: nn.Module, path: str) -> str:
+    if _find(model, path) is None:
+        raise _MissingError(f"no {path}")
+    return path
+
+
+def _norms(model: nn.Module, path: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of the norms among the children of the block at `path`, and of those that do nothing (ModernBERT's first).
+
+    Norms inside attention and feed-forward are none of them.
+    """
+    children = model.get_submodule(path).named_children()
+    found = [(name, module) for name, module in children if "norm" in f"{name} {type(module).__name__}".lower()]
+    gaps = tuple(name for name, module in found if isinstance(module, nn.Identity))
+    return tuple(name for name, _ in found if name not in gaps), gaps
 
 
 def _path_of(model: nn.Module, wanted: object) -> str:
@@ -197,17 +153,25 @@ def _inside(base: str, path: str) -> str:
     return f"{base}.{path}" if base else path
 
 
-def _width(model: nn.Module, blocks: list[Block]) -> int:
-    """Width of all heads of the first attention together."""
-    return _outputs(model, blocks[0].attentions[0].query)
+def _hidden(model: Any, blocks: tuple[Block, ...]) -> int:
+    """Width of what the first branch gives: MobileBERT's blocks are narrower than its configuration says."""
+    if not blocks:
+        return int(model.config.get_text_config().hidden_size)
+    first = blocks[0]
+    return width_of(model, first.attentions[0].output if first.feed_forward is None else first.feed_forward.output)
 
 
-def _hidden(model: nn.Module, blocks: list[Block]) -> int:
-    """Width of what the first feed-forward gives: MobileBERT's blocks are narrower than its configuration says."""
-    return _outputs(model, blocks[0].feed_forward.output)
+def _positions(model: Any) -> int | None:
+    """The longest input; RoBERTa counts positions from padding_idx + 1, so that two of them are never used."""
+    most = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    table = getattr(getattr(model.base_model, "embeddings", None), "position_embeddings", None)
+    offset = getattr(table, "padding_idx", None)
+    return most if most is None or offset is None else most - offset - 1
 
 
-def _outputs(model: nn.Module, path: str) -> int:
-    width = model.get_submodule(path).out_features
-    assert isinstance(width, int)
-    return width
+def _is_so(model: Any, key: str, value: Any) -> bool:
+    return bool(getattr(model.config, key, value) == value)
+
+
+def _names(family: Family) -> list[str]:
+    return [entry.name for entry in ENTRIES if entry.family == family]

@@ -1,8 +1,8 @@
-"""Where things are inside a pretrained model, found from its modules and not from lists of model names.
+"""Where things are inside a pretrained model.
 
-A method asks for sites ("the query projections", "the output of every feed-forward") and gets module paths. One
-function per family (`bench.models.families`) reads them off; a class built differently is refused with the name of
-what is missing.
+A method asks for sites ("the query projections", "the output of every feed-forward") and gets module paths. They are
+read off by what is known of the model's type (`bench.models.entries`, `bench.models.families`). Where something is not
+known, or not there, the method that asks for it is refused with its name, and no other.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,30 +10,34 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bench.configuration.schema import Family
-from bench.errors import UserError, unknown_name
+from bench.errors import UnsupportedError, UserError, unknown_name
 
 # The linear layers of a block, as configurations name them.
+FUSED = "fused"
 SITES = ("query", "key", "value", "output", "feed_forward_input", "feed_forward_output")
 
 
 @dataclass(frozen=True)
 class Attention:
-    """Paths of one attention: the module that attends and its four projections.
+    """Paths of one attention: the module that attends and its projections.
 
     Attributes:
         core: the module that hands queries, keys and values to the attention function.
-        query, key, value, output: the projections. `output` gives the residual branch's result, before dropout,
-            residual sum and (post-norm) LayerNorm.
+        output: the projection that gives the residual branch's result, before dropout, residual sum and (post-norm)
+            LayerNorm.
         stack: "encoder" or "decoder".
+        query, key, value: the other projections; None where one projection, `fused`, gives all three.
+        fused: that one.
         is_cross: whether keys and values come from the encoder.
     """
 
     core: str
-    query: str
-    key: str
-    value: str
     output: str
     stack: str
+    query: str | None = None
+    key: str | None = None
+    value: str | None = None
+    fused: str | None = None
     is_cross: bool = False
 
 
@@ -42,6 +46,7 @@ class NormPlace(StrEnum):
 
     after_sum = "after the sum"  # LN(x + F(x)): BERT, RoBERTa
     before = "before the branch"  # x + F(LN(x)): T5, LLaMA
+    beside = "before the branch, which stands beside the attention"  # x + A(LN(x)) + F(LN(x)): GPT-NeoX, Phi
     around = "around the branch"  # x + LN₂(F(LN₁(x))): Gemma 2 and 3
     after_branch = "after the branch"  # x + LN(F(x)): OLMo 2 and 3, EXAONE 4
     unknown = "unknown"
@@ -57,9 +62,10 @@ class FeedForward:
         result: the module that returns h after the dropout; the output projection where there is no dropout.
         norm: the pretrained norm that the residual stream goes through; None where there is none, or none is known.
         branch: post-norm: the module called with (inner activations, x) that returns LN(h + x);
-            elsewhere: the module that maps its input to h, normalised where a norm stands before the branch.
+            elsewhere: the module that maps its input to h, normalised where a norm stands before the branch. None
+            where the block spells it out.
         total: post-norm: the norm, whose input is h + x; elsewhere: the module that returns h + x, x being the
-            residual.
+            residual. None where no module does, as h is added together with something else.
         place: where the norms stand.
         norms: the names of all norms of the block, for messages.
     """
@@ -68,8 +74,8 @@ class FeedForward:
     output: str
     result: str
     norm: str | None
-    branch: str
-    total: str
+    branch: str | None
+    total: str | None
     place: NormPlace
     norms: tuple[str, ...]
 
@@ -81,22 +87,31 @@ class FeedForward:
 
 @dataclass(frozen=True)
 class Block:
-    """One transformer layer."""
+    """One transformer layer; its feed-forward is None where there are several (experts)."""
 
     path: str
     attentions: tuple[Attention, ...]
-    feed_forward: FeedForward
+    feed_forward: FeedForward | None
 
     @property
-    def named_linears(self) -> tuple[tuple[str, str], ...]:
-        """Site (one of `SITES`) and path of every linear layer of the block, attention first."""
-        attention = [
-            pair
-            for a in self.attentions
-            for pair in (("query", a.query), ("key", a.key), ("value", a.value), ("output", a.output))
-        ]
-        inputs = [("feed_forward_input", path) for path in self.feed_forward.inputs]
-        return (*attention, *inputs, ("feed_forward_output", self.feed_forward.output))
+    def named_linears(self) -> Iterator[tuple[str, str]]:
+        """Site (one of `SITES`, or `FUSED`) and path of every linear layer of the block, attention first."""
+        for a in self.attentions:
+            parts = [("query", a.query), ("key", a.key), ("value", a.value)] if a.fused is None else [(FUSED, a.fused)]
+            yield from ((site, path) for site, path in parts if path is not None)
+            yield "output", a.output
+        if self.feed_forward is not None:
+            yield from (("feed_forward_input", path) for path in self.feed_forward.inputs)
+            yield "feed_forward_output", self.feed_forward.output
+
+    def lacks(self, site: str) -> str | None:
+        """Why the block has no linear layer of its own at a site; None where it has."""
+        fused = next((a.fused for a in self.attentions if a.fused is not None), None)
+        if site in ("query", "key", "value") and fused is not None:
+            return f"{fused} gives queries, keys and values at once"
+        if site.startswith("feed_forward") and self.feed_forward is None:
+            return f"{self.path} has several feed-forwards (experts)"
+        return None
 
 
 @dataclass(frozen=True)
@@ -105,19 +120,44 @@ class Structure:
 
     Attributes:
         family: the kind of model.
-        blocks: encoder blocks first, then decoder blocks.
+        known: encoder blocks first, then decoder blocks; none where nothing is known of the model's inside.
         head: the modules of the task head, trained with every method; none where the language-model head serves.
         hidden_size: width of what the blocks' branches give to the residual stream.
-        attention_width: width of all attention heads together; T5 sizes may differ from the hidden size.
         max_positions: the longest input; None where positions are relative (T5).
+        missing: why nothing is known of the model's inside; None where something is.
+        transposed: whether linear layers keep their weights as `(inputs, outputs)` (GPT-2).
     """
 
     family: Family
-    blocks: tuple[Block, ...]
+    known: tuple[Block, ...]
     head: tuple[str, ...]
     hidden_size: int
-    attention_width: int
     max_positions: int | None
+    missing: str | None = None
+    transposed: bool = False
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """The blocks, for methods that need to know what is inside.
+
+        Raises:
+            UnsupportedError: nothing is known of it.
+        """
+        if self.missing is not None:
+            raise UnsupportedError(self.missing)
+        return self.known
+
+    @property
+    def feed_forwards(self) -> Iterator[FeedForward]:
+        """One of each block.
+
+        Raises:
+            UnsupportedError: a block has several.
+        """
+        for block in self.blocks:
+            if block.feed_forward is None:
+                raise UnsupportedError(block.lacks("feed_forward_output"))
+            yield block.feed_forward
 
     def is_of_head(self, name: str) -> bool:
         """Whether a parameter called `name` is the task head's, in a model that a method may have wrapped."""
@@ -133,10 +173,18 @@ class Structure:
             raise UserError(f"inputs of {length} tokens exceed the model's {self.max_positions} positions")
 
     def paths(self, sites: Iterable[str]) -> list[str]:
-        """Paths of all linear layers at the named sites, see `SITES`, block by block."""
+        """Paths of all linear layers at the named sites, see `SITES`, block by block.
+
+        Raises:
+            UnsupportedError: the model has none of its own at one of them.
+        """
         wanted = set(sites)
         if not wanted <= set(SITES):
             raise unknown_name("site", sorted(wanted - set(SITES))[0], SITES)
+        for block in self.blocks:
+            for site in SITES:
+                if site in wanted and (reason := block.lacks(site)) is not None:
+                    raise UnsupportedError(f"this model has no site '{site}': {reason}")
         return [path for block in self.blocks for site, path in block.named_linears if site in wanted]
 
     @property
@@ -146,5 +194,5 @@ class Structure:
 
     @property
     def linears(self) -> tuple[str, ...]:
-        """Paths of all linear layers of all blocks."""
-        return tuple(self.paths(SITES))
+        """Paths of all linear layers of all blocks; those of experts are none of them."""
+        return tuple(path for block in self.blocks for _, path in block.named_linears)

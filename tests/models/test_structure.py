@@ -47,12 +47,14 @@ def test_kin_are_served_by_the_same_reader(family, model_type, name):
     assert losses[-1] < losses[0]
 
 
-@pytest.mark.parametrize(("family", "model_type"), [("encoder", "distilbert"), ("decoder", "gpt2")])
-def test_an_unknown_class_is_refused_with_what_is_missing(family, model_type):
+@pytest.mark.parametrize(("family", "model_type"), [("encoder", "fnet"), ("decoder", "mamba")])
+def test_of_an_unknown_class_a_method_that_asks_is_refused_and_no_other(family, model_type):
     config = transformers.AutoConfig.for_model(model_type)
     with torch.device("meta"):
-        model = AUTO_CLASSES[Family(family)].from_config(config)
-    with pytest.raises(UnsupportedError, match="has no structure known for the family") as caught:
-        structure_of(model, Family(family))
-    assert "has no attribute" in str(caught.value)
+        model = AUTO_CLASSES[Family(family)].from_config(config, attn_implementation="eager")
+    structure = structure_of(model, Family(family))
+    assert structure.hidden_size == config.hidden_size
+    assert structure.head == (("classifier",) if family == "encoder" else ())
+    with pytest.raises(UnsupportedError, match="nothing is known of what is inside") as caught:
+        structure.paths(["query"])
     assert "\n" not in str(caught.value)

@@ -8,7 +8,9 @@ from bench.models.structure import FeedForward, NormPlace, Structure
 
 KNOWN = frozenset(NormPlace) - {NormPlace.unknown}
 READABLE = frozenset({NormPlace.after_sum, NormPlace.before, NormPlace.around})  # the residual sum goes through a norm
-NORMALISED = frozenset({NormPlace.before, NormPlace.around})  # what goes into the branch is not the residual itself
+NORMALISED = frozenset(
+    {NormPlace.before, NormPlace.beside, NormPlace.around}
+)  # what goes into the branch is not the residual itself
 
 
 def check_norms(title: str, structure: Structure, places: frozenset[NormPlace]) -> None:
@@ -17,8 +19,7 @@ def check_norms(title: str, structure: Structure, places: frozenset[NormPlace]) 
     Raises:
         UnsupportedError: it has; the message names the norms.
     """
-    for block in structure.blocks:
-        site = block.feed_forward
+    for site in structure.feed_forwards:
         if site.place not in places:
             raise UnsupportedError(
                 f"{title} needs a feed-forward with a norm {' or '.join(sorted(places))}; this model's blocks have "
@@ -29,4 +30,5 @@ def check_norms(title: str, structure: Structure, places: frozenset[NormPlace]) 
 def attach_behind_sum(model: nn.Module, adapter: PfeifferAdapter, site: FeedForward, name: str) -> None:
     """Let `adapter` act on the residual sum of the feed-forward at `site`, which `check_norms` has found readable."""
     assert site.norm is not None
+    assert site.total is not None
     adapter.attach(model.get_submodule(site.total), model.get_submodule(site.norm), name, site.is_post_norm)

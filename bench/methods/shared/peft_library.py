@@ -7,7 +7,7 @@ head beside the trained one.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import peft
 from peft.tuners.tuners_utils import BaseTuner
@@ -126,9 +126,16 @@ def check_positions(virtual_tokens: int, setting: Setting) -> None:
 def fit_prompt(config: peft.PromptLearningConfig, model: nn.Module) -> None:
     """Let virtual tokens be as wide as the model's embeddings, which on ELECTRA are narrower than its layers.
 
-    The library takes the layers' width for both. Prefixes are keys and values, and stay as wide as the layers.
+    The library takes the layers' width for both. Prefixes are keys and values, and stay as wide as the layers; where
+    all queries share one head of them (Falcon), the library does not see it.
     """
+    own: Any = model.config
+    if config.peft_type in IN_THE_CACHE and getattr(own, "multi_query", False):
+        config.num_attention_heads, config.token_dim = 1, own.hidden_size // own.num_attention_heads
     if config.peft_type not in IN_THE_CACHE:
+        # The library asks for both under the names of some types only, not DistilBERT's; here it makes no use of them.
+        config.num_attention_heads = getattr(own, "num_attention_heads", config.num_attention_heads)
+        config.num_layers = getattr(own, "num_hidden_layers", config.num_layers)
         config.token_dim = model.get_input_embeddings().embedding_dim  # type: ignore[operator]
 
 

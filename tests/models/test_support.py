@@ -1,0 +1,73 @@
+"""The support matrix: what each method does on each kind of model, or why it does not."""
+
+import re
+
+import pytest
+
+from bench.configuration.schema import Family
+from bench.models.entries import ENTRIES
+from bench.models.families import structure_of
+from scripts.document_models import BEGIN, COMMAND, END, PAGE, matrix, methods
+from scripts.model_kinds import KINDS, kind_model
+from scripts.support import why_not
+
+PAIRS = [(family, kind) for family, kinds in KINDS.items() for kind in kinds]
+IDS = [kind for _, kind in PAIRS]
+EVERYWHERE = ("full", "bitfit", "prompt_tuning")
+
+
+def row_of(kind):
+    """Of the page: what stands under each method's name."""
+    section = PAGE.read_text().split(BEGIN)[1].split(END)[0]
+    (row,) = re.findall(rf"^\| {re.escape(kind)} \|.*$", section, flags=re.MULTILINE)
+    return dict(zip(methods(), [cell.strip() for cell in row.split("|")[3:-1]], strict=True))
+
+
+@pytest.mark.parametrize(("index", "pair"), list(enumerate(PAIRS)), ids=IDS)
+def test_one_method_of_each_kind_in_turn_is_as_the_page_says(index, pair):
+    family, kind = pair
+    name = methods()[index % len(methods())]
+    reason = why_not(name, family, kind)
+    assert (reason is None) == (row_of(kind)[name] == "✓"), f"{reason}; run {COMMAND}"
+
+
+@pytest.mark.slow
+def test_the_whole_page_is_current():
+    assert matrix() == PAGE.read_text().split(BEGIN)[1].split(END)[0].strip(), f"run {COMMAND}"
+
+
+@pytest.mark.parametrize(("family", "kind"), PAIRS, ids=IDS)
+def test_what_needs_no_place_inside_runs_on_every_kind(family, kind):
+    row = row_of(kind)
+    assert [name for name in EVERYWHERE if row[name] != "✓"] == []
+
+
+def test_every_type_of_every_entry_is_tried():
+    tried = {kind for kinds in KINDS.values() for kind in kinds}
+    assert {kind for entry in ENTRIES for kind in entry.types} - tried == {"mobilebert", "olmo3", "exaone4"}
+
+
+@pytest.mark.parametrize(("family", "kind"), PAIRS, ids=IDS)
+def test_all_linear_layers_of_the_blocks_are_known(family, kind):
+    """But those of experts, and those that no attention and no feed-forward have: of relative positions."""
+    model = kind_model(family, kind)
+    structure = structure_of(model, family)
+    if structure.missing is not None:
+        assert kind == "mamba"
+        return
+    inside = {
+        path
+        for path, module in model.named_modules()
+        if type(module).__name__ in ("Linear", "Conv1D", "FalconLinear")
+        and any(path.startswith(f"{block.path}.") for block in structure.blocks)
+    }
+    assert set(structure.linears) <= inside
+    others = {path.rpartition(".")[2] for path in inside - set(structure.linears)}
+    assert others <= {"gate"}, others
+
+
+def test_an_entry_that_fits_no_more_is_refused_with_what_is_missing():
+    """GPT-2's type with another module in place of its feed-forward's output."""
+    model = kind_model(Family.decoder, "gpt2")
+    del model.transformer.h[1].mlp.c_proj
+    assert "gpt2: no transformer.h.1.mlp.c_proj" in structure_of(model, Family.decoder).missing
