@@ -1,0 +1,35 @@
+"""The cells that `make publish` measures, those of its rehearsal, on a device that is not the host."""
+
+import pytest
+
+from bench.configuration.compose import Configurations
+from bench.records.schema import Status
+from bench.running.runner import run_cell
+from bench.sweeping.sweeper import selected
+from scripts.publishing.stages import Setting, Size, stages_of
+from tests.device.test_cell import on_the_device  # noqa: F401  # a fixture
+
+SWEEP = ("-m", "bench", "sweep")
+
+
+@pytest.fixture
+def stages(tmp_path):
+    """The last cell of each stage that sweeps, by the stage's name."""
+    cells = {}
+    with Configurations() as configurations:
+        for stage in stages_of(Setting(tmp_path, Size.miniature), tmp_path / "scratch"):
+            for command in stage.commands:
+                if command[:3] == SWEEP:
+                    words = selected(list(command[3:]), configurations.compose)[-1]
+                    cells[stage.name] = configurations.cell([*words, f"results_dir={tmp_path}"])
+    return cells
+
+
+@pytest.mark.parametrize("name", ["memory-roberta", "memory-t5", "memory-llama", "glue-rte"])
+def test_a_cell_of_each_stage_ends_as_done(stages, on_the_device, name):  # noqa: F811
+    on_the_device()
+    record, _ = run_cell(stages[name])
+    assert record.status == Status.done, record.error and record.error.traceback
+    if name.startswith("memory"):
+        assert record.memory.train_peak_predicted is not None
+        assert record.inference
