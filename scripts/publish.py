@@ -34,8 +34,6 @@ MACHINE_SECONDS = 120.0  # for looking at the machine
 
 def main(arguments: Sequence[str]) -> int:
     """Publish; returns the exit code."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started deaf to it
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return publish(parsed(arguments))
     except UserError as error:
@@ -159,4 +157,6 @@ def remember(path: Path, machine: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started deaf to it
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main(sys.argv[1:]))

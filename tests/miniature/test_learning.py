@@ -26,7 +26,10 @@ def score(compose, task, *overrides):
     return record.metrics.values[record.metrics.main]
 
 
-@pytest.mark.parametrize("task", MARGINS)
+SLOW = ("miniature/rte", "miniature/cola")  # of the same backbone as SST-2
+
+
+@pytest.mark.parametrize("task", [pytest.param(t, marks=pytest.mark.slow if t in SLOW else []) for t in MARGINS])
 def test_a_pretrained_backbone_beats_random_weights_under_lora(compose, task):
     pretrained = score(compose, task, "method=lora")
     random = score(compose, task, "method=lora", "model.weights=random")

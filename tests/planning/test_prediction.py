@@ -19,7 +19,11 @@ METHODS = [name for name in all_methods() if name != "peft/any"]
 USUAL = ["full", "lora", "qlora", "prompt_tuning"]
 ONE_LONG, FOUR_SHORT = (1, 64), (4, 16)  # batch, length
 # Of these the peak lies where gradients are added up, where a mask is applied, or where a weight is unpacked.
-PECULIAR = [("mam", ONE_LONG), ("child_tuning_d", ONE_LONG), ("qlora", ONE_LONG), ("full", FOUR_SHORT)]
+PECULIAR = [
+    ("encoder", "mam", ONE_LONG), ("encoder_decoder", "mam", ONE_LONG), ("decoder", "child_tuning_d", ONE_LONG),
+    ("encoder", "qlora", ONE_LONG), ("decoder", "qlora", ONE_LONG), ("encoder_decoder", "full", FOUR_SHORT),
+    ("decoder", "full", FOUR_SHORT),
+]  # fmt: skip
 
 
 def cell_of(compose, family, method, *more):
@@ -39,8 +43,9 @@ def test_a_prediction_is_within_one_percent_of_what_the_allocator_gave_out(compo
     assert predict(cell, "cpu").peak == pytest.approx(RealTraining(cell).allocator_peak(), rel=0.01)
 
 
-@pytest.mark.parametrize("family", MODELS)
-@pytest.mark.parametrize(("method", "shape"), always(PECULIAR, list(product(METHODS, [ONE_LONG, FOUR_SHORT]))))
+@pytest.mark.parametrize(
+    ("family", "method", "shape"), always(PECULIAR, list(product(MODELS, METHODS, [ONE_LONG, FOUR_SHORT])))
+)
 def test_it_is_with_small_batches_and_so_is_what_is_measured(compose, family, method, shape):
     batch, length = shape
     cell = cell_of(compose, family, method, f"training.batch_size={batch}", f"training.max_length={length}")
