@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from bench.configuration.schema import Family
-from tests.tiny import Adapted, all_methods, settings_of, tiny_model
+from tests.tiny import Adapted, all_methods, settings_of, tiny_batch, tiny_model
 
 PAIRS = list(itertools.product(all_methods(), [family.value for family in Family]))
 STEPS = 2
@@ -52,3 +52,16 @@ def test_whatever_is_frozen_keeps_its_bits_buffers_too(name, family):
         assert torch.equal(adapted.model.get_parameter(key), value), key
     for key, value in buffers.items():
         assert torch.equal(adapted.model.get_buffer(key), value), key
+
+
+def test_adalora_weighs_a_layer_that_was_left_out_of_a_step_as_one_without_gradient():
+    """As where layers are dropped at random in training; the peft library itself would stop there."""
+    adapted = Adapted(settings_of("adalora"), "encoder")
+    model = adapted.model
+    model(**tiny_batch("encoder")).loss.backward()
+    left_out = [p for name, p in model.named_parameters() if ".layer.1." in name and p.grad is not None]
+    assert left_out
+    for parameter in left_out:
+        parameter.grad = None
+    adapted.method.after_step(model, 1)
+    assert not any(parameter.grad.any() for parameter in left_out)

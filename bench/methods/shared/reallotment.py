@@ -28,8 +28,14 @@ def reallot(model: nn.Module, step: int) -> None:
     """Weigh the singular values after optimizer step `step`, and at the interval drop the least important ones."""
     config = _config(model)
     # Where nothing is to be dropped, the library would look for the 0-th smallest of the scores.
-    if config.target_r < config.init_r:
-        _tuner(model).update_and_allocate(step)
+    if config.target_r >= config.init_r:
+        return
+    tuner = _tuner(model)
+    for name, parameter in tuner.named_parameters():
+        # Of a layer that was left out of this step (layerdrop); the library takes it for granted that none is.
+        if "lora_" in name and parameter.requires_grad and parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+    tuner.update_and_allocate(step)
 
 
 def reallotment_state(model: nn.Module) -> dict[str, Tensor]:
