@@ -23,7 +23,7 @@ from bench.errors import UserError
 from bench.models.checkpoint import read_checkpoint
 from bench.models.families import structure_of
 from bench.models.head import Head, renew, with_pooler
-from bench.models.quantisation import nf4_options, quantise, refuse_packed, refuse_quantised, settle
+from bench.models.quantisation import check_packed, nf4_options, quantise, refuse_packed, refuse_quantised, settle
 from bench.models.report import check_base, check_head, check_values
 from bench.models.source import is_local, not_loaded, source_of, weights_folder
 from bench.system.hub import offline_if_unreachable
@@ -140,6 +140,10 @@ def _from_checkpoint(
     checkpoint = read_checkpoint(weights_folder(config), config.allow_pickle)
     refuse_packed(checkpoint.tensors, source)
     random_state = torch.get_rng_state()
+    options: dict[str, Any] = {} if device == HOST else {"device_map": {"": device}}
+    if quantisation == Quantisation.nf4:
+        empty = build_empty(config, architecture)
+        options |= nf4_options(empty, structure_of(empty, config.family))
     try:
         model, report = AUTO_CLASSES[config.family].from_pretrained(
             checkpoint.folder,
@@ -152,13 +156,14 @@ def _from_checkpoint(
             adapter_kwargs={"subfolder": NOWHERE},
             ignore_mismatched_sizes=True,  # they are in the report
             output_loading_info=True,
-            **({} if device == HOST else {"device_map": {"": device}}),
-            **(nf4_options() if quantisation == Quantisation.nf4 else {}),
+            **options,
         )
     except (OSError, ValueError, SafetensorError) as error:
         raise _not_built(config, error) from error
     structure = with_pooler(structure_of(model, config.family), model, checkpoint)
     check_base(model, report, structure, source)
+    if quantisation == Quantisation.nf4:
+        check_packed(model, structure, source)
     if structure.head and config.head == HeadWeights.checkpoint:
         check_head(report, structure, source)
     else:

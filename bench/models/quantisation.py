@@ -4,31 +4,38 @@ Dettmers et al. 2023, https://arxiv.org/abs/2305.14314, section 3. Works on CPUs
 a language-model head, stay as they are; so do embeddings and norms.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
 from torch import nn
 
-from bench.errors import UserError
+from bench.errors import UnsupportedError, UserError
 from bench.models.checkpoint import FLOATS, Stored
-
-HEADS = ("classifier", "lm_head", r".*\.pooler")  # trained, or shared with the embeddings; regular expressions
+from bench.models.structure import Structure
 
 SMALL = ("F8_", "F6_", "F4", "torch.float8_", "torch.float4_")  # floats; integers may be in buffers too
 ADVICE = "take its unquantised checkpoint, which method=qlora or model.quantisation=nf4 quantise as they say"
 
 
-def nf4_options() -> dict[str, Any]:
-    """What `from_pretrained` is told, so that it quantises while it reads."""
+def nf4_options(model: nn.Module, structure: Structure) -> dict[str, Any]:
+    """What `from_pretrained` is told, so that it quantises the blocks' linear layers while it reads, and no other.
+
+    Args:
+        model: of the same class, on any device.
+        structure: its sites.
+    """
     from transformers import BitsAndBytesConfig
 
+    inside = set(structure.linears)
+    others = [path for path, module in model.named_modules() if isinstance(module, nn.Linear) and path not in inside]
     config = BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=torch.bfloat16,
-        llm_int8_skip_modules=list(HEADS),
+        llm_int8_skip_modules=[f"{re.escape(path)}$" for path in others],  # taken for regular expressions
     )
     return {"quantization_config": config}
 
@@ -66,14 +73,51 @@ def refuse_packed(stored: Mapping[str, Stored], source: str) -> None:
             raise UserError(f"{source}: the base is stored quantised ({name} in {tensor.dtype}); {ADVICE}")
 
 
+def check_packable(structure: Structure) -> None:
+    """Refuse models of which four-bit layers would be a part that nobody expects.
+
+    Raises:
+        UnsupportedError: the linear layers are transposed, or most weights are experts', which stay as they are.
+    """
+    if structure.transposed:
+        raise UnsupportedError("four-bit layers are not offered for a model whose linear layers are transposed (GPT-2)")
+    if any(block.feed_forward is None for block in structure.blocks):
+        raise UnsupportedError(
+            "four-bit layers are not offered for a mixture of experts: its experts are no linear layers, and most of "
+            "the model would stay in 32 bits"
+        )
+
+
+def packable(model: Any, paths: Iterable[str]) -> list[str]:
+    """Of a model's linear layers those that are packed: not T5's `wo`, which transformers keeps in fp32."""
+    widened = set(getattr(model, "_keep_in_fp32_modules", None) or ())
+    return [path for path in paths if path.rpartition(".")[2] not in widened]
+
+
+def check_packed(model: nn.Module, structure: Structure, source: str) -> None:
+    """Refuse a model that was to be packed while it was read, and was not, or not wholly.
+
+    Args:
+        model: as `from_pretrained` gave it.
+        structure: its sites.
+        source: what the user called the model.
+
+    Raises:
+        UnsupportedError: a linear layer of a block is left as it was, or another one is packed.
+    """
+    from bitsandbytes.nn import Linear4bit
+
+    packed = {path for path, module in model.named_modules() if isinstance(module, Linear4bit)}
+    if wrong := sorted(packed ^ set(packable(model, structure.linears))):
+        kind = type(model.get_submodule(wrong[0])).__name__
+        raise UnsupportedError(f"{source}: four-bit layers cannot be had: {wrong[0]} is a {kind}")
+
+
 def quantise(model: nn.Module, paths: Iterable[str]) -> None:
     """Put the linear layers at `paths` of a model in memory into NF4, as `nf4_options` asks of a checkpoint."""
     from bitsandbytes.nn import Linear4bit, Params4bit
 
-    widened = set(getattr(model, "_keep_in_fp32_modules", None) or ())  # T5's `wo`, which transformers leaves alone too
-    for path in paths:
-        if path.rpartition(".")[2] in widened:
-            continue
+    for path in packable(model, paths):
         linear = model.get_submodule(path)
         assert isinstance(linear, nn.Linear)
         packed = Linear4bit(

@@ -1,14 +1,20 @@
 """The support matrix: what each method does on each kind of model, or why it does not."""
 
 import re
+from dataclasses import replace
 
 import pytest
+from bitsandbytes.nn import Linear4bit
 
-from bench.configuration.schema import Family
+from bench.configuration.schema import Family, ModelConfig, Quantisation
+from bench.errors import UnsupportedError
 from bench.models.entries import ENTRIES
 from bench.models.families import structure_of
+from bench.models.head import Head
+from bench.models.load import load_architecture, load_model
+from bench.models.quantisation import check_packable, packable
 from scripts.document_models import BEGIN, COMMAND, END, PAGE, matrix, methods
-from scripts.model_kinds import KINDS, kind_model
+from scripts.model_kinds import KINDS, WITHOUT_FUSED, kind_model
 from scripts.support import why_not
 
 PAIRS = [(family, kind) for family, kinds in KINDS.items() for kind in kinds]
@@ -64,6 +70,32 @@ def test_all_linear_layers_of_the_blocks_are_known(family, kind):
     assert set(structure.linears) <= inside
     others = {path.rpartition(".")[2] for path in inside - set(structure.linears)}
     assert others <= {"gate"}, others
+
+
+UNPACKABLE = ("gpt2", "mixtral", "qwen3_moe", "mamba")  # see bench.models.quantisation.check_packable
+PACKABLE = [pair for pair in PAIRS if pair[1] not in UNPACKABLE]
+
+
+@pytest.mark.parametrize(("family", "kind"), PACKABLE, ids=[kind for _, kind in PACKABLE])
+def test_four_bit_layers_are_the_blocks_and_no_other_when_they_are_read_and_when_they_are_drawn(family, kind, tmp_path):
+    kind_model(family, kind).save_pretrained(tmp_path)
+    eager = {"attention": "eager"} if kind in (*WITHOUT_FUSED, "gemma2", "bloom") else {}
+    config = ModelConfig(name=kind, title=kind, family=family, path=str(tmp_path), **eager)
+    architecture = load_architecture(config, Head(2) if family == Family.encoder else None)
+    if kind == "falcon":
+        with pytest.raises(UnsupportedError, match="is a FalconLinear"):
+            load_model(config, architecture, Quantisation.nf4)
+        return
+    for weights in ("pretrained", "random"):
+        model = load_model(replace(config, weights=weights), architecture, Quantisation.nf4)
+        packed = {path for path, module in model.named_modules() if isinstance(module, Linear4bit)}
+        assert packed == set(packable(model, structure_of(model, family).linears))
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "mixtral"])
+def test_models_that_would_be_packed_in_part_only_are_refused(kind):
+    with pytest.raises(UnsupportedError, match="four-bit layers are not offered"):
+        check_packable(structure_of(kind_model(Family.decoder, kind), Family.decoder))
 
 
 def test_an_entry_that_fits_no_more_is_refused_with_what_is_missing():
