@@ -166,9 +166,9 @@ class AdapterParallel(AdapterMethod):
             if site.is_post_norm and site.branch is not None:
                 adapter.attach_to_sum(model.get_submodule(site.branch), self.name)
                 continue
-            entrance = site.inputs[0] if site.branch is None else site.branch
-            # Behind a sum stands what goes into the branch: the residual itself.
-            is_apart = self.reads == Reads.residual and site.norm is not None and not site.is_post_norm
-            source = model.get_submodule(site.norm if is_apart and site.norm is not None else entrance)
-            home = model.get_submodule(site.output if site.branch is None else site.branch)
-            adapter.attach_to_branch(home, self.name, source, model.get_submodule(site.result))
+            entrance, home = site.branch or site.inputs[0], site.branch or site.output
+            # Where a norm follows the sum, what goes into the branch is the residual itself.
+            if self.reads == Reads.residual and site.norm is not None and not site.is_post_norm:
+                entrance = site.norm
+            branch, source, result = map(model.get_submodule, (home, entrance, site.result))
+            adapter.attach_to_branch(branch, self.name, source, result)

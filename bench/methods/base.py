@@ -16,6 +16,7 @@ from bench.configuration.schema import Family, Quantisation
 from bench.errors import UnsupportedError, UserError
 from bench.methods.folding import foldables, training_only
 from bench.methods.trainable import copy_into, trainable_parameters
+from bench.models.quantisation import check_packable
 from bench.models.structure import Structure
 
 Batch = dict[str, Tensor]
@@ -56,6 +57,17 @@ class Setting:
     max_length: int
     gradient_checkpointing: bool = False
     quantisation: Quantisation = Quantisation.none
+
+    def check(self) -> None:
+        """Refuse what no method could have with this model.
+
+        Raises:
+            UserError: inputs are longer than it takes.
+            UnsupportedError: it cannot be stored as is asked for.
+        """
+        self.structure.check_length(self.max_length)
+        if self.quantisation == Quantisation.nf4:
+            check_packable(self.structure)
 
 
 class Layer(IntEnum):

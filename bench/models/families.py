@@ -9,7 +9,8 @@ from transformers.pytorch_utils import Conv1D
 
 from bench.configuration.schema import Family
 from bench.errors import UserError
-from bench.models.entries import ENTRIES, AttentionRoles, FeedForwardRoles, Stack
+from bench.models.entries import ENTRIES
+from bench.models.roles import AttentionRoles, FeedForwardRoles, Stack
 from bench.models.structure import Attention, Block, FeedForward, Structure
 
 

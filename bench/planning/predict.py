@@ -22,7 +22,6 @@ from bench.methods.base import Batch, Method, OptimiserKind, Setting
 from bench.models.families import structure_of
 from bench.models.head import head_parameters, train_head, with_pooler
 from bench.models.load import build_empty, load_architecture
-from bench.models.quantisation import check_packable
 from bench.models.source import checkpoint_at_hand
 from bench.planning.accelerator import PlannedAccelerator
 from bench.planning.cuda_kernels import CudaKernels, recomputed
@@ -86,9 +85,7 @@ def predict(cell: Cell, device: str) -> Prediction:
         gradient_checkpointing=training.gradient_checkpointing,
         quantisation=base.quantisation if wanted == Quantisation.none else wanted,
     )
-    structure.check_length(setting.max_length)
-    if setting.quantisation == Quantisation.nf4:
-        check_packable(structure)
+    setting.check()
     method.check(setting)
     multiple = 8 if device == "cuda" else 1
     padding = Padding(architecture.pad_token_id or 0, multiple, most=setting.max_length)

@@ -23,7 +23,6 @@ from bench.methods.base import Method, Setting
 from bench.models.families import structure_of
 from bench.models.head import train_head, with_pooler
 from bench.models.load import HOST, build_empty, load_architecture, load_model
-from bench.models.quantisation import check_packable
 from bench.models.remarks import check_head_choice, head_origin, remarks
 from bench.models.source import checkpoint_of
 from bench.models.tokenizer import load_tokenizer, padding_token
@@ -102,9 +101,7 @@ def prepare(cell: Cell, task: Task, method: Method, meter: PhaseMeter, device: t
         gradient_checkpointing=training.gradient_checkpointing,
         quantisation=base.quantisation if wanted == Quantisation.none else wanted,
     )
-    structure.check_length(longest)
-    if setting.quantisation == Quantisation.nf4:
-        check_packable(structure)
+    setting.check()
     method.check(setting)
     warnings += remarks(base, checkpoint, structure)
     return Prepared(architecture, data, padding, inference, setting, head_origin(base, structure), warnings)

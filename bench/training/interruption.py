@@ -37,7 +37,7 @@ class Interruption:
         """Whether a checkpoint is asked for; a request counts once."""
         asked = _asked.is_set()
         _asked.clear()
-        return asked or self._waiting is not None
+        return asked or self.is_waiting
 
     @property
     def is_waiting(self) -> bool:

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from bench.records.schema import Record
 from bench.records.store import read_records
+from tests.sweeping.launchers import processes
 
 LONG = ("training.max_steps=100000", "training.epochs=10000", "data.limit_evaluation=12")  # until somebody stops it
 
@@ -46,12 +46,15 @@ def records(folder: Path) -> list[Record]:
 
 def until(condition: Callable[[], bool], sweep: subprocess.Popen[str] | None = None, seconds: float = 90) -> None:
     """Wait for something to happen while the sweep runs."""
-    end = time.monotonic() + seconds
-    while not condition():
+
+    def happened() -> bool:
+        if condition():
+            return True
         if sweep is not None and sweep.poll() is not None:
             pytest.fail(f"the sweep ended: {sweep.communicate()[1]}")
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.2)
+        return False
+
+    processes.until(happened, seconds)
 
 
 def outcome_of_wrecks(folder: Path) -> dict[str, Record]:

@@ -4,15 +4,11 @@ import json
 
 import pytest
 import torch
-from accelerate import Accelerator, PartialState
-from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 
 from bench.records.schema import Status
-from bench.running import runner
 from bench.running.runner import run_cell
 from tests.cells import MODELS, TASKS
-from tests.device.standin import DEVICE
 
 STEPS, KILLED_IN = 3, 3
 CELL = (
@@ -29,24 +25,6 @@ class Killed(BaseException):
 def kill_in_the_last_step(phase, step, total, loss):
     if (phase, step) == ("train", KILLED_IN):
         raise Killed
-
-
-@pytest.fixture
-def on_the_device(monkeypatch):
-    """From now on cells run on the stand-in: the runner's accelerator finds it as it would find a GPU."""
-
-    def accelerator(cell):
-        AcceleratorState._reset_state(reset_partial_state=True)
-        return Accelerator(mixed_precision="no")
-
-    def move():
-        monkeypatch.setattr(PartialState, "default_device", property(lambda self: DEVICE))
-        monkeypatch.setattr(runner, "_accelerator", accelerator)
-
-    monkeypatch.setattr("bench.running.overhead.WARM_UP", 0)
-    monkeypatch.setattr("bench.running.overhead.PASSES", 1)  # nobody reads the seconds
-    yield move
-    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 CELLS = [*((family, "lora") for family in MODELS), ("encoder", "child_tuning_d"), ("decoder", "prompt_tuning")]

@@ -7,7 +7,6 @@ from bench.records.schema import Status
 from bench.running.runner import run_cell
 from bench.sweeping.sweeper import selected
 from scripts.publishing.stages import Setting, Size, stages_of
-from tests.device.test_cell import on_the_device  # noqa: F401  # a fixture
 
 SWEEP = ("-m", "bench", "sweep")
 
@@ -26,7 +25,7 @@ def stages(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["memory-roberta", "memory-t5", "memory-llama", "glue-rte"])
-def test_a_cell_of_each_stage_ends_as_done(stages, on_the_device, name):  # noqa: F811
+def test_a_cell_of_each_stage_ends_as_done(stages, on_the_device, name):
     on_the_device()
     record, _ = run_cell(stages[name])
     assert record.status == Status.done, record.error and record.error.traceback

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from collections.abc import Iterator
 from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -29,10 +30,8 @@ def check_numbers(config_class: type[peft.PeftConfig], settings: dict[str, Any])
     Raises:
         UserError: one is; the message names the setting.
     """
-    hints = get_type_hints(config_class)
-    for key, value in settings.items():
-        kinds = kinds_of(hints[key]) - {NoneType}
-        if value is not None and kinds and kinds <= {int, float}:
+    for key, value, kinds in _given(config_class, settings):
+        if kinds and kinds <= {int, float}:
             _check_number(key, value, whole=kinds == {int} and not key.endswith("alpha"))
 
 
@@ -42,11 +41,7 @@ def check_words(config_class: type[peft.PeftConfig], settings: dict[str, Any]) -
     Raises:
         UserError: one is; the message names the setting.
     """
-    hints = get_type_hints(config_class)
-    for key, value in settings.items():
-        kinds = kinds_of(hints[key]) - {NoneType}
-        if value is None:
-            continue
+    for key, value, kinds in _given(config_class, settings):
         if kinds == {bool} and not isinstance(value, bool):
             raise UserError(f"peft.{key}={value} must be true or false")
         _check_word(key, value, kinds)
@@ -56,6 +51,14 @@ def check_words(config_class: type[peft.PeftConfig], settings: dict[str, Any]) -
                 known = [field.name for field in dataclasses.fields(kind)]
                 if unknown := sorted(value.keys() - set(known)):
                     raise unknown_name(f"key of peft.{key}", unknown[0], known)
+
+
+def _given(config_class: type[peft.PeftConfig], settings: dict[str, Any]) -> Iterator[tuple[str, Any, set[Any]]]:
+    """Each setting that is given, with the kinds that the library's annotation allows."""
+    hints = get_type_hints(config_class)
+    for key, value in settings.items():
+        if value is not None:
+            yield key, value, kinds_of(hints[key]) - {NoneType}
 
 
 def _check_number(key: str, value: object, whole: bool) -> None:
