@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from accelerate import Accelerator
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 import bench.system.quiet  # noqa: F401  # before the libraries that it silences
@@ -68,9 +67,8 @@ class Round:
 class Contest:
     """One cell, prepared once; every round loads and adapts a model of its own."""
 
-    def __init__(self, cell: Cell, accelerator: Accelerator) -> None:
-        self.cell, self.accelerator = cell, accelerator
-        self.device: torch.device = accelerator.device
+    def __init__(self, cell: Cell, device: torch.device) -> None:
+        self.cell, self.device = cell, device
         self.method = build(cell.config["method"], Method)
         task = build(cell.config["task"], Task)
         self.prepared: Prepared = prepare(cell, task, self.method, PhaseMeter(self.device), self.device)
@@ -82,7 +80,7 @@ class Contest:
     def ours(self) -> Round:
         """Through `bench.training.loop.train`."""
         cell, setting, training = self.cell, self.prepared.setting, self.cell.training
-        model: Any = self.accelerator.prepare_model(load_adapted(cell, self.method, self.prepared)[0])
+        model: Any = self.prepared.arithmetic.wrap(load_adapted(cell, self.method, self.prepared, self.device)[0])
         head = {name for name, _ in head_parameters(model, setting.structure)}
         groups = self.method.parameter_groups(model)
         optimiser = make_optimiser(model, groups, head, training, self.method.optimiser())
@@ -90,9 +88,9 @@ class Contest:
         self._start()
         train(
             model, self.method, batches_of(self.examples, self.prepared.padding, training, cell.seed, pin=pin),
-            optimiser=self.accelerator.prepare_optimizer(optimiser),
+            optimiser=optimiser,
             schedule=make_schedule(optimiser, training, self.steps), training=training, total_steps=self.steps,
-            family=setting.family, accelerator=self.accelerator, clock=StepClock(self.device), losses=Losses(),
+            family=setting.family, arithmetic=self.prepared.arithmetic, clock=StepClock(self.device), losses=Losses(),
             evaluate=lambda _: None, progress=lambda *_: None, checkpoint=lambda _: None,
         )  # fmt: skip
         return self._stop()
@@ -168,7 +166,7 @@ def compare(name: str, options: argparse.Namespace) -> float:
         cell = configurations.cell([*CELLS[name], f"training.log_every={LOG_EVERY}"])
         limit = options.steps * cell.training.batch_size
         cell = configurations.cell([*CELLS[name], f"training.log_every={LOG_EVERY}", f"data.limit_train={limit}"])
-    contest = Contest(cell, _accelerator(cell))
+    contest = Contest(cell, _accelerator(cell).device)
     length = contest.tokens / len(contest.examples)
     print(
         f"{name}: {contest.steps} steps of {cell.training.batch_size} examples, {length:.0f} tokens each, "

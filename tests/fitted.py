@@ -16,6 +16,7 @@ from bench.running.preparation import Prepared
 from bench.running.run import Run, silent
 from bench.running.scores import Best, Scores
 from bench.tasks.base import TaskData
+from bench.training.arithmetic import Arithmetic
 from tests.tiny import VOCABULARY, Adapted, settings_of, tiny_model
 
 STEPS = 12  # epochs are of five steps, the last of one example only
@@ -52,7 +53,9 @@ class Fitted:
             meter=meter, record=self.record,
             begin=time.perf_counter(),
         )  # fmt: skip
-        prepared = Prepared(None, TaskData(examples(family), {}), Padding(0), None, adapted.setting, None)
+        arithmetic = Arithmetic(run.cell.training.precision, run.device)
+        prepared = Prepared(None, arithmetic, TaskData(examples(family), {}), Padding(0), None, adapted.setting, None)
+        self.record.environment["arithmetic"] = prepared.number_types
         self.best = Best(self.method, keep=True)
 
         def evaluate(step):
@@ -63,7 +66,7 @@ class Fitted:
             if step == killed_at:
                 raise Killed
 
-        through = spread(self.model, adapted.setting.structure, way, accelerator)
+        through = spread(arithmetic.wrap(self.model), adapted.setting.structure, way, accelerator)
         fit(run, self.model, self.method, prepared, best=self.best, evaluate=evaluate, through=through)
         self.parts = meter.train_parts
 

@@ -12,6 +12,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from bench.configuration.names import check_name, check_path
+from bench.configuration.number_types import settle
 from bench.configuration.origins import COMMAND_LINE, Origins
 from bench.configuration.ranges import LOOSE, check_section
 from bench.configuration.schema import SECTIONS, DataConfig, ModelConfig, TrainingConfig, check_processes
@@ -44,6 +45,7 @@ class Cell:
         """
         for section in SECTIONS:
             _check(section, config[section])
+        config = settle(config)
         cell = cls(
             experiment=config["experiment"].get("name"),
             model=config["model"].get("name"),

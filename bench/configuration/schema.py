@@ -44,11 +44,23 @@ class Schedule(StrEnum):
     cosine = "cosine"
 
 
-class Precision(StrEnum):
-    """The arithmetic of the forward and backward pass; bf16 is autocast over weights kept in fp32."""
+class Dtype(StrEnum):
+    """The type of the frozen base's values; auto: the one that its checkpoint is stored in."""
 
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+    float16 = "float16"
+    auto = "auto"
+
+
+class Precision(StrEnum):
+    """The arithmetic of the forward and backward pass; the 16-bit ones are autocast, which keeps sums in fp32."""
+
+    auto = "auto"  # what goes with model.dtype
     fp32 = "fp32"
+    tf32 = "tf32"  # products of 10-bit mantissas, NVIDIA's since Ampere
     bf16 = "bf16"
+    fp16 = "fp16"  # with a scaled loss; steps whose gradients overflow are left out, and counted in the record
 
 
 class Quantisation(StrEnum):
@@ -79,6 +91,7 @@ class ModelConfig:
     architecture: dict[str, Any] = field(default_factory=dict)  # transformers', to count and for random weights
     weights: Weights = Weights.pretrained
     head: HeadWeights = HeadWeights.fresh  # of an encoder; language models have none
+    dtype: Dtype = Dtype.float32  # of the frozen base; what is trained is kept in fp32
     quantisation: Quantisation = Quantisation.none
     attention: AttentionKind = AttentionKind.sdpa
     allow_pickle: bool = False  # pickle checkpoints can run code when they are read
@@ -86,6 +99,7 @@ class ModelConfig:
     def __post_init__(self) -> None:
         self.family, self.weights = Family(self.family), Weights(self.weights)
         self.head = HeadWeights(self.head)
+        self.dtype = Dtype(self.dtype)
         self.quantisation, self.attention = Quantisation(self.quantisation), AttentionKind(self.attention)
         check_section("model", vars(self))
 
@@ -108,7 +122,8 @@ class TrainingConfig:
     beta2: float = 0.999
     epsilon: float = 1e-8
     max_grad_norm: float | None = 1.0
-    precision: Precision = Precision.fp32
+    precision: Precision = Precision.auto
+    master_weights: bool = True  # keep what is trained in fp32; false: in model.dtype, which loses small updates
     gradient_checkpointing: bool = False
     length_grouped: bool = True  # batches of similar lengths: less padding
     evaluations: int = 1  # how many times, evenly spread, the validation split is scored; the last is at the end

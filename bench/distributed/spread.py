@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from torch import nn
 
 from bench.configuration.cell import Cell
-from bench.configuration.schema import Quantisation
+from bench.configuration.schema import Precision, Quantisation
 from bench.errors import UnsupportedError, UserError
 from bench.methods.base import Method
 from bench.models.structure import Structure
@@ -38,6 +38,8 @@ def check_sharding(cell: Cell, method: Method) -> None:
     """
     if cell.config["distributed"] != "fsdp":
         return
+    if cell.training.precision == Precision.fp16:
+        raise UnsupportedError("distributed=fsdp does not scale losses; say training.precision=bf16 or distributed=ddp")
     if {cell.base.quantisation, method.load_options().quantisation} != {Quantisation.none}:
         raise UnsupportedError("distributed=fsdp cannot cut packed four-bit weights; distributed=ddp can copy them")
     if not method.shardable:
@@ -53,14 +55,14 @@ def spread(model: nn.Module, structure: Structure, way: str, accelerator: Accele
         model: adapted; changed in place, and afterwards what is evaluated and stored.
         structure: of the bare model.
         way: none, ddp or fsdp.
-        accelerator: the device, its precision and the team.
+        accelerator: the device and the team.
 
     Returns:
         What the batches of training go through: the model itself, or a wrapper around it.
     """
     if way == "fsdp":
         _shard(model, structure, accelerator)
-    # In "evaluation mode" the accelerator cares for device and precision alone, and wraps nothing.
+    # In "evaluation mode" the accelerator cares for the device alone, and wraps nothing.
     model = accelerator.prepare_model(model, evaluation_mode=True)
     if way == "ddp":
         # No method has buffers that change in training, so none need to be sent around in every step.

@@ -12,7 +12,7 @@ from enum import IntEnum, StrEnum
 
 from torch import Tensor, nn
 
-from bench.configuration.schema import Family, Quantisation
+from bench.configuration.schema import Dtype, Family, Quantisation
 from bench.errors import UnsupportedError, UserError
 from bench.methods.folding import foldables, training_only
 from bench.methods.trainable import copy_into, trainable_parameters
@@ -49,6 +49,8 @@ class Setting:
         max_length: the longest input, in tokens (special tokens included, virtual tokens not).
         gradient_checkpointing: whether activations are recomputed in the backward pass.
         quantisation: how the base's linear layers are stored.
+        dtype: of the base's values, as far as they are not quantised.
+        trained_dtype: of the values that are trained; the runner gives it to them, whatever `apply` makes.
     """
 
     family: Family
@@ -57,6 +59,8 @@ class Setting:
     max_length: int
     gradient_checkpointing: bool = False
     quantisation: Quantisation = Quantisation.none
+    dtype: Dtype = Dtype.float32
+    trained_dtype: Dtype = Dtype.float32
 
     def check(self) -> None:
         """Refuse what no method could have with this model.

@@ -18,11 +18,12 @@ from transformers import (
     PretrainedConfig,
 )
 
-from bench.configuration.schema import AttentionKind, Family, HeadWeights, ModelConfig, Quantisation, Weights
+from bench.configuration.schema import AttentionKind, Dtype, Family, HeadWeights, ModelConfig, Quantisation, Weights
 from bench.errors import UserError
 from bench.models.checkpoint import read_checkpoint
 from bench.models.families import structure_of
 from bench.models.head import Head, renew, with_pooler
+from bench.models.number_types import TORCH, lower
 from bench.models.quantisation import check_packed, nf4_options, quantise, refuse_packed, refuse_quantised, settle
 from bench.models.report import check_base, check_head, check_values
 from bench.models.source import is_local, not_loaded, source_of, weights_folder
@@ -104,8 +105,9 @@ def load_model(
     architecture: PretrainedConfig,
     quantisation: Quantisation = Quantisation.none,
     device: torch.device = HOST,
+    dtype: Dtype = Dtype.float32,
 ) -> nn.Module:
-    """Load the model with its weights in fp32, in training mode and with every parameter trainable.
+    """Load the model in training mode and with every parameter trainable; a task head is in fp32.
 
     A fresh task head is drawn from torch's generator as it is at the call, whatever the checkpoint holds.
 
@@ -114,7 +116,8 @@ def load_model(
         architecture: as `load_architecture` returns it; its labels decide the head.
         quantisation: how the base's linear layers are stored.
         device: where a checkpoint's weights are put as they are read, so that a large model never fills the host's
-            memory; random ones are drawn on the host, and are the same everywhere.
+            memory; random ones are drawn on the host in fp32, and are the same everywhere.
+        dtype: of the base's values, those of linear layers that are not quantised.
 
     Raises:
         UserError: the files are missing, unreachable, or pickle without `allow_pickle`; their tensors are not those of
@@ -123,10 +126,12 @@ def load_model(
     model: nn.Module
     if config.weights == Weights.random:
         model = _from_config(config, architecture)
+        structure = structure_of(model, config.family)
         if quantisation == Quantisation.nf4:
-            quantise(model, structure_of(model, config.family).linears)
+            quantise(model, structure.linears)
+        lower(model, structure, dtype)
     else:
-        model = _from_checkpoint(config, architecture, quantisation, device)
+        model = _from_checkpoint(config, architecture, quantisation, device, dtype)
     if quantisation == Quantisation.nf4:
         settle(model)
     model.train()
@@ -134,7 +139,11 @@ def load_model(
 
 
 def _from_checkpoint(
-    config: ModelConfig, architecture: PretrainedConfig, quantisation: Quantisation, device: torch.device
+    config: ModelConfig,
+    architecture: PretrainedConfig,
+    quantisation: Quantisation,
+    device: torch.device,
+    dtype: Dtype,
 ) -> nn.Module:
     source = source_of(config)
     checkpoint = read_checkpoint(weights_folder(config), config.allow_pickle)
@@ -149,7 +158,7 @@ def _from_checkpoint(
             checkpoint.folder,
             config=architecture,
             attn_implementation=config.attention.value,
-            dtype=torch.float32,
+            dtype=TORCH[dtype],
             trust_remote_code=False,
             local_files_only=True,
             use_safetensors=None if config.allow_pickle else True,
@@ -164,6 +173,8 @@ def _from_checkpoint(
     check_base(model, report, structure, source)
     if quantisation == Quantisation.nf4:
         check_packed(model, structure, source)
+    for path in structure.head:
+        model.get_submodule(path).float()
     if structure.head and config.head == HeadWeights.checkpoint:
         check_head(report, structure, source)
     else:

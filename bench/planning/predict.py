@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 import torch
-from accelerate import Accelerator
 from torch import Tensor, nn
 
 import bench.system.quiet  # noqa: F401  # before the libraries that it silences
 from bench.configuration.cell import Cell
 from bench.configuration.compose import build
+from bench.configuration.number_types import precision_for
 from bench.configuration.schema import Quantisation, TrainingConfig, Weights
 from bench.data.example import Padding
 from bench.data.synthetic import Shape
@@ -19,19 +19,22 @@ from bench.metering.parameters import count_all, count_parameters
 from bench.metering.storages import StorageTracker
 from bench.metering.time import StepClock
 from bench.methods.base import Batch, Method, OptimiserKind, Setting
+from bench.methods.loading import storage
 from bench.models.families import structure_of
 from bench.models.head import head_parameters, train_head, with_pooler
 from bench.models.load import build_empty, load_architecture
+from bench.models.number_types import dtype_of, lower, set_trained
 from bench.models.source import checkpoint_at_hand
-from bench.planning.accelerator import PlannedAccelerator
 from bench.planning.cuda_kernels import CudaKernels, recomputed
 from bench.planning.fake import fake_tensors, materialise
 from bench.records.schema import MemorySplit, Parameters
 from bench.tasks.base import Task
+from bench.training.arithmetic import Arithmetic
 from bench.training.loop import gradients_of, train
 from bench.training.losses import Losses
 from bench.training.optimiser import make_optimiser, make_schedule, step_count
 
+FAKE = torch.device("cpu")  # where fake tensors say that they are
 USUAL_EXAMPLES = 1000  # of a task that does not say how many it has
 PAGED_FROM = 100_000  # values; bitsandbytes pages the state of parameters this large out, optim/optimizer.py
 # cuBLAS works in memory of the allocator: once for the thread of the forward pass, once for that of the backward pass.
@@ -75,15 +78,18 @@ def predict(cell: Cell, device: str) -> Prediction:
     architecture = load_architecture(source, task.head())
     base = replace(source, weights=Weights.random)
     empty = build_empty(base, architecture)
-    structure = with_pooler(structure_of(empty, base.family), empty, checkpoint_at_hand(cell.base))
-    wanted = method.load_options().quantisation
+    checkpoint = checkpoint_at_hand(cell.base)
+    structure = with_pooler(structure_of(empty, base.family), empty, checkpoint)
+    dtype = dtype_of(cell.base, architecture, checkpoint)
+    precision = precision_for(dtype, training.precision, training.master_weights)
+    arithmetic = Arithmetic(precision, FAKE, scales=False)
     setting = Setting(
         base.family,
         structure,
         total_steps=step_count(replace(training, max_steps=None), _example_count(task)),
         max_length=task.longest_input(training.max_length),
         gradient_checkpointing=training.gradient_checkpointing,
-        quantisation=base.quantisation if wanted == Quantisation.none else wanted,
+        **storage(base, training, method, dtype),
     )
     setting.check()
     method.check(setting)
@@ -96,6 +102,7 @@ def predict(cell: Cell, device: str) -> Prediction:
     batch = padding(task.synthesise(shape))
     model = build_empty(base, architecture)
     base_total = count_all(model)
+    lower(model, structure, setting.dtype)
     with torch.device("meta"):
         if setting.quantisation == Quantisation.nf4:
             # Imported late: it draws in bitsandbytes, which must not be loaded before a worker has its GPU.
@@ -107,26 +114,33 @@ def predict(cell: Cell, device: str) -> Prediction:
             model.gradient_checkpointing_enable({"use_reentrant": False, **contexts})  # type: ignore[operator]
         model = method.apply(model, setting)
     train_head(model, structure)
+    set_trained(model, setting.trained_dtype)
     parameters = count_parameters(model, method, structure, base_total)
     with fake_tensors() as fake, _kernels_of(device):
         materialise(model.train())
         inputs: Batch = {key: fake.from_tensor(value) for key, value in batch.items()}
-        tracker, flops = _train(model, method, setting, training, batch=inputs, device=device)
+        tracker, flops = _train(model, method, setting, training, arithmetic, batch=inputs, device=device)
     workspace = 2 * _workspace() if device == "cuda" else 0
     parts = replace(tracker.split, rest=tracker.split.rest + workspace)
     return Prediction(parameters, tracker.peak + workspace, parts, flops)
 
 
 def _train(
-    model: nn.Module, method: Method, setting: Setting, training: TrainingConfig, *, batch: Batch, device: str
+    model: nn.Module,
+    method: Method,
+    setting: Setting,
+    training: TrainingConfig,
+    arithmetic: Arithmetic,
+    *,
+    batch: Batch,
+    device: str,
 ) -> tuple[StorageTracker, int]:
     """The runner's training phase on fake tensors; the account of it, and the operations of a whole step."""
-    accelerator = cast(Accelerator, PlannedAccelerator(training.precision))
-    model = accelerator.prepare_model(model)
-    tracker = StorageTracker(torch.device(device), lives_on=accelerator.device)
+    model = arithmetic.wrap(model)
+    tracker = StorageTracker(torch.device(device), lives_on=FAKE)
     tracker.hold(model)
     with tracker:
-        method.prepare(model, lambda: gradients_of(model, iter([[batch]]), accelerator))
+        method.prepare(model, lambda: gradients_of(model, iter([[batch]]), arithmetic))
     head = {name for name, _ in head_parameters(model, setting.structure)}
     optimiser = make_optimiser(model, method.parameter_groups(model), head, training, method.optimiser())
     if device == "cuda" and method.optimiser() == OptimiserKind.paged_adamw_32bit:
@@ -137,8 +151,8 @@ def _train(
     with tracker.watching(model, optimiser):
         train(
             model, method, steps, optimiser=optimiser, schedule=make_schedule(optimiser, training, setting.total_steps),
-            training=training, total_steps=2, family=setting.family, accelerator=accelerator,
-            clock=StepClock(accelerator.device), losses=_NoLosses(), evaluate=lambda _: None,
+            training=training, total_steps=2, family=setting.family, arithmetic=arithmetic,
+            clock=StepClock(FAKE), losses=_NoLosses(), evaluate=lambda _: None,
             progress=lambda *_: None, checkpoint=lambda _: None,
         )  # fmt: skip
     return tracker, (tracker.flops - before) * training.accumulation // (1 + several)

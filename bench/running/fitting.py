@@ -20,6 +20,7 @@ from bench.running.preparation import Prepared
 from bench.running.run import Run
 from bench.running.scores import Best
 from bench.running.state import TrainingState
+from bench.training.arithmetic import Arithmetic
 from bench.training.checkpoint import Checkpoints, Content
 from bench.training.interruption import WARNING, Interruption
 from bench.training.largest import largest_steps
@@ -55,7 +56,7 @@ def fit(
         TrainingDivergedError: the loss is not finite.
     """
     through = model if through is None else through
-    cell, setting, accelerator, team = run.cell, prepared.setting, run.accelerator, run.team
+    cell, setting, arithmetic, team = run.cell, prepared.setting, prepared.arithmetic, run.team
     set_seed(cell.seed + RANK_STRIDE * team.rank)  # else dropout would be the same everywhere
     identity = f"{cell.config_hash} {digest_of_all(run.record.fingerprints)}"  # of other weights, nothing is resumed
     checkpoints = Checkpoints(run.folder, identity, cell.config["checkpoint_seconds"])
@@ -67,7 +68,7 @@ def fit(
     steps = partial(batches_of, prepared.data.train, prepared.padding, training, cell.seed, pin=on_gpu, team=team)
     epoch = math.ceil(len(prepared.data.train) / training.batch_size)
     if saved is None:
-        method.prepare(model, lambda: gradients_of(through, islice(steps(), epoch), accelerator, team))
+        method.prepare(model, lambda: gradients_of(through, islice(steps(), epoch), arithmetic, team))
     else:
         try:
             method.load_checkpoint_state(model, saved.below("model"))
@@ -89,7 +90,7 @@ def fit(
     schedule = make_schedule(optimiser, training, setting.total_steps)
     state = TrainingState(
         run=run, model=model, method=method, optimiser=optimiser, schedule=schedule, losses=losses, clock=clock,
-        split=split, best=best,
+        split=split, best=best, arithmetic=arithmetic,
     )  # fmt: skip
     if saved is not None:
         state.load(saved)
@@ -97,18 +98,19 @@ def fit(
     # The processes of a team would each stop at another step: they write a checkpoint and go on until they are ended.
     with interruption.put_off() if team.size == 1 else interruption.put_off([WARNING]):
         train(
-            model, method, steps(done=done), done=done, optimiser=accelerator.prepare_optimizer(optimiser),
+            model, method, steps(done=done), done=done, optimiser=optimiser,
             schedule=schedule, training=training, total_steps=setting.total_steps, family=setting.family,
-            accelerator=accelerator, clock=clock, losses=losses, evaluate=evaluate,
+            arithmetic=arithmetic, clock=clock, losses=losses, evaluate=evaluate,
             through=through, team=team, progress=partial(run.report, "train"),
             checkpoint=partial(state.save_if_due, checkpoints=checkpoints, interruption=interruption),
         )  # fmt: skip
     assert run.record.metrics is not None
     run.record.metrics.losses = losses.means
-    book_steps(run, clock, split)
+    run.record.environment["arithmetic"] |= arithmetic.notes()
+    book_steps(run, clock, split, arithmetic)
 
 
-def book_steps(run: Run, clock: StepClock, split: SplitMeter | None) -> None:
+def book_steps(run: Run, clock: StepClock, split: SplitMeter | None, arithmetic: Arithmetic) -> None:
     """Write the time of the optimizer steps, their speed, and what filled the memory into the record."""
     seconds, steps, time = clock.seconds(), clock.undisturbed(), run.record.time
     time.train, time.steps = sum(seconds), len(seconds)
@@ -120,7 +122,7 @@ def book_steps(run: Run, clock: StepClock, split: SplitMeter | None) -> None:
         run.meter.train_parts = split.parts
         if split.flops_per_token is not None:
             time.flops_per_second = split.flops_per_token * steps.padded / steps.seconds
-            time.utilisation = utilisation(time.flops_per_second, run.device, run.cell.training.precision)
+            time.utilisation = utilisation(time.flops_per_second, run.device, arithmetic.precision)
 
 
 def _latest(checkpoints: Checkpoints, team: Team) -> Content | None:

@@ -44,12 +44,16 @@ def measure_overhead(run: Run, model: nn.Module, method: Method, prepared: Prepa
     batch = to_device(prepared.padding(list(examples)), run.device)
     if prepared.setting.family != Family.encoder_decoder:
         del batch["labels"]  # an encoder-decoder's labels are its decoder's inputs, all others do without
-    prepare: Callable[[nn.Module], nn.Module] = run.accelerator.prepare_model
+
+    def prepare(form: nn.Module) -> nn.Module:
+        return prepared.arithmetic.wrap(form.to(run.device))
+
     forms: dict[str, Callable[[], nn.Module]] = {"adapted": lambda: model}
     if method.mergeable:
         forms["merged"] = lambda: prepare(method.merge(model, prepared.setting))
     base = run.cell.base
-    forms["bare"] = lambda: prepare(load_model(base, prepared.architecture, base.quantisation, run.device))
+    dtype = prepared.setting.dtype
+    forms["bare"] = lambda: prepare(load_model(base, prepared.architecture, base.quantisation, run.device, dtype))
     costs = {}
     for form, make in forms.items():
         if form == "bare":

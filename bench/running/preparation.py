@@ -12,7 +12,7 @@ from torch import nn
 from transformers import PretrainedConfig
 
 from bench.configuration.cell import Cell
-from bench.configuration.schema import Quantisation
+from bench.configuration.number_types import precision_for
 from bench.data.example import Padding
 from bench.data.synthetic import Shape
 from bench.data.vocabulary import check_tokens
@@ -20,9 +20,11 @@ from bench.evaluation.inference import Inference
 from bench.metering.parameters import count_all, count_parameters
 from bench.metering.phases import PhaseMeter
 from bench.methods.base import Method, Setting
+from bench.methods.loading import storage
 from bench.models.families import structure_of
 from bench.models.head import train_head, with_pooler
 from bench.models.load import HOST, build_empty, load_architecture, load_model
+from bench.models.number_types import dtype_of, set_trained
 from bench.models.remarks import check_head_choice, head_origin, remarks
 from bench.models.source import checkpoint_of
 from bench.models.tokenizer import load_tokenizer, padding_token
@@ -30,6 +32,7 @@ from bench.records.schema import Parameters
 from bench.running.scores import assumption
 from bench.tasks.base import Task, TaskData
 from bench.tasks.check import check_task
+from bench.training.arithmetic import Arithmetic, check_precision
 from bench.training.optimiser import step_count
 
 
@@ -39,6 +42,7 @@ class Prepared:
 
     Attributes:
         architecture: the model's transformers configuration.
+        arithmetic: of its forward and backward passes.
         data: tokenised.
         padding: how batches are padded.
         inference: how the task is scored; None on synthetic data, where nothing is.
@@ -48,12 +52,22 @@ class Prepared:
     """
 
     architecture: PretrainedConfig
+    arithmetic: Arithmetic
     data: TaskData
     padding: Padding
     inference: Inference | None
     setting: Setting
     head: dict[str, Any] | None
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def number_types(self) -> dict[str, Any]:
+        """What the record says of them: `auto` as it was found."""
+        setting = self.setting
+        return {
+            "dtype": str(setting.dtype), "trained": str(setting.trained_dtype),
+            "precision": str(self.arithmetic.precision),
+        }  # fmt: skip
 
 
 def prepare(cell: Cell, task: Task, method: Method, meter: PhaseMeter, device: torch.device) -> Prepared:
@@ -71,6 +85,9 @@ def prepare(cell: Cell, task: Task, method: Method, meter: PhaseMeter, device: t
         empty, checkpoint = build_empty(base, architecture), checkpoint_of(base)
         structure = with_pooler(structure_of(empty, base.family), empty, checkpoint)
         check_head_choice(base, structure)
+        dtype = dtype_of(base, architecture, checkpoint)
+        precision = precision_for(dtype, training.precision, training.master_weights)
+        check_precision(precision, device)
     rows = empty.get_input_embeddings().weight.shape[0]  # type: ignore[operator]
     pad_token, warnings = padding_token(tokenizer, architecture, base.family, rows), []
     longest = training.max_length if tokenizer is None else task.longest_input(training.max_length)
@@ -92,19 +109,19 @@ def prepare(cell: Cell, task: Task, method: Method, meter: PhaseMeter, device: t
             padding = replace(padding, segments=known.segments)
             limits = training.evaluation_batch_size, training.evaluation_tokens
             inference = Inference(tokenizer, padding, *limits, notes=data.notes)
-    wanted = method.load_options().quantisation
     setting = Setting(
         base.family,
         structure,
         total_steps=step_count(training, len(data.train)),
         max_length=longest,
         gradient_checkpointing=training.gradient_checkpointing,
-        quantisation=base.quantisation if wanted == Quantisation.none else wanted,
+        **storage(base, training, method, dtype),
     )
     setting.check()
     method.check(setting)
     warnings += remarks(base, checkpoint, structure)
-    return Prepared(architecture, data, padding, inference, setting, head_origin(base, structure), warnings)
+    arithmetic = Arithmetic(precision, device)
+    return Prepared(architecture, arithmetic, data, padding, inference, setting, head_origin(base, structure), warnings)
 
 
 def load_adapted(
@@ -118,11 +135,12 @@ def load_adapted(
     setting = prepared.setting
     set_seed(cell.seed)
     home = HOST if cell.config["distributed"] == "fsdp" else device
-    model = load_model(cell.base, prepared.architecture, setting.quantisation, home)
+    model = load_model(cell.base, prepared.architecture, setting.quantisation, home, setting.dtype)
     if setting.gradient_checkpointing:
         model.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
     base_total = count_all(model)
     set_seed(cell.seed)
     model = method.apply(model, setting)
     train_head(model, setting.structure)
+    set_trained(model, setting.trained_dtype)
     return model, count_parameters(model, method, setting.structure, base_total)

@@ -8,13 +8,11 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 from accelerate.utils import InitProcessGroupKwargs
 
 import bench.system.quiet  # noqa: F401  # before the libraries that it silences
 from bench.configuration.cell import Cell
 from bench.configuration.compose import build
-from bench.configuration.schema import Precision
 from bench.distributed.spread import check_spread, spread
 from bench.errors import UnsupportedError, UserError
 from bench.identity.data import Splits, reading
@@ -131,23 +129,24 @@ def _live(run: Run) -> None:
     with reading() as read:
         prepared = prepare(cell, task, method, meter, run.device)
     data, setting, inference = prepared.data, prepared.setting, prepared.inference
+    arithmetic = prepared.arithmetic
     splits = {"train": len(data.train)} | {name: len(split.examples) for name, split in data.evaluation.items()}
     metrics = record.metrics = Metrics(task.main_metric, examples=splits, notes=data.notes)
     record.environment["data"], record.environment["differences"] = data.revisions, list(method.differences)
-    record.environment["head"] = prepared.head
+    record.environment["head"], record.environment["arithmetic"] = prepared.head, prepared.number_types
     _note_data(run, read, data)
 
     with meter.phase("load"):
         model, record.parameters = load_adapted(cell, method, prepared, run.device)
         record.fingerprints |= of_model(cell.config)  # what the hub had to be asked for is here by now
-        through = spread(model, setting.structure, cell.config["distributed"], run.accelerator)
+        through = spread(arithmetic.wrap(model), setting.structure, cell.config["distributed"], run.accelerator)
     for warning in prepared.warnings:  # not before the weights are found right: a refusal is one line
         run.warn(warning)
     best = Best(method, cell.training.keep_best, task.metric(task.main_metric))
 
     def evaluate(step: int) -> None:
         if inference is not None:
-            with meter.phase("evaluate"), run.accelerator.autocast():
+            with meter.phase("evaluate"), arithmetic.autocast():
                 report("evaluate", step, setting.total_steps, None)
                 scores = evaluate_splits(task, model, data.validation, inference)
             note_metrics(run, task, scores)
@@ -163,7 +162,7 @@ def _live(run: Run) -> None:
     best.restore(model)
     scores = best.scores
     if inference is not None and (scores is None or data.test is not None):
-        with meter.phase("evaluate"), run.accelerator.autocast():
+        with meter.phase("evaluate"), arithmetic.autocast():
             report("evaluate", setting.total_steps, setting.total_steps, None)
             scores = evaluate_splits(task, model, data.test or data.validation, inference)
     if scores is not None:
@@ -200,12 +199,10 @@ def _accelerator(cell: Cell) -> Accelerator:
             f"{VISIBLE}={','.join(chosen)} gives this process a GPU, but torch {torch.__version__} cannot use it; "
             "`bench doctor` says why, device=cpu does without"
         )
-    AcceleratorState._reset_state()  # a process that ran a cell of another precision before keeps its settings
-    precision = "bf16" if cell.training.precision == Precision.bf16 else "no"
     # One process may wait for another's evaluation; one that died is noticed by whoever started them.
     patience = InitProcessGroupKwargs(timeout=timedelta(days=1))
     on_cpu = device == "cpu" or not has_cuda
-    return Accelerator(cpu=on_cpu, mixed_precision=precision, kwargs_handlers=[patience])
+    return Accelerator(cpu=on_cpu, kwargs_handlers=[patience])
 
 
 def _failure(error: Exception, meter: PhaseMeter) -> Failure:

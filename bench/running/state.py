@@ -18,6 +18,7 @@ from bench.models.sharded import gathered, like
 from bench.records.schema import Metrics, PhaseMemory
 from bench.running.run import Run
 from bench.running.scores import Best
+from bench.training.arithmetic import Arithmetic
 from bench.training.checkpoint import Checkpoints, Content
 from bench.training.interruption import Interruption
 from bench.training.losses import Losses
@@ -38,6 +39,7 @@ class TrainingState:
     clock: StepClock
     split: SplitMeter | None
     best: Best
+    arithmetic: Arithmetic
 
     def save_if_due(self, step: int, *, checkpoints: Checkpoints, interruption: Interruption) -> None:
         """After a step: write a checkpoint if it is time or somebody asks, then give way to a signal that waited.
@@ -73,6 +75,7 @@ class TrainingState:
             "optimiser": take_tensors(self.optimiser.state_dict(), "optimiser", tensors, keep=first),
             "schedule": take_tensors(self.schedule.state_dict(), "schedule", tensors, keep=first),
             "losses": losses, "clock": self.clock.state(), "best": best, "random": [plain for _, plain in random],
+            "arithmetic": self.arithmetic.state(),
             "split": None if self.split is None else self.split.state(),
             "curve": metrics.curve, "notes": metrics.notes,
             "seconds": dict(self.run.meter.seconds), "total": self._earlier + time.perf_counter() - self.run.begin,
@@ -89,6 +92,7 @@ class TrainingState:
         self.schedule.load_state_dict(put_tensors(plain["schedule"], content.tensors))
         self.losses.load_state(plain["losses"])
         self.clock.load_state(plain["clock"])
+        self.arithmetic.load_state(plain["arithmetic"])
         if self.split is not None and plain.get("split") is not None:
             self.split.load_state(plain["split"])
         self.best.load_state(content.below("best"), plain["best"])

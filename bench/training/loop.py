@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 
 import torch
-from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
@@ -22,6 +21,7 @@ from bench.metering.time import StepClock
 from bench.methods.base import Batch, Method
 from bench.methods.trainable import trainable_parameters
 from bench.models.padding_mask import padding_of
+from bench.training.arithmetic import Arithmetic
 from bench.training.batches import Filler, epochs_of, micro_batches_of, padded_count, target_count, token_count
 from bench.training.losses import Losses
 
@@ -68,23 +68,27 @@ def batches_of(
 
 
 def gradients_of(
-    model: nn.Module, steps: Iterator[list[Batch]], accelerator: Accelerator, team: Team = ALONE
+    model: nn.Module, steps: Iterator[list[Batch]], arithmetic: Arithmetic, team: Team = ALONE
 ) -> Iterator[Tensor]:
     """For methods that look at the data beforehand: the gradient of each step's mean loss, until the next is asked for.
 
     Args:
-        model: prepared by the accelerator; put into training mode.
+        model: on its device, wrapped by the arithmetic; put into training mode.
         steps: lists of micro-batches, see `batches_of`.
-        accelerator: the device and the backward pass.
+        arithmetic: the device and the backward pass.
         team: shares the steps.
     """
     model.train()
     for micro_batches in steps:
-        yield backward(model, micro_batches, accelerator, team)
+        loss = backward(model, micro_batches, arithmetic, team)
+        while not arithmetic.read_gradients(model.parameters()):
+            model.zero_grad()
+            loss = backward(model, micro_batches, arithmetic, team)
+        yield loss
         model.zero_grad()
 
 
-def backward(model: nn.Module, micro_batches: list[Batch], accelerator: Accelerator, team: Team = ALONE) -> Tensor:
+def backward(model: nn.Module, micro_batches: list[Batch], arithmetic: Arithmetic, team: Team = ALONE) -> Tensor:
     """Add the gradient of the mean loss over all targets of a step's micro-batches, of all processes.
 
     Returns:
@@ -93,15 +97,15 @@ def backward(model: nn.Module, micro_batches: list[Batch], accelerator: Accelera
     targets = [target_count(batch) for batch in micro_batches]
     # Of all processes together; it stays on the device, and is made there: a copy from the host would be waited for.
     # What is spread averages gradients, hence the factor.
-    everywhere = sum(targets) if team.size == 1 else team.sum(torch.full((), sum(targets), device=accelerator.device))
-    total = torch.zeros((), device=accelerator.device)
+    everywhere = sum(targets) if team.size == 1 else team.sum(torch.full((), sum(targets), device=arithmetic.device))
+    total = torch.zeros((), device=arithmetic.device)
     for index, (batch, count) in enumerate(zip(micro_batches, targets, strict=True)):
         is_last = index == len(micro_batches) - 1
         with nullcontext() if is_last or not isinstance(model, DistributedDataParallel) else model.no_sync():
             # The batch's loss is a mean over its targets; the step's is the mean over all targets of the step.
             with padding_of(batch):
-                loss = loss_of(model, to_device(batch, accelerator.device)) * (count / everywhere)
-            accelerator.backward(loss * team.size if team.size > 1 else loss)
+                loss = loss_of(model, to_device(batch, arithmetic.device)) * (count / everywhere)
+            arithmetic.backward(loss * team.size if team.size > 1 else loss)
         total += loss.detach()
     return total
 
@@ -116,7 +120,7 @@ def train(
     training: TrainingConfig,
     total_steps: int,
     family: Family,
-    accelerator: Accelerator,
+    arithmetic: Arithmetic,
     clock: StepClock,
     losses: Losses,
     evaluate: AfterStep,
@@ -132,12 +136,12 @@ def train(
         model: adapted and on its device.
         method: its hooks see the gradients and the end of each step.
         steps: lists of micro-batches, see `batches_of`, from the first step that is not done.
-        optimiser: over the trained parameters, prepared by the accelerator.
+        optimiser: over the trained parameters.
         schedule: of its learning rates.
         training: clipping, logging and evaluation intervals.
         total_steps: optimizer steps.
         family: tells whether targets are tokens of their own.
-        accelerator: the device, the backward pass and clipping.
+        arithmetic: the device, the backward pass and the scale of the loss.
         clock: times the steps, and nothing else; may have some of them watched.
         losses: takes the losses, and is read at each logging interval.
         evaluate: called with the step, `training.evaluations` times, evenly spread, the last after the last step.
@@ -162,15 +166,16 @@ def train(
         tokens = sum(token_count(batch, family == Family.encoder_decoder) for batch in micro_batches)
         padded = sum(padded_count(batch, family == Family.encoder_decoder) for batch in micro_batches)
         with clock.step(tokens, padded):
-            losses.add(backward(through or model, micro_batches, accelerator, team))
+            losses.add(backward(through or model, micro_batches, arithmetic, team))
             unreached = [(name, parameter) for name, parameter in unreached if parameter.grad is None]
+            arithmetic.unscale(optimiser)
             if training.max_grad_norm is not None:
-                accelerator.clip_grad_norm_(trained, training.max_grad_norm)
+                nn.utils.clip_grad_norm_(trained, training.max_grad_norm)
             # After clipping: Child-Tuning's authors mask inside the optimizer, which is handed clipped gradients.
             with _same_draws(step, team):
                 method.on_gradients(model)
-            optimiser.step()
-            schedule.step()
+            if arithmetic.step(optimiser):
+                schedule.step()
             method.after_step(model, step)
             optimiser.zero_grad()
         if step == min(FIRST, total_steps):
@@ -211,7 +216,7 @@ def _same_draws(step: int, team: Team) -> Iterator[None]:
 
 
 def loss_of(model: nn.Module, batch: Batch) -> Tensor:
-    """The model's own loss on a batch; the accelerator has put the forward pass under the configured precision."""
+    """The model's own loss on a batch; the arithmetic has put the forward pass under the configured precision."""
     loss = model(**batch).loss
     assert isinstance(loss, Tensor)
     return loss

@@ -14,7 +14,7 @@ def on_the_device(monkeypatch):
 
     def accelerator(cell):
         AcceleratorState._reset_state(reset_partial_state=True)
-        return Accelerator(mixed_precision="no")
+        return Accelerator()
 
     def move():
         monkeypatch.setattr(PartialState, "default_device", property(lambda self: DEVICE))

@@ -4,13 +4,14 @@ import gc
 
 import pytest
 import torch
-from torch import nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from bench.configuration.schema import Precision
 from bench.metering.storages import StorageTracker
 from bench.planning.cuda_kernels import REPLACED
 from bench.planning.predict import predict
+from bench.training.arithmetic import Arithmetic
 from tests.cells import MODELS
 from tests.device.account import memory
 from tests.device.standin import DEVICE
@@ -23,18 +24,6 @@ METHODS = [name for name in all_methods() if name not in ("peft/any", "qlora")]
 USUAL = ["full", "lora", "prompt_tuning", "adapter_s"]
 
 
-class Accelerator:
-    """The part of the Accelerator that the loop uses."""
-
-    device = DEVICE
-
-    def backward(self, loss):
-        loss.backward()
-
-    def clip_grad_norm_(self, parameters, largest):
-        return nn.utils.clip_grad_norm_(parameters, largest)
-
-
 class TrainingThere(RealTraining):
     """A cell's training phase on the stand-in."""
 
@@ -43,7 +32,7 @@ class TrainingThere(RealTraining):
         gc.collect()
         self.before = memory.living  # a test that has failed holds what it had
         self.model.to(DEVICE)
-        self.accelerator = Accelerator()
+        self.arithmetic = Arithmetic(Precision.fp32, DEVICE)
 
     def peak(self, tracker=None):
         """Bytes at the largest moment of the training, with what the model holds before."""

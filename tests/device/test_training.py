@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from torch import nn
 
-from bench.configuration.schema import Family, TrainingConfig
+from bench.configuration.schema import Family, Precision, TrainingConfig
 from bench.metering.time import StepClock
 from bench.models.head import head_parameters
+from bench.training.arithmetic import Arithmetic
 from bench.training.loop import gradients_of, train
 from bench.training.losses import Losses
 from bench.training.optimiser import make_optimiser, make_schedule
@@ -19,38 +19,25 @@ FAMILIES = ("encoder", "encoder_decoder", "decoder")
 STEPS, MICRO = 3, 2
 
 
-class Accelerator:
-    """The part of the Accelerator that the loop uses, on any device."""
-
-    def __init__(self, device):
-        self.device = device
-
-    def backward(self, loss):
-        loss.backward()
-
-    def clip_grad_norm_(self, parameters, largest):
-        return nn.utils.clip_grad_norm_(parameters, largest)
-
-
 def micro_batches(family):
     return [[tiny_batch(family, seed=MICRO * step + part) for part in range(MICRO)] for step in range(STEPS)]
 
 
 def trained(adapted, device, log_every=1000):
     """The mean loss of a few steps of two micro-batches each, and what happened between host and device."""
-    model, method, accelerator = adapted.model.to(device), adapted.method, Accelerator(device)
+    model, method, arithmetic = adapted.model.to(device), adapted.method, Arithmetic(Precision.fp32, device)
     settings = {"learning_rate": 1e-2, "weight_decay": 0.1, "batch_size": 8, "micro_batch_size": 4}
     training = TrainingConfig(**settings, log_every=log_every)
     batches = micro_batches(adapted.family)
     torch.manual_seed(5)
-    method.prepare(model, lambda: gradients_of(model, iter(batches), accelerator))
+    method.prepare(model, lambda: gradients_of(model, iter(batches), arithmetic))
     head = {name for name, _ in head_parameters(model, adapted.setting.structure)}
     optimiser = make_optimiser(model, method.parameter_groups(model), head, training, method.optimiser())
     losses = Losses()
     with watching() as events:
         train(
             model, method, iter(batches), optimiser=optimiser, schedule=make_schedule(optimiser, training, STEPS),
-            training=training, total_steps=STEPS, family=Family(adapted.family), accelerator=accelerator,
+            training=training, total_steps=STEPS, family=Family(adapted.family), arithmetic=arithmetic,
             clock=StepClock(CPU), losses=losses, evaluate=lambda step: None, progress=lambda *_: None,
             checkpoint=lambda step: None,
         )  # fmt: skip

@@ -13,7 +13,6 @@ from bench.metering.time import StepClock
 from bench.methods.base import Method
 from bench.models.head import head_parameters
 from bench.running.preparation import load_adapted, prepare
-from bench.running.runner import _accelerator
 from bench.tasks.base import Task
 from bench.training.loop import batches_of, gradients_of, train
 from bench.training.losses import Losses
@@ -29,10 +28,10 @@ class RealTraining:
     def __init__(self, cell: Cell) -> None:
         self.cell, self.training = cell, cell.training
         self.method = build(cell.config["method"], Method)
-        self.accelerator: Any = _accelerator(cell)
         self.prepared = prepare(cell, build(cell.config["task"], Task), self.method, PhaseMeter(CPU), CPU)
         model, self.parameters = load_adapted(cell, self.method, self.prepared)
-        self.model = self.accelerator.prepare_model(model)
+        self.arithmetic = self.prepared.arithmetic
+        self.model = self.arithmetic.wrap(model)
 
     def run(self, tracker: StorageTracker | None = None) -> Any:
         """Train; returns the optimizer, whose state is there afterwards."""
@@ -42,7 +41,7 @@ class RealTraining:
             return batches_of(self.prepared.data.train, self.prepared.padding, training, 0, pin=False)
 
         with tracker or nullcontext():
-            self.method.prepare(model, lambda: gradients_of(model, iter([next(steps())]), self.accelerator))
+            self.method.prepare(model, lambda: gradients_of(model, iter([next(steps())]), self.arithmetic))
         head = {name for name, _ in head_parameters(model, setting.structure)}
         groups = self.method.parameter_groups(model)
         optimiser = make_optimiser(model, groups, head, training, self.method.optimiser())
@@ -50,7 +49,7 @@ class RealTraining:
             train(
                 model, self.method, steps(), optimiser=optimiser,
                 schedule=make_schedule(optimiser, training, setting.total_steps), training=training, total_steps=2,
-                family=setting.family, accelerator=self.accelerator, clock=StepClock(CPU), losses=Losses(),
+                family=setting.family, arithmetic=self.arithmetic, clock=StepClock(CPU), losses=Losses(),
                 evaluate=lambda _: None, progress=lambda *_: None, checkpoint=lambda _: None,
             )  # fmt: skip
         return optimiser

@@ -2,11 +2,10 @@
 
 import pytest
 import torch
-from accelerate import Accelerator
 from transformers import Trainer, TrainingArguments
 
 from bench.configuration.compose import build
-from bench.configuration.schema import Family
+from bench.configuration.schema import Family, Precision
 from bench.data.example import Padding
 from bench.errors import UnsupportedError
 from bench.metering.time import StepClock
@@ -15,6 +14,7 @@ from bench.models.families import structure_of
 from bench.models.head import Head, head_parameters, train_head
 from bench.models.load import load_architecture, load_model
 from bench.models.tokenizer import load_tokenizer
+from bench.training.arithmetic import Arithmetic
 from bench.training.loop import batches_of, train
 from bench.training.losses import Losses, TrainingDivergedError
 from bench.training.optimiser import make_optimiser, make_schedule
@@ -46,13 +46,13 @@ def our_losses(cell, rows, evaluate=lambda step: None, after=lambda model: None,
     training = cell.training
     head = {name for name, _ in head_parameters(model, structure)}
     optimiser = make_optimiser(model, method.parameter_groups(model), head, training, method.optimiser())
-    accelerator = Accelerator(cpu=True)
+    arithmetic = Arithmetic(Precision.fp32, torch.device("cpu"))
     torch.manual_seed(0)
     losses = Losses()
     train(
         model, method, batches_of(rows, Padding(1), training, 0, pin=False), optimiser=optimiser,
         schedule=make_schedule(optimiser, training, STEPS), training=training, total_steps=STEPS,
-        family=Family.encoder, accelerator=accelerator, clock=StepClock(accelerator.device), losses=losses,
+        family=Family.encoder, arithmetic=arithmetic, clock=StepClock(arithmetic.device), losses=losses,
         evaluate=evaluate, progress=lambda *_: None, checkpoint=lambda step: None,
     )  # fmt: skip
     after(model)
