@@ -82,8 +82,7 @@ class Contest:
         cell, setting, training = self.cell, self.prepared.setting, self.cell.training
         model: Any = self.prepared.arithmetic.wrap(load_adapted(cell, self.method, self.prepared, self.device)[0])
         head = {name for name, _ in head_parameters(model, setting.structure)}
-        groups = self.method.parameter_groups(model)
-        optimiser = make_optimiser(model, groups, head, training, self.method.optimiser())
+        optimiser = make_optimiser(model, self.method, head, training)
         pin = self.device.type == "cuda"
         self._start()
         train(

@@ -148,9 +148,7 @@ class Adapted:
         structure = self.setting.structure
         head = {name for name, _ in head_parameters(self.model, structure)}
         training = TrainingConfig(learning_rate=rate, weight_decay=0.1)
-        optimiser = make_optimiser(
-            self.model, self.method.parameter_groups(self.model), head, training, self.method.optimiser()
-        )
+        optimiser = make_optimiser(self.model, self.method, head, training)
         losses = []
         for step in range(1, steps + 1):
             loss = self.model(**batch).loss

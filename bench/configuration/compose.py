@@ -39,6 +39,8 @@ SCHEMA = OmegaConf.structured(CellConfig)
 # Open to the command line without a plus sign: what a class has and its YAML leaves out. `build` refuses the rest.
 for section in ("peft", "task", "method"):
     SCHEMA[section]._set_flag("struct", False)
+for key in ("rate_multipliers", "weight_decays"):
+    SCHEMA.training[key]._set_flag("struct", False)
 ConfigStore.instance().store(name="cell_schema", node=SCHEMA)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from bench.configuration.ranges import check_section
+from bench.configuration.ranges import NOT_NEGATIVE, check_number, check_section
 from bench.errors import UserError
 
 
@@ -61,6 +61,18 @@ class Precision(StrEnum):
     tf32 = "tf32"  # products of 10-bit mantissas, NVIDIA's since Ampere
     bf16 = "bf16"
     fp16 = "fp16"  # with a scaled loss; steps whose gradients overflow are left out, and counted in the record
+
+
+class Optimiser(StrEnum):
+    """What makes steps of gradients; the 8-bit and paged ones and Lion are bitsandbytes'."""
+
+    adamw = "adamw"
+    adamw_8bit = "adamw_8bit"
+    paged_adamw = "paged_adamw"  # its state can be paged out to the host's memory
+    paged_adamw_8bit = "paged_adamw_8bit"
+    adafactor = "adafactor"
+    lion = "lion"
+    sgd = "sgd"  # with beta1 as momentum
 
 
 class Quantisation(StrEnum):
@@ -118,6 +130,11 @@ class TrainingConfig:
     schedule: Schedule = Schedule.linear
     warmup: float = 0.0  # share of the optimizer steps
     weight_decay: float = 0.0
+    # By kind of parameter (weight, bias, norm, embedding, head) or a part of its name (lora_B): what the learning rate
+    # is multiplied with, and the weight decay in place of weight_decay, which biases and norms are spared.
+    rate_multipliers: dict[str, float] = field(default_factory=dict)
+    weight_decays: dict[str, float] = field(default_factory=dict)
+    optimiser: Optimiser | None = None  # null: the method's own, AdamW for most
     beta1: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-8
@@ -135,7 +152,12 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         """Check the ranges; structured configs check the types."""
         self.schedule, self.precision = Schedule(self.schedule), Precision(self.precision)
+        self.optimiser = None if self.optimiser is None else Optimiser(self.optimiser)
         check_section("training", vars(self))
+        for name, factor in self.rate_multipliers.items():
+            check_number(f"training.rate_multipliers.{name}", factor, NOT_NEGATIVE)
+        for name, decay in self.weight_decays.items():
+            check_number(f"training.weight_decays.{name}", decay, NOT_NEGATIVE)
         if self.batch_size % (self.micro_batch_size or self.batch_size):
             raise UserError(f"training.micro_batch_size={self.micro_batch_size} must be a divisor of {self.batch_size}")
 

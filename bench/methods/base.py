@@ -12,7 +12,7 @@ from enum import IntEnum, StrEnum
 
 from torch import Tensor, nn
 
-from bench.configuration.schema import Dtype, Family, Quantisation
+from bench.configuration.schema import Dtype, Family, Optimiser, Quantisation
 from bench.errors import UnsupportedError, UserError
 from bench.methods.folding import foldables, training_only
 from bench.methods.trainable import copy_into, trainable_parameters
@@ -81,13 +81,6 @@ class Layer(IntEnum):
     modules = 1  # replaces linear layers
     activations = 2  # acts on what modules compute
     inputs = 3  # wraps the whole model
-
-
-class OptimiserKind(StrEnum):
-    """Which AdamW: torch's fused one, or bitsandbytes' whose state can be paged out to the host's memory."""
-
-    adamw = "adamw"
-    paged_adamw_32bit = "paged_adamw_32bit"
 
 
 @dataclass(frozen=True)
@@ -179,9 +172,13 @@ class Method:
         """The parameters that the optimizer updates. Default: all that require gradients, at one learning rate."""
         return [ParameterGroup(list(trainable_parameters(model)))]
 
-    def optimiser(self) -> OptimiserKind:
-        """Which AdamW the method is trained with."""
-        return OptimiserKind.adamw
+    def optimiser(self) -> Optimiser:
+        """What the method is trained with, unless the cell says `training.optimiser`."""
+        return Optimiser.adamw
+
+    def rate_multipliers(self) -> dict[str, float]:
+        """By kind of parameter or part of its name, see `training.rate_multipliers`. Default: none."""
+        return {}
 
     def prepare(self, model: nn.Module, gradients: Gradients) -> None:
         """Look at the training set once before training.

@@ -8,10 +8,10 @@ import peft
 from torch import Tensor, nn
 
 from bench.configuration.compose import build
-from bench.configuration.schema import Quantisation
+from bench.configuration.schema import Optimiser, Quantisation
 from bench.errors import UserError
 from bench.methods.adalora import AdaLora
-from bench.methods.base import Category, Gradients, Layer, LoadOptions, Method, OptimiserKind, ParameterGroup, Setting
+from bench.methods.base import Category, Gradients, Layer, LoadOptions, Method, ParameterGroup, Setting
 from bench.methods.ia3 import Ia3
 from bench.methods.lora import Lora
 from bench.methods.peft_any import PeftAny
@@ -93,10 +93,14 @@ class Compose(Method):
                 parameter.requires_grad_(True)
         return model
 
-    def optimiser(self) -> OptimiserKind:
+    def optimiser(self) -> Optimiser:
         """Paged if a part wants it."""
         kinds = [method.optimiser() for method in self.methods]
-        return next((kind for kind in kinds if kind != OptimiserKind.adamw), OptimiserKind.adamw)
+        return next((kind for kind in kinds if kind != Optimiser.adamw), Optimiser.adamw)
+
+    def rate_multipliers(self) -> dict[str, float]:
+        """Those of all parts."""
+        return {key: factor for method in self.methods for key, factor in method.rate_multipliers().items()}
 
     def prepare(self, model: nn.Module, gradients: Gradients) -> None:
         """Each part looks at the data by itself."""

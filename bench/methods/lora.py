@@ -21,12 +21,15 @@ class Lora(PeftMethod):
         alpha: the scale's numerator.
         dropout: on x, before A.
         sites: by family, which linear layers; see `bench.models.structure.SITES`.
+        b_rate: what B's learning rate is multiplied with; above 1 in LoRA+ (Hayou et al. 2024,
+            https://arxiv.org/abs/2402.12354, which takes 16).
     """
 
     r: int | dict[str, int]
     alpha: float
     dropout: float
     sites: dict[str, list[str]]
+    b_rate: float = 1.0
 
     shardable = True
     mergeable = True
@@ -38,7 +41,7 @@ class Lora(PeftMethod):
         super().__post_init__()
         for rank in self.r.values() if isinstance(self.r, dict) else (self.r,):
             at_least_one(r=rank)
-        above_zero(alpha=self.alpha)
+        above_zero(alpha=self.alpha, b_rate=self.b_rate)
         below_one(dropout=self.dropout)
 
     def check(self, setting: Setting) -> None:
@@ -49,6 +52,10 @@ class Lora(PeftMethod):
     def rank(self, setting: Setting) -> int:
         """The rank for this model's family."""
         return by_family(self.r, setting, "r") if isinstance(self.r, dict) else self.r
+
+    def rate_multipliers(self) -> dict[str, float]:
+        """B's, where it is another."""
+        return {} if self.b_rate == 1 else {"lora_B": self.b_rate}
 
     def peft_config(self, setting: Setting) -> peft.PeftConfig:
         """LoraConfig on the full paths of the sites."""

@@ -5,8 +5,8 @@ Dettmers et al. 2023, https://arxiv.org/abs/2305.14314; code: artidoro/qlora.
 
 from dataclasses import dataclass
 
-from bench.configuration.schema import Quantisation
-from bench.methods.base import LoadOptions, OptimiserKind
+from bench.configuration.schema import Optimiser, Quantisation
+from bench.methods.base import LoadOptions
 from bench.methods.lora import Lora
 
 
@@ -33,6 +33,6 @@ class QLora(Lora):
         """NF4."""
         return LoadOptions(Quantisation.nf4)
 
-    def optimiser(self) -> OptimiserKind:
+    def optimiser(self) -> Optimiser:
         """Paged AdamW."""
-        return OptimiserKind.paged_adamw_32bit if self.paged else OptimiserKind.adamw
+        return Optimiser.paged_adamw if self.paged else Optimiser.adamw

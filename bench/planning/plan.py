@@ -14,7 +14,7 @@ from bench.tasks.base import Task
 
 # Of a training's settings, those that its memory depends on.
 SHAPE = ("batch_size", "micro_batch_size", "max_length", "precision", "master_weights", "gradient_checkpointing",
-         "max_grad_norm", "weight_decay")  # fmt: skip
+         "max_grad_norm", "weight_decay", "weight_decays", "optimiser")  # fmt: skip
 # Of a GPU's memory the allocator cannot give out all. CUDA's own context, with the code of the kernels that are loaded:
 # from 0.3 to 0.6 GB, by the kind of GPU. And of what the allocator has taken, some lies unused between blocks. Both are
 # assumptions, on the careful side; on a GPU, a record's `reserved` and its `free_at_start` tell.

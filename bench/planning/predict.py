@@ -18,7 +18,7 @@ from bench.data.synthetic import Shape
 from bench.metering.parameters import count_all, count_parameters
 from bench.metering.storages import StorageTracker
 from bench.metering.time import StepClock
-from bench.methods.base import Batch, Method, OptimiserKind, Setting
+from bench.methods.base import Batch, Method, Setting
 from bench.methods.loading import storage
 from bench.models.families import structure_of
 from bench.models.head import head_parameters, train_head, with_pooler
@@ -27,6 +27,7 @@ from bench.models.number_types import dtype_of, lower, set_trained
 from bench.models.source import checkpoint_at_hand
 from bench.planning.cuda_kernels import CudaKernels, recomputed
 from bench.planning.fake import fake_tensors, materialise
+from bench.planning.optimisers import planned
 from bench.records.schema import MemorySplit, Parameters
 from bench.tasks.base import Task
 from bench.training.arithmetic import Arithmetic
@@ -36,7 +37,6 @@ from bench.training.optimiser import make_optimiser, make_schedule, step_count
 
 FAKE = torch.device("cpu")  # where fake tensors say that they are
 USUAL_EXAMPLES = 1000  # of a task that does not say how many it has
-PAGED_FROM = 100_000  # values; bitsandbytes pages the state of parameters this large out, optim/optimizer.py
 # cuBLAS works in memory of the allocator: once for the thread of the forward pass, once for that of the backward pass.
 # Sizes: getChosenWorkspaceSize in aten/src/ATen/cuda/CublasHandlePool.cpp.
 WORKSPACE, WORKSPACE_HOPPER, HOPPER = 8_519_680, 33_554_432, (9, 0)
@@ -142,9 +142,7 @@ def _train(
     with tracker:
         method.prepare(model, lambda: gradients_of(model, iter([[batch]]), arithmetic))
     head = {name for name, _ in head_parameters(model, setting.structure)}
-    optimiser = make_optimiser(model, method.parameter_groups(model), head, training, method.optimiser())
-    if device == "cuda" and method.optimiser() == OptimiserKind.paged_adamw_32bit:
-        _page_out(optimiser, tracker)
+    optimiser = make_optimiser(model, method, head, training, planned(device, tracker))
     several = min(training.accumulation, 2)  # further micro-batches only repeat the second
     steps = iter([[batch], [batch] * several])
     before = tracker.flops
@@ -167,16 +165,6 @@ class _NoLosses(Losses):
     def read(self) -> float:
         """There is none."""
         return 0.0
-
-
-def _page_out(optimiser: torch.optim.Optimizer, tracker: StorageTracker) -> None:
-    """Make the state that bitsandbytes keeps in managed memory, which is none of the allocator's, uncounted."""
-    with tracker, tracker.uncounted():
-        for group in optimiser.param_groups:
-            for parameter in group["params"]:
-                if parameter.numel() >= PAGED_FROM:
-                    moments = {key: torch.zeros_like(parameter) for key in ("exp_avg", "exp_avg_sq")}
-                    optimiser.state[parameter] = {"step": torch.zeros(()), **moments}
 
 
 @contextmanager

@@ -76,7 +76,7 @@ def fit(
             raise UserError(f"cannot go on from a checkpoint; remove {checkpoints.folder}: {error}") from error
     done = 0 if saved is None else saved.step
     head = {name for name, _ in head_parameters(model, setting.structure)}
-    optimiser = make_optimiser(model, method.parameter_groups(model), head, training, method.optimiser())
+    optimiser = make_optimiser(model, method, head, training)
     run.record.environment["optimiser"] = type(optimiser).__name__
     # Of the work of several processes, nobody counts yet what fills their memory, or their operations.
     split = None

@@ -2,14 +2,17 @@
 
 import math
 import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import nn
 from torch.optim.lr_scheduler import LRScheduler
 
-from bench.configuration.schema import Schedule, TrainingConfig
-from bench.methods.base import OptimiserKind, ParameterGroup
+from bench.configuration.schema import Optimiser, Schedule, TrainingConfig
+from bench.errors import UserError
+from bench.methods.base import Method
+from bench.training import optimiser_kinds
 
 SCHEDULES = {
     Schedule.linear: "linear",
@@ -17,7 +20,9 @@ SCHEDULES = {
     Schedule.cosine: "cosine",
 }
 
-PAGED = {"state1", "state2"}  # bitsandbytes' names of Adam's moments
+MOMENTS = {"state1", "state2"}  # bitsandbytes' names of them
+UNDECAYED = {"bias", "norm"}
+KINDS = UNDECAYED | {"weight", "embedding", "head"}
 
 # Of a parameter's full name, in lower case, as transformers' Trainer has them. T5's `relative_attention_bias.weight` is
 # a bias by this rule, although its last part is not called one; embeddings are none, and decay.
@@ -31,19 +36,36 @@ def step_count(training: TrainingConfig, examples: int) -> int:
 
 
 def make_optimiser(
-    model: nn.Module, groups: list[ParameterGroup], head: set[str], training: TrainingConfig, kind: OptimiserKind
+    model: nn.Module,
+    method: Method,
+    head: set[str],
+    training: TrainingConfig,
+    build: Callable[[list[dict[str, Any]], TrainingConfig, Optimiser], torch.optim.Optimizer] = optimiser_kinds.build,
 ) -> torch.optim.Optimizer:
-    """AdamW over the method's groups; the head at its own learning rate, biases and norms without weight decay.
+    """The cell's or the method's optimiser over what the method trains; biases and norms without weight decay.
 
     Args:
-        model: to tell which parameters belong to a norm.
-        groups: what is trained; a group's learning rate goes before the cell's.
+        model: adapted.
+        method: what is trained, in groups, a group's learning rate before the cell's; its optimiser and multipliers,
+            where the cell names none of its own.
         head: names of the head's parameters.
         training: the cell's settings.
-        kind: which AdamW. A paged one needs a GPU to page from; on a CPU torch's own takes its place, which computes
-            the same, and the record's environment names the class that was used.
+        build: makes it of the groups.
+
+    Raises:
+        UserError: a multiplier or a decay is of parameters that there are none of.
     """
-    undecayed = _undecayed(model)
+    labels = labels_of(model, head)
+    groups = method.parameter_groups(model)
+    named = [name for group in groups for name, _ in group.parameters]
+    own, users = method.rate_multipliers(), training.rate_multipliers
+    for setting, keys in (("rate_multipliers", users), ("weight_decays", training.weight_decays)):
+        for key in keys:
+            if not any(key in labels[name] for name in named):
+                raise UserError(
+                    f"training.{setting}.{key}: nothing that {method.title} trains is called so; there are "
+                    f"{', '.join(sorted({labels[name][-1] for name in named}))}, and parts of names such as {named[0]}"
+                )
     entries = {name: mask for group in groups for name, mask in group.entries.items()}
     collected: dict[tuple[float, float, float], list[nn.Parameter]] = {}
     masks: dict[nn.Parameter, torch.Tensor] = {}
@@ -52,33 +74,55 @@ def make_optimiser(
             rate = group.learning_rate or training.learning_rate
             if name in head and training.head_learning_rate is not None:
                 rate = training.head_learning_rate
-            decay = 0.0 if name in undecayed else training.weight_decay
+            rate *= _said_of(labels[name], own | users, 1.0)
+            spared = 0.0 if labels[name][-1] in UNDECAYED else training.weight_decay
+            decay = _said_of(labels[name], training.weight_decays, spared)
             if decay and name in entries:
                 masks[parameter] = entries[name]
                 collected.setdefault((rate, 0.0, decay), []).append(parameter)
             else:
                 collected.setdefault((rate, decay, 0.0), []).append(parameter)
-    optimiser = _adamw(
+    optimiser = build(
         [
             {"params": ps, "lr": rate, "weight_decay": decay, "masked_decay": masked}
             for (rate, decay, masked), ps in collected.items()
         ],
         training,
-        kind,
+        training.optimiser or method.optimiser(),
     )
     if masks:
         optimiser.register_step_pre_hook(lambda *_: _decay(optimiser, masks))
     return optimiser
 
 
-def _adamw(groups: list[dict[str, Any]], training: TrainingConfig, kind: OptimiserKind) -> torch.optim.Optimizer:
-    options: dict[str, Any] = {"betas": (training.beta1, training.beta2), "eps": training.epsilon}
-    if kind == OptimiserKind.paged_adamw_32bit and groups[0]["params"][0].device.type == "cuda":
-        from bitsandbytes.optim import PagedAdamW32bit
+def labels_of(model: nn.Module, head: set[str]) -> dict[str, tuple[str, ...]]:
+    """By name of a parameter, what it may be called: the parts of its name from the last on, `head`, and its kind.
 
-        paged: torch.optim.Optimizer = PagedAdamW32bit(groups, **options)
-        return paged
-    return torch.optim.AdamW(groups, **options, fused=True)
+    The kind is norm, bias, embedding or weight. Norms and biases are told by name as in transformers' Trainer, and
+    norms by their class too: the Trainer decays T5's own in blocks that call theirs otherwise.
+    """
+    norms = {id(p) for m in model.modules() if "Norm" in type(m).__name__ for p in m.parameters(recurse=False)}
+    tables = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
+
+    def kind(name: str, parameter: nn.Parameter) -> str:
+        spared = SPARED.search(name.lower())
+        if id(parameter) in norms or (spared and "norm" in spared[0]):
+            return "norm"
+        return "bias" if spared else "embedding" if id(parameter) in tables else "weight"
+
+    return {
+        name: (
+            *(part for part in reversed(name.split(".")) if part not in KINDS),
+            *(("head",) if name in head else ()),
+            kind(name, parameter),
+        )
+        for name, parameter in model.named_parameters()
+    }
+
+
+def _said_of(labels: tuple[str, ...], said: Mapping[str, float], otherwise: float) -> float:
+    """What is said of a parameter, by the first of its labels that something is said of."""
+    return next((said[label] for label in labels if label in said), otherwise)
 
 
 @torch.no_grad()
@@ -91,7 +135,7 @@ def load_state(optimiser: torch.optim.Optimizer, state: dict[str, Any]) -> None:
     if not getattr(optimiser, "is_paged", False):
         return
     for parameter, values in optimiser.state.items():
-        for key in PAGED & values.keys():
+        for key in MOMENTS & values.keys():
             buffer = optimiser.get_state_buffer(parameter, dtype=values[key].dtype)  # type: ignore[attr-defined]
             if parameter.device.type == "cuda":
                 torch.cuda.synchronize(parameter.device)  # the buffer is filled there, and copied into from here
@@ -120,12 +164,3 @@ def make_schedule(optimiser: torch.optim.Optimizer, training: TrainingConfig, to
         num_training_steps=total_steps,
     )
     return schedule
-
-
-def _undecayed(model: nn.Module) -> set[str]:
-    """Names of the parameters that weight decay leaves alone: biases and norms, by name as in transformers' Trainer.
-
-    Norms are known by their class too: the Trainer decays T5's own in blocks that call theirs otherwise.
-    """
-    norms = {id(p) for m in model.modules() if "Norm" in type(m).__name__ for p in m.parameters(recurse=False)}
-    return {name for name, p in model.named_parameters() if id(p) in norms or SPARED.search(name.lower())}

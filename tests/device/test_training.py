@@ -32,7 +32,7 @@ def trained(adapted, device, log_every=1000):
     torch.manual_seed(5)
     method.prepare(model, lambda: gradients_of(model, iter(batches), arithmetic))
     head = {name for name, _ in head_parameters(model, adapted.setting.structure)}
-    optimiser = make_optimiser(model, method.parameter_groups(model), head, training, method.optimiser())
+    optimiser = make_optimiser(model, method, head, training)
     losses = Losses()
     with watching() as events:
         train(

@@ -39,7 +39,7 @@ def adapted_in(dtype, name, family, kind):
         model(**batch)
     bare, types[:] = list(types), []
     base = [p for path, p in model.named_parameters() if not structure.is_of_head(path)]
-    adapted = Adapted(settings_of(name), family, base=model, **{k: v for k, v in stored.items()})
+    adapted = Adapted(settings_of(name), family, base=model, **stored)
     adapted.base = base
     set_trained(adapted.model, stored["trained_dtype"])
     arithmetic.wrap(adapted.model)(**batch)

@@ -5,10 +5,9 @@ import copy
 import pytest
 import torch
 
-from bench.configuration.schema import Quantisation
+from bench.configuration.schema import Optimiser, Quantisation
 from bench.errors import UnsupportedError
 from bench.metering.parameters import count_all
-from bench.methods.base import OptimiserKind
 from bench.models.quantisation import dequantise, is_quantised
 from tests.tiny import Adapted, logits_of, settings_of, tiny_batch, tiny_model
 
@@ -81,8 +80,8 @@ def test_dequantised_weights_are_near_the_original_and_biases_stay():
 def test_qlora_asks_for_its_base_and_its_optimizer():
     adapted = Adapted(settings_of("qlora"), "decoder")
     assert adapted.method.load_options().quantisation == Quantisation.nf4
-    assert adapted.method.optimiser() == OptimiserKind.paged_adamw_32bit
-    assert copy.deepcopy(adapted.method).optimiser() == OptimiserKind.paged_adamw_32bit
+    assert adapted.method.optimiser() == Optimiser.paged_adamw
+    assert copy.deepcopy(adapted.method).optimiser() == Optimiser.paged_adamw
 
 
 @pytest.mark.parametrize("family", ["encoder", "encoder_decoder", "decoder"])

@@ -43,8 +43,7 @@ class RealTraining:
         with tracker or nullcontext():
             self.method.prepare(model, lambda: gradients_of(model, iter([next(steps())]), self.arithmetic))
         head = {name for name, _ in head_parameters(model, setting.structure)}
-        groups = self.method.parameter_groups(model)
-        optimiser = make_optimiser(model, groups, head, training, self.method.optimiser())
+        optimiser = make_optimiser(model, self.method, head, training)
         with tracker.watching(model, optimiser) if tracker else nullcontext():
             train(
                 model, self.method, steps(), optimiser=optimiser,

@@ -13,9 +13,7 @@ CPU = torch.device("cpu")
 CELL = ("model=miniature/llama", "task=miniature/mmlu", "method=lora")
 
 
-@pytest.mark.parametrize(
-    ("dtype", "precision"), [("float32", "fp32"), ("bfloat16", "bf16"), ("float16", "fp16")]
-)
+@pytest.mark.parametrize(("dtype", "precision"), [("float32", "fp32"), ("bfloat16", "bf16"), ("float16", "fp16")])
 def test_a_base_brings_its_arithmetic(compose, dtype, precision):
     cell = compose(*CELL, f"model.dtype={dtype}")
     assert cell.training.precision == precision

@@ -45,7 +45,7 @@ def our_losses(cell, rows, evaluate=lambda step: None, after=lambda model: None,
     before(model)
     training = cell.training
     head = {name for name, _ in head_parameters(model, structure)}
-    optimiser = make_optimiser(model, method.parameter_groups(model), head, training, method.optimiser())
+    optimiser = make_optimiser(model, method, head, training)
     arithmetic = Arithmetic(Precision.fp32, torch.device("cpu"))
     torch.manual_seed(0)
     losses = Losses()
