@@ -76,7 +76,7 @@ class Optimiser(StrEnum):
 
 
 class Quantisation(StrEnum):
-    """How the frozen base is stored: as it is, or in bitsandbytes' 4-bit NormalFloat with double quantisation."""
+    """How the frozen base is stored: as it is, or in bitsandbytes' 4-bit NormalFloat."""
 
     none = "none"
     nf4 = "nf4"
@@ -105,13 +105,17 @@ class ModelConfig:
     head: HeadWeights = HeadWeights.fresh  # of an encoder; language models have none
     dtype: Dtype = Dtype.float32  # of the frozen base; what is trained is kept in fp32
     quantisation: Quantisation = Quantisation.none
+    double_quantisation: bool = True  # of nf4: the scales of the blocks are quantised too
+    compute_dtype: Dtype = Dtype.bfloat16  # of nf4: what the weights are unpacked to for each product
     attention: AttentionKind = AttentionKind.sdpa
     allow_pickle: bool = False  # pickle checkpoints can run code when they are read
 
     def __post_init__(self) -> None:
         self.family, self.weights = Family(self.family), Weights(self.weights)
         self.head = HeadWeights(self.head)
-        self.dtype = Dtype(self.dtype)
+        self.dtype, self.compute_dtype = Dtype(self.dtype), Dtype(self.compute_dtype)
+        if self.compute_dtype == Dtype.auto:
+            raise UserError("model.compute_dtype=auto: say float32, bfloat16 or float16")
         self.quantisation, self.attention = Quantisation(self.quantisation), AttentionKind(self.attention)
         check_section("model", vars(self))
 

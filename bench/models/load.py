@@ -24,7 +24,15 @@ from bench.models.checkpoint import read_checkpoint
 from bench.models.families import structure_of
 from bench.models.head import Head, renew, with_pooler
 from bench.models.number_types import TORCH, lower
-from bench.models.quantisation import check_packed, nf4_options, quantise, refuse_packed, refuse_quantised, settle
+from bench.models.quantisation import (
+    Packing,
+    check_packed,
+    nf4_options,
+    quantise,
+    refuse_packed,
+    refuse_quantised,
+    settle,
+)
 from bench.models.report import check_base, check_head, check_values
 from bench.models.source import is_local, not_loaded, source_of, weights_folder
 from bench.system.hub import offline_if_unreachable
@@ -128,7 +136,7 @@ def load_model(
         model = _from_config(config, architecture)
         structure = structure_of(model, config.family)
         if quantisation == Quantisation.nf4:
-            quantise(model, structure.linears)
+            quantise(model, structure.linears, Packing.of(config))
         lower(model, structure, dtype)
     else:
         model = _from_checkpoint(config, architecture, quantisation, device, dtype)
@@ -152,7 +160,7 @@ def _from_checkpoint(
     options: dict[str, Any] = {} if device == HOST else {"device_map": {"": device}}
     if quantisation == Quantisation.nf4:
         empty = build_empty(config, architecture)
-        options |= nf4_options(empty, structure_of(empty, config.family))
+        options |= nf4_options(empty, structure_of(empty, config.family), Packing.of(config))
     try:
         model, report = AUTO_CLASSES[config.family].from_pretrained(
             checkpoint.folder,

@@ -1,4 +1,4 @@
-"""The base's linear layers in four bits: bitsandbytes' NF4 with double quantisation, computed in bf16.
+"""The base's linear layers in four bits: bitsandbytes' NF4, by default with double quantisation and computed in bf16.
 
 Dettmers et al. 2023, https://arxiv.org/abs/2305.14314, section 3. Works on CPUs too (bitsandbytes 0.50). The head, and
 a language-model head, stay as they are; so do embeddings and norms.
@@ -6,25 +6,50 @@ a language-model head, stay as they are; so do embeddings and norms.
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
+from bench.configuration.schema import ModelConfig
 from bench.errors import UnsupportedError, UserError
 from bench.models.checkpoint import FLOATS, Stored
+from bench.models.number_types import TORCH
 from bench.models.structure import Structure
 
 SMALL = ("F8_", "F6_", "F4", "torch.float8_", "torch.float4_")  # floats; integers may be in buffers too
 ADVICE = "take its unquantised checkpoint, which method=qlora or model.quantisation=nf4 quantise as they say"
 
 
-def nf4_options(model: nn.Module, structure: Structure) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Packing:
+    """How linear layers are packed.
+
+    Attributes:
+        double: whether the scales of the blocks are quantised too.
+        compute: what the weights are unpacked to for each product.
+    """
+
+    double: bool = True
+    compute: torch.dtype = torch.bfloat16
+
+    @classmethod
+    def of(cls, config: ModelConfig) -> "Packing":
+        """As a model's configuration says."""
+        return cls(config.double_quantisation, TORCH[config.compute_dtype])
+
+
+USUAL = Packing()
+
+
+def nf4_options(model: nn.Module, structure: Structure, packing: Packing) -> dict[str, Any]:
     """What `from_pretrained` is told, so that it quantises the blocks' linear layers while it reads, and no other.
 
     Args:
         model: of the same class, on any device.
         structure: its sites.
+        packing: how.
     """
     from transformers import BitsAndBytesConfig
 
@@ -33,8 +58,8 @@ def nf4_options(model: nn.Module, structure: Structure) -> dict[str, Any]:
     config = BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=torch.bfloat16,
+        bnb_4bit_use_double_quant=packing.double,
+        bnb_4bit_compute_dtype=packing.compute,
         llm_int8_skip_modules=[f"{re.escape(path)}$" for path in others],  # taken for regular expressions
     )
     return {"quantization_config": config}
@@ -113,7 +138,7 @@ def check_packed(model: nn.Module, structure: Structure, source: str) -> None:
         raise UnsupportedError(f"{source}: four-bit layers cannot be had: {wrong[0]} is a {kind}")
 
 
-def quantise(model: nn.Module, paths: Iterable[str]) -> None:
+def quantise(model: nn.Module, paths: Iterable[str], packing: Packing = USUAL) -> None:
     """Put the linear layers at `paths` of a model in memory into NF4, as `nf4_options` asks of a checkpoint."""
     from bitsandbytes.nn import Linear4bit, Params4bit
 
@@ -121,12 +146,13 @@ def quantise(model: nn.Module, paths: Iterable[str]) -> None:
         linear = model.get_submodule(path)
         assert isinstance(linear, nn.Linear)
         packed = Linear4bit(
-            linear.in_features, linear.out_features, linear.bias is not None, torch.bfloat16, quant_type="nf4",
+            linear.in_features, linear.out_features, linear.bias is not None, packing.compute, quant_type="nf4",
             device="meta",
         )  # fmt: skip
         packed.weight = Params4bit(
-            linear.weight.detach(), requires_grad=False, compress_statistics=True, quant_type="nf4", module=packed
-        )
+            linear.weight.detach(), requires_grad=False, compress_statistics=packing.double, quant_type="nf4",
+            module=packed,
+        )  # fmt: skip
         packed.bias = linear.bias
         model.set_submodule(path, packed.to(linear.weight.device))
     # What transformers sets on a model that it read this way; the peft library asks for it.
@@ -145,7 +171,7 @@ def settle(model: nn.Module) -> None:
         if isinstance(module, Linear4bit):
             module.support_avx512bf16_for_cpu = False
             if module.bias is not None:
-                module.bias.data = module.bias.data.to(torch.bfloat16)
+                module.bias.data = module.bias.data.to(module.compute_dtype)
 
 
 def value_count(parameter: nn.Parameter) -> int:

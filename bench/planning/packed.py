@@ -15,6 +15,8 @@ from bitsandbytes.nn import Linear4bit
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bench.models.quantisation import Packing
+
 BLOCK, NESTED_BLOCK, CODES, NESTED_CODES = 64, 256, 16, 256
 
 
@@ -23,7 +25,7 @@ class _PackedProduct(torch.autograd.Function):
     def forward(ctx: Any, inputs: Tensor, packed: Tensor, bias: Tensor | None, state: Any) -> Tensor:
         ctx.state, ctx.has_bias = state, bias is not None and bias.requires_grad
         ctx.save_for_backward(packed)
-        scales = torch.empty_like(state.absmax, dtype=torch.float32)  # noqa: F841  # lives until the product is there
+        scales = _scales(state)  # noqa: F841  # lives until the product is there
         return functional.linear(inputs, packed.new_empty(state.shape, dtype=inputs.dtype), bias)
 
     @staticmethod
@@ -33,49 +35,56 @@ class _PackedProduct(torch.autograd.Function):
         return gradient @ _unpacked(packed, ctx.state).to(gradient.dtype), None, of_bias, None
 
 
+def _scales(state: Any) -> Tensor:
+    """Those of the blocks in fp32, unpacked where they are quantised too."""
+    return state.absmax if state.state2 is None else torch.empty_like(state.absmax, dtype=torch.float32)
+
+
 def _unpacked(packed: Tensor, state: Any) -> Tensor:
-    scales = torch.empty_like(state.absmax, dtype=torch.float32)  # noqa: F841  # given back with this function's end
+    scales = _scales(state)  # noqa: F841  # given back with this function's end
     return packed.new_empty(state.shape, dtype=state.dtype)
 
 
 class PackedLinear(Linear4bit):
     """A `Linear4bit` for the peft library, computed by the operations above."""
 
-    def __init__(self, linear: nn.Linear) -> None:
+    def __init__(self, linear: nn.Linear, packing: Packing) -> None:
         super().__init__(  # type: ignore[no-untyped-call]
-            linear.in_features, linear.out_features, linear.bias is not None, torch.bfloat16, quant_type="nf4",
+            linear.in_features, linear.out_features, linear.bias is not None, packing.compute, quant_type="nf4",
             device="meta",
         )  # fmt: skip
         count = linear.weight.numel()
         scales = -(-count // BLOCK)
+        kind = torch.uint8 if packing.double else torch.float32
         nested = SimpleNamespace(absmax=torch.empty(-(-scales // NESTED_BLOCK)), code=torch.empty(NESTED_CODES))
         packed: Any = nn.Parameter(torch.empty((count + 1) // 2, 1, dtype=torch.uint8), requires_grad=False)
         packed.quant_state = SimpleNamespace(
-            shape=linear.weight.shape, dtype=linear.weight.dtype, absmax=torch.empty(scales, dtype=torch.uint8),
-            code=torch.empty(CODES), offset=torch.empty(()), state2=nested,
+            shape=linear.weight.shape, dtype=linear.weight.dtype, absmax=torch.empty(scales, dtype=kind),
+            code=torch.empty(CODES), offset=torch.empty(()) if packing.double else None,
+            state2=nested if packing.double else None,
         )  # fmt: skip
-        packed.quant_type, packed.compress_statistics = "nf4", True
+        packed.quant_type, packed.compress_statistics = "nf4", packing.double
         packed.quant_storage, packed.bnb_quantized = torch.uint8, True
         self.weight = packed
         self.bias = linear.bias
         if self.bias is not None:
-            self.bias.data = self.bias.data.to(torch.bfloat16)  # as `settle` does
+            self.bias.data = self.bias.data.to(packing.compute)  # as `settle` does
 
     def forward(self, x: Tensor) -> Tensor:
-        """As `Linear4bit.forward`: in bf16, the result in the input's dtype."""
+        """As `Linear4bit.forward`: in the type of the computation, the result in the input's."""
         packed: Any = self.weight
         result: Tensor = _PackedProduct.apply(  # type: ignore[no-untyped-call]
-            x.to(torch.bfloat16), packed, self.bias, packed.quant_state
+            x.to(self.compute_dtype), packed, self.bias, packed.quant_state
         )
         return result.to(x.dtype)
 
 
-def pack(model: nn.Module, paths: Iterable[str]) -> None:
+def pack(model: nn.Module, paths: Iterable[str], packing: Packing) -> None:
     """Put the linear layers at `paths` into four bits; see `bench.models.quantisation.quantise`."""
     widened = set(getattr(model, "_keep_in_fp32_modules", None) or ())
     for path in paths:
         if path.rpartition(".")[2] not in widened:
             linear = model.get_submodule(path)
             assert isinstance(linear, nn.Linear)
-            model.set_submodule(path, PackedLinear(linear))
+            model.set_submodule(path, PackedLinear(linear, packing))
     model.is_loaded_in_4bit = True  # type: ignore[assignment]

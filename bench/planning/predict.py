@@ -24,6 +24,7 @@ from bench.models.families import structure_of
 from bench.models.head import head_parameters, train_head, with_pooler
 from bench.models.load import build_empty, load_architecture
 from bench.models.number_types import dtype_of, lower, set_trained
+from bench.models.quantisation import Packing
 from bench.models.source import checkpoint_at_hand
 from bench.planning.cuda_kernels import CudaKernels, recomputed
 from bench.planning.fake import fake_tensors, materialise
@@ -108,7 +109,7 @@ def predict(cell: Cell, device: str) -> Prediction:
             # Imported late: it draws in bitsandbytes, which must not be loaded before a worker has its GPU.
             from bench.planning.packed import pack
 
-            pack(model, structure.linears)
+            pack(model, structure.linears, Packing.of(base))
         if setting.gradient_checkpointing:
             contexts = {"context_fn": recomputed} if device == "cuda" else {}
             model.gradient_checkpointing_enable({"use_reentrant": False, **contexts})  # type: ignore[operator]

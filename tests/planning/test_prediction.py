@@ -70,6 +70,22 @@ def test_it_is_with_other_settings_too(compose, family, settings):
     assert predict(cell, "cpu").peak == pytest.approx(RealTraining(cell).allocator_peak(), rel=0.01)
 
 
+STORED = [
+    ("decoder", "lora", ("model.dtype=bfloat16",)),
+    ("encoder_decoder", "adapter_s", ("model.dtype=float16",)),
+    ("encoder", "bitfit", ("model.dtype=bfloat16", "training.optimiser=adafactor")),
+    ("decoder", "qlora", ("model.dtype=bfloat16", "model.double_quantisation=false")),
+    ("decoder", "full", ("model.dtype=bfloat16", "training.master_weights=false")),
+    ("decoder", "full", ("training.optimiser=sgd",)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("family", "method", "settings"), STORED)
+def test_it_is_with_bases_of_sixteen_bits_and_other_optimisers(compose, family, method, settings):
+    cell = cell_of(compose, family, method, *settings)
+    assert predict(cell, "cpu").peak == pytest.approx(RealTraining(cell).allocator_peak(), rel=0.01)
+
+
 @pytest.mark.parametrize("method", ["full", "lora", "bitfit"])
 def test_prediction_and_measurement_agree_part_by_part(compose, method):
     cell = cell_of(compose, "encoder", method)
