@@ -54,7 +54,7 @@ class Fitted:
             begin=time.perf_counter(),
         )  # fmt: skip
         arithmetic = Arithmetic(run.cell.training.precision, run.device)
-        prepared = Prepared(None, arithmetic, TaskData(examples(family), {}), Padding(0), None, adapted.setting, None)
+        prepared = Prepared(None, arithmetic, TaskData(examples(family), {}), Padding(0), None, adapted.setting, None, None)
         self.record.environment["arithmetic"] = prepared.number_types
         self.best = Best(self.method, keep=True)
 

@@ -80,6 +80,7 @@ def show(arguments: Sequence[str]) -> int:
     """One cell as it is composed, each value with its origin; runs nothing."""
     from bench.cli.show_view import FORMATS, shown
     from bench.configuration.compose import Configurations
+    from bench.models.declared import DISCOVER
     from bench.running.soundness import check_components
 
     config_dir, rest = config_dir_and_rest(arguments)
@@ -90,7 +91,12 @@ def show(arguments: Sequence[str]) -> int:
     with Configurations(config_dir) as configurations:
         cell = configurations.cell([argument for argument in rest if not argument.startswith("format=")])
     check_components([cell])
-    say(shown(cell, form))
+    found = None
+    if cell.config["model"]["structure"] == DISCOVER:
+        from bench.models.found import look
+
+        found = look(cell.base)
+    say(shown(cell, form, found))
     return 0
 
 

@@ -108,6 +108,9 @@ class ModelConfig:
     double_quantisation: bool = True  # of nf4: the scales of the blocks are quantised too
     compute_dtype: Dtype = Dtype.bfloat16  # of nf4: what the weights are unpacked to for each product
     attention: AttentionKind = AttentionKind.sdpa
+    structure: Any = (
+        None  # where its parts are, of a type that the harness does not know, or "discover"; docs/models.md
+    )
     allow_pickle: bool = False  # pickle checkpoints can run code when they are read
 
     def __post_init__(self) -> None:

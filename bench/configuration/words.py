@@ -42,6 +42,8 @@ def in_users_words(error: Exception, folders: Sequence[Path], schema: DictConfig
     if key:
         path, _, name = key[1].rpartition(".")
         known = _keys(schema, path) or _keys(composed, path)
+        if composed is not None and not known:
+            return UserError(f"{path} is no mapping, and {name} cannot be set in it; give {path} as a whole")
         return unknown_name(f"setting of {path}" if path else "setting", name, known)
     twice = re.search(r"already at '([^']+)'", text)
     if twice:
@@ -93,5 +95,8 @@ def _at(where: str, error: UserError) -> UserError:
 
 
 def _keys(config: Any, path: str) -> list[str]:
-    node = OmegaConf.select(config, path) if path and config is not None else config
+    try:
+        node = OmegaConf.select(config, path) if path and config is not None else config
+    except AttributeError:  # below a section that the schema leaves to a file
+        return []
     return [str(key) for key in node] if isinstance(node, DictConfig) else []

@@ -37,7 +37,7 @@ def plan_parameters(base: ModelConfig, method: Method, head: Head | None, total_
     """
     source = replace(base, weights=Weights.random) if base.architecture else base
     model = build_empty(source, load_architecture(source, head))
-    structure = with_pooler(structure_of(model, base.family), model, checkpoint_at_hand(base))
+    structure = with_pooler(structure_of(model, base.family, base.structure), model, checkpoint_at_hand(base))
     setting = Setting(base.family, structure, total_steps, longest)
     method.check(setting)
     base_total = count_all(model)

@@ -1,4 +1,4 @@
-"""Reading a model's structure: by what `bench.models.entries` says of its type, else by the entry that fits."""
+"""Reading a model's structure: by the user's own entry, by what `bench.models.entries` says of its type, or as fits."""
 
 import re
 from collections.abc import Iterator
@@ -9,24 +9,35 @@ from transformers.pytorch_utils import Conv1D
 
 from bench.configuration.schema import Family
 from bench.errors import UserError
+from bench.models.declared import DISCOVER, KEY, entry_of
+from bench.models.discover import discover
 from bench.models.entries import ENTRIES
+from bench.models.fit import check_fit, missing
 from bench.models.roles import AttentionRoles, FeedForwardRoles, Stack
 from bench.models.structure import Attention, Block, FeedForward, Structure
 
 
 class _MissingError(Exception):
-    """An entry does not fit: the model has no such module, or other norms."""
+    """An entry does not fit: the model has no such module (the second argument is its path), or other norms."""
 
 
-def structure_of(model: nn.Module, family: Family) -> Structure:
-    """Read the structure of `model`, which belongs to `family`.
+def structure_of(model: nn.Module, family: Family, given: Any = None) -> Structure:
+    """Read the structure of `model`.
 
     A model that no entry fits has a structure all the same, which knows its head, its width and its positions; a method
     that asks it for more is refused.
 
+    Args:
+        model: of transformers' classes, bare, on any device.
+        family: of it.
+        given: `model.structure` of its configuration: an entry as `bench.models.declared` reads it, "discover", or
+            None for the built-in ones.
+
     Raises:
-        UserError: the model has no layers.
+        UserError: the model has no layers, or is not as the given entry says.
     """
+    if given is not None:
+        return _given_structure(model, family, given)
     kind = model.config.model_type  # type: ignore[union-attr]
     own = [entry for entry in ENTRIES if kind in entry.types]
     reasons = []
@@ -36,7 +47,7 @@ def structure_of(model: nn.Module, family: Family) -> Structure:
         try:
             blocks = tuple(block for stack in entry.stacks for block in _blocks(model, stack))
         except _MissingError as error:
-            reasons.append(f"{entry.name}: {error}")
+            reasons.append(f"{entry.name}: {error.args[0]}")
             continue
         return _structure(model, family, blocks, has_positions=entry.has_positions, transposed=entry.transposed)
     tried = reasons[0] if own and reasons else f"it is built like none of {', '.join(_names(family))}"
@@ -45,6 +56,19 @@ def structure_of(model: nn.Module, family: Family) -> Structure:
         "that need no places inside can be had, for others see bench.models.entries"
     )
     return _structure(model, family, (), missing=missing)
+
+
+def _given_structure(model: nn.Module, family: Family, given: Any) -> Structure:
+    entry = discover(model, family) if given == DISCOVER else entry_of(given, family)
+    key = f"{KEY}={DISCOVER}" if given == DISCOVER else KEY
+    try:
+        blocks = tuple(block for stack in entry.stacks for block in _blocks(model, stack))
+    except _MissingError as error:
+        said, *path = error.args
+        raise UserError(f"{key}: {missing(model, path[0]) if path else said}") from error
+    structure = _structure(model, family, blocks, has_positions=entry.has_positions, transposed=entry.transposed)
+    check_fit(model, structure, key)
+    return structure
 
 
 def _structure(
@@ -69,12 +93,12 @@ def _blocks(model: Any, stack: Stack) -> Iterator[Block]:
     if not paths:
         if _find(model, holder) is not None:
             raise UserError(f"{type(model).__name__} has no layers in {holder}; its configuration says so")
-        raise _MissingError(f"no {holder}")
+        raise _MissingError(f"no {holder}", holder)
     for path in paths:
         norms, gaps = _norms(model, path)
         wanted = {name for name in stack.norms if "." not in name}
         if not stack.any_norms and not set(norms) <= wanted <= {*norms, *gaps}:
-            raise _MissingError(f"norms of {path}: {', '.join(norms) or 'none'}")
+            raise _MissingError(f"the norms of {path} are {', '.join(norms) or 'none'}")
         attentions = tuple(_attention(model, path, roles, stack.name) for roles in stack.attentions)
         feed_forward = None
         if stack.feed_forward is not None:
@@ -130,7 +154,7 @@ def _find(model: nn.Module, path: str) -> nn.Module | None:
 
 def _require(model: nn.Module, path: str) -> str:
     if _find(model, path) is None:
-        raise _MissingError(f"no {path}")
+        raise _MissingError(f"no {path}", path)
     return path
 
 

@@ -134,7 +134,7 @@ def load_model(
     model: nn.Module
     if config.weights == Weights.random:
         model = _from_config(config, architecture)
-        structure = structure_of(model, config.family)
+        structure = structure_of(model, config.family, config.structure)
         if quantisation == Quantisation.nf4:
             quantise(model, structure.linears, Packing.of(config))
         lower(model, structure, dtype)
@@ -160,7 +160,7 @@ def _from_checkpoint(
     options: dict[str, Any] = {} if device == HOST else {"device_map": {"": device}}
     if quantisation == Quantisation.nf4:
         empty = build_empty(config, architecture)
-        options |= nf4_options(empty, structure_of(empty, config.family), Packing.of(config))
+        options |= nf4_options(empty, structure_of(empty, config.family, config.structure), Packing.of(config))
     try:
         model, report = AUTO_CLASSES[config.family].from_pretrained(
             checkpoint.folder,
@@ -177,7 +177,7 @@ def _from_checkpoint(
         )
     except (OSError, ValueError, SafetensorError) as error:
         raise _not_built(config, error) from error
-    structure = with_pooler(structure_of(model, config.family), model, checkpoint)
+    structure = with_pooler(structure_of(model, config.family, config.structure), model, checkpoint)
     check_base(model, report, structure, source)
     if quantisation == Quantisation.nf4:
         check_packed(model, structure, source)

@@ -80,7 +80,7 @@ def predict(cell: Cell, device: str) -> Prediction:
     base = replace(source, weights=Weights.random)
     empty = build_empty(base, architecture)
     checkpoint = checkpoint_at_hand(cell.base)
-    structure = with_pooler(structure_of(empty, base.family), empty, checkpoint)
+    structure = with_pooler(structure_of(empty, base.family, base.structure), empty, checkpoint)
     dtype = dtype_of(cell.base, architecture, checkpoint)
     precision = precision_for(dtype, training.precision, training.master_weights)
     arithmetic = Arithmetic(precision, FAKE, scales=False)

@@ -22,6 +22,7 @@ from bench.metering.phases import PhaseMeter
 from bench.methods.base import Method, Setting
 from bench.methods.loading import storage
 from bench.models.families import structure_of
+from bench.models.found import structure_origin
 from bench.models.head import train_head, with_pooler
 from bench.models.load import HOST, build_empty, load_architecture, load_model
 from bench.models.number_types import dtype_of, set_trained
@@ -48,6 +49,7 @@ class Prepared:
         inference: how the task is scored; None on synthetic data, where nothing is.
         setting: what the method may know.
         head: what the task head starts from, see `bench.models.remarks`.
+        structure: where the model's structure came from, see `bench.models.found`.
         warnings: what a reader of the scores ought to know of the model's files, tokens and data, one line each.
     """
 
@@ -58,6 +60,7 @@ class Prepared:
     inference: Inference | None
     setting: Setting
     head: dict[str, Any] | None
+    structure: dict[str, Any] | None
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -83,11 +86,12 @@ def prepare(cell: Cell, task: Task, method: Method, meter: PhaseMeter, device: t
         architecture = load_architecture(base, task.head())
         tokenizer = None if cell.data.synthetic else load_tokenizer(base)
         empty, checkpoint = build_empty(base, architecture), checkpoint_of(base)
-        structure = with_pooler(structure_of(empty, base.family), empty, checkpoint)
+        structure = with_pooler(structure_of(empty, base.family, base.structure), empty, checkpoint)
         check_head_choice(base, structure)
         dtype = dtype_of(base, architecture, checkpoint)
         precision = precision_for(dtype, training.precision, training.master_weights)
         check_precision(precision, device)
+        origin = structure_origin(base, empty)
     rows = empty.get_input_embeddings().weight.shape[0]  # type: ignore[operator]
     pad_token, warnings = padding_token(tokenizer, architecture, base.family, rows), []
     longest = training.max_length if tokenizer is None else task.longest_input(training.max_length)
@@ -120,8 +124,8 @@ def prepare(cell: Cell, task: Task, method: Method, meter: PhaseMeter, device: t
     setting.check()
     method.check(setting)
     warnings += remarks(base, checkpoint, structure)
-    arithmetic = Arithmetic(precision, device)
-    return Prepared(architecture, arithmetic, data, padding, inference, setting, head_origin(base, structure), warnings)
+    arithmetic, head = Arithmetic(precision, device), head_origin(base, structure)
+    return Prepared(architecture, arithmetic, data, padding, inference, setting, head, origin, warnings)
 
 
 def load_adapted(

@@ -1,5 +1,6 @@
 """The life of one cell, from its configuration to its record. Read `_live` from top to bottom."""
 
+import sys
 import time
 import traceback
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from bench.metering.environment import environment, others_on_gpu
 from bench.metering.phases import PhaseMeter
 from bench.metering.sharing import place
 from bench.methods.base import Method
+from bench.models.found import pasteable
 from bench.models.sharded import gathered
 from bench.records.outputs import write_predictions, write_trained
 from bench.records.schema import CellIdentity, Failure, Metrics, Record, Status
@@ -29,11 +31,12 @@ from bench.running.fitting import fit
 from bench.running.foretell import foretell
 from bench.running.memory_limits import is_out_of_memory, release_memory, shrink
 from bench.running.overhead import measure_overhead
-from bench.running.preparation import load_adapted, prepare
+from bench.running.preparation import Prepared, load_adapted, prepare
 from bench.running.ranks import attempt_on_ranks
 from bench.running.run import Report, Run, silent
 from bench.running.scores import Best, evaluate_splits, note_metrics
 from bench.system.gpus import VISIBLE, chosen_gpus, settle_allocator
+from bench.system.terminal import say
 from bench.tasks.base import Task, TaskData
 from bench.training.checkpoint import remove_checkpoints
 
@@ -133,7 +136,7 @@ def _live(run: Run) -> None:
     splits = {"train": len(data.train)} | {name: len(split.examples) for name, split in data.evaluation.items()}
     metrics = record.metrics = Metrics(task.main_metric, examples=splits, notes=data.notes)
     record.environment["data"], record.environment["differences"] = data.revisions, list(method.differences)
-    record.environment["head"], record.environment["arithmetic"] = prepared.head, prepared.number_types
+    _note_model(run, prepared)
     _note_data(run, read, data)
 
     with meter.phase("load"):
@@ -176,6 +179,14 @@ def _live(run: Run) -> None:
     if cell.config["measure_inference"] and run.team.size == 1:
         with meter.phase("inference"):
             record.inference = measure_overhead(run, model, method, prepared)
+
+
+def _note_model(run: Run, prepared: Prepared) -> None:
+    """Its head, number types, and where its structure came from; of one that was found, what it is."""
+    run.record.environment |= {"head": prepared.head, "structure": prepared.structure}
+    run.record.environment["arithmetic"] = prepared.number_types
+    if prepared.structure is not None and "entry" in prepared.structure and run.team.is_first:
+        say(pasteable(prepared.structure["entry"]), sys.stderr)
 
 
 def _note_data(run: Run, read: Splits, data: TaskData) -> None:

@@ -14,18 +14,22 @@ from typing import Any
 from bench.configuration.cell import Cell
 from bench.configuration.compose import build
 from bench.errors import UnsupportedError
+from bench.models.declared import check_written
 from bench.system.cache import cache_folder, write_once
 
 PACKAGE = Path(__file__).parents[1]
 
 
 def check_components(cells: Iterable[Cell]) -> None:
-    """Refuse cells whose task or method does not take its settings.
+    """Refuse cells whose task or method does not take its settings, or whose model's structure is no entry.
 
     Raises:
         UserError: no such class, a setting that it has not, one that is missing, or a value that it refuses.
     """
-    wanted = {text: (kind, config) for cell in cells for kind, config, text in _parts(cell)}
+    wanted: dict[str, tuple[str, dict[str, Any]]] = {}
+    for cell in cells:
+        check_written(cell.config["model"]["structure"], cell.config["model"]["family"])
+        wanted |= {text: (kind, config) for kind, config, text in _parts(cell)}
     if not wanted:
         return
     file = cache_folder() / "sound" / f"{_code()}.json"
