@@ -94,8 +94,10 @@ def _ran(kind: _Kind) -> Inside:
 def _entry(inside: Inside, family: Family) -> Entry:
     attentions: dict[str, AttentionRoles] = {}
     for node in inside.trace.nodes:
-        if node.kind == "attention" and node.name not in attentions:
-            attentions[node.name] = _attention(inside, node)
+        if node.kind == "attention":
+            roles = _attention(inside, node)
+            if attentions.setdefault(node.name, roles) != roles:  # a layer that is used again is the same again
+                raise AmbiguousError(f"{node.name} attends in two ways")
     if not attentions:
         raise AmbiguousError("no module of it attends")
     linears = {path for roles in attentions.values() for path in _paths(roles)}
@@ -199,4 +201,7 @@ def _named(stacks: list[Stack], family: Family) -> tuple[Stack, ...]:
     if len(stacks) != len(wanted):
         lists = ", ".join(stack.blocks for stack in stacks)
         raise AmbiguousError(f"it has {len(stacks)} lists of layers ({lists}), where its family has {len(wanted)}")
+    crosses = [any(roles.is_cross for roles in stack.attentions) for stack in stacks]
+    if crosses != [len(wanted) == 2 and name == "decoder" for name in wanted]:
+        raise AmbiguousError("queries and keys of an attention come from two places, where its family has one")
     return tuple(replace(stack, name=name) for stack, name in zip(stacks, wanted, strict=True))

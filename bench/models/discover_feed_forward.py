@@ -40,6 +40,11 @@ class Inside:
                 found.setdefault(node.name, node)
         return found
 
+    def linears_in(self, block: str) -> set[str]:
+        """Paths of all linear layers of a block, whether they were called or not."""
+        module = self.model.get_submodule(block)
+        return {f"{block}.{name}" for name, part in module.named_modules() if isinstance(part, LINEARS)}
+
     def of_kind(self, kind: str, block: str) -> list[Node]:
         """The results of all modules of a kind in a block."""
         return [node for node in self.trace.nodes if node.kind == kind and node.name.startswith(f"{block}.")]
@@ -98,13 +103,14 @@ def feed_forward_of(inside: Inside, block: str, of_attention: set[str]) -> FeedF
     own = {path: node for path, node in inside.linears.items() if path.startswith(f"{block}.")}
     others = {path: node for path, node in own.items() if path not in of_attention}
     outputs = {path: made for path, node in others.items() if (made := _made_of(node, others))}
-    if _has_experts(inside, block, list(outputs)):
+    if _has_experts(inside, block, outputs):
         return None
     if len(outputs) != 1:
         found = f"{len(outputs)} feed-forwards ({', '.join(outputs)})" if outputs else "no feed-forward"
         raise AmbiguousError(f"{block} has {found}")
     ((output, inputs),) = outputs.items()
-    if strange := sorted(others.keys() - {output, *(node.name for node in inputs)}):
+    known = {output, *(node.name for node in inputs), *of_attention}
+    if strange := sorted(inside.linears_in(block) - known):  # also one that this pass did not use
         raise AmbiguousError(f"{strange[0]} is a linear layer of neither attention nor feed-forward")
     return _roles(inside, block, own[output], inputs)
 
@@ -126,12 +132,13 @@ def _made_of(node: Node, others: dict[str, Node]) -> list[Node]:
     return behind if behind and all(others.get(one.name) is one for one in behind) else []
 
 
-def _has_experts(inside: Inside, block: str, outputs: list[str]) -> bool:
-    module = inside.model.get_submodule(block)
-    if has_stacked_matrices(module):
+def _has_experts(inside: Inside, block: str, outputs: dict[str, list[Node]]) -> bool:
+    """Whether there are feed-forwards beside each other; those in turn (MobileBERT's) are no experts."""
+    if has_stacked_matrices(inside.model.get_submodule(block)):
         return True
-    linears = {f"{block}.{name}" for name, part in module.named_modules() if isinstance(part, LINEARS)}
-    for path in outputs:
+    linears = inside.linears_in(block)
+    behind = {one.name for inputs in outputs.values() for node in inputs for one in sources(node.parents[0])}
+    for path in () if outputs.keys() & behind else outputs:
         kind = re.escape(path.removeprefix(f"{block}."))
         alike = re.compile(re.escape(block) + r"\." + re.sub(r"(?<=\.)\d+(?=\\\.)", r"\\d+", kind))
         if sum(alike.fullmatch(one) is not None for one in linears) > 1:

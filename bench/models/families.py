@@ -66,9 +66,8 @@ def _given_structure(model: nn.Module, family: Family, given: Any) -> Structure:
     except _MissingError as error:
         said, *path = error.args
         raise UserError(f"{key}: {missing(model, path[0]) if path else said}") from error
-    structure = _structure(model, family, blocks, has_positions=entry.has_positions, transposed=entry.transposed)
-    check_fit(model, structure, key)
-    return structure
+    check_fit(model, blocks, key, transposed=entry.transposed)
+    return _structure(model, family, blocks, has_positions=entry.has_positions, transposed=entry.transposed)
 
 
 def _structure(

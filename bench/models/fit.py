@@ -1,13 +1,13 @@
 """Whether an entry that was given or found fits a model: the kinds and sizes of its modules, how many layers it has."""
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from torch import nn
 
 from bench.errors import UserError
-from bench.models.structure import Attention, Block, FeedForward, Structure
+from bench.models.structure import Attention, Block, FeedForward
 from bench.models.tracing import LINEARS, is_norm
 
 COUNTS = {"encoder": ("encoder_layers", "num_layers"), "decoder": ("decoder_layers", "num_decoder_layers")}
@@ -19,22 +19,23 @@ def missing(model: nn.Module, path: str) -> str:
     return f"{type(model).__name__} has no {path}" + (f"; did you mean {near[0]}?" if near else "")
 
 
-def check_fit(model: Any, structure: Structure, key: str) -> None:
+def check_fit(model: Any, blocks: Sequence[Block], key: str, *, transposed: bool) -> None:
     """Refuse an entry that says of modules what they are not.
 
     Args:
         model: of transformers' classes, bare, on any device.
-        structure: as it was read by the entry.
+        blocks: as they were read by the entry.
         key: where the entry stands, for the message.
+        transposed: whether linear layers keep their weights as `(inputs, outputs)`.
 
     Raises:
         UserError: the first thing that does not fit, in one line.
     """
-    for block in structure.known:
-        for problem in _problems(model, block, structure.transposed):
+    for block in blocks:
+        for problem in _problems(model, block, transposed):
             raise UserError(f"{key}: {problem}")
-    for stack in dict.fromkeys(one.stack for one in structure.attentions):
-        found = sum(any(one.stack == stack for one in block.attentions) for block in structure.known)
+    for stack in dict.fromkeys(one.stack for block in blocks for one in block.attentions):
+        found = sum(any(one.stack == stack for one in block.attentions) for block in blocks)
         counted = _layer_count(model, stack)
         if counted is not None and found != counted[1]:
             raise UserError(
