@@ -33,7 +33,8 @@ bench show [key=value …] [format=text|yaml|json] [--config-dir FOLDER]
 
 Prints the cell that `bench run` would run with the same settings, each value with its origin: the command line, a YAML
 file, or the schema's default. What `bench run` refuses is refused. Says which settings of training a method takes over
-because it has none of its own for the task.
+because it has none of its own for the task. With model.structure=discover it looks inside the model, and prints at the
+end what it found, to be pasted into the model's YAML.
 
   bench show model=roberta_base task=glue/rte method=lora
 """,

@@ -14,14 +14,8 @@ from transformers.pytorch_utils import Conv1D
 
 from bench.configuration.schema import Family
 from bench.errors import UserError
-from bench.models.discover_feed_forward import (
-    AmbiguousError,
-    Inside,
-    block_norms,
-    feed_forward_of,
-    has_stacked_matrices,
-)
-from bench.models.graph import consumers, note_spelt_attentions, plain, sources
+from bench.models.discover_feed_forward import Inside, block_norms, feed_forward_of, has_stacked_matrices
+from bench.models.graph import AmbiguousError, consumers, note_spelt_attentions, plain, sources, taken
 from bench.models.roles import AttentionRoles, Entry, FeedForwardRoles, Stack
 from bench.models.tracing import LINEARS, Node, traced
 
@@ -133,7 +127,7 @@ def _attention(inside: Inside, node: Node) -> AttentionRoles:
         return AttentionRoles(node.name, outputs[0].name, fused=query)
     if len({query, key, value}) < 3:
         raise AmbiguousError(f"two of the queries, keys and values of {node.name} come from one layer, {key}")
-    is_cross = plain(parts[0].parents[0]) is not plain(parts[1].parents[0])
+    is_cross = plain(taken(parts[0])) is not plain(taken(parts[1]))
     return AttentionRoles(node.name, outputs[0].name, query, key, value, None, is_cross)
 
 

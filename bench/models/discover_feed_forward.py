@@ -7,14 +7,10 @@ from typing import Any
 
 from torch import nn
 
-from bench.models.graph import is_sum, plain, sources
+from bench.models.graph import AmbiguousError, is_sum, plain, sources, taken
 from bench.models.roles import FeedForwardRoles
 from bench.models.structure import NormPlace
 from bench.models.tracing import LINEARS, Call, Node, Trace
-
-
-class AmbiguousError(Exception):
-    """What was seen has no meaning, or more than one."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +80,7 @@ def block_norms(inside: Inside, block: str, inner: set[str]) -> tuple[str, ...]:
     """
     found: dict[str, None] = {}
     for node in inside.of_kind("norm", block):
-        if not any(one.kind == "attention" or one.name in inner for one in sources(node.parents[0])):
+        if not any(one.kind == "attention" or one.name in inner for one in sources(taken(node))):
             found[node.name.removeprefix(f"{block}.")] = None
     return tuple(found)
 
@@ -119,7 +115,7 @@ def has_stacked_matrices(module: nn.Module) -> bool:
     """Whether some weights are matrices in a stack, as experts' are; those of convolutions are none."""
     convolutions = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
     return any(
-        parameter.ndim > 2
+        sum(size > 1 for size in parameter.shape) > 2
         for part in module.modules()
         if not isinstance(part, convolutions)
         for parameter in part.parameters(recurse=False)
@@ -128,7 +124,7 @@ def has_stacked_matrices(module: nn.Module) -> bool:
 
 def _made_of(node: Node, others: dict[str, Node]) -> list[Node]:
     """The linear layers of the block that a linear layer takes in, if it takes in nothing else."""
-    behind = sources(node.parents[0])
+    behind = sources(taken(node))
     return behind if behind and all(others.get(one.name) is one for one in behind) else []
 
 
@@ -137,7 +133,7 @@ def _has_experts(inside: Inside, block: str, outputs: dict[str, list[Node]]) -> 
     if has_stacked_matrices(inside.model.get_submodule(block)):
         return True
     linears = inside.linears_in(block)
-    behind = {one.name for inputs in outputs.values() for node in inputs for one in sources(node.parents[0])}
+    behind = {one.name for inputs in outputs.values() for node in inputs for one in sources(taken(node))}
     for path in () if outputs.keys() & behind else outputs:
         kind = re.escape(path.removeprefix(f"{block}."))
         alike = re.compile(re.escape(block) + r"\." + re.sub(r"(?<=\.)\d+(?=\\\.)", r"\\d+", kind))
@@ -147,7 +143,7 @@ def _has_experts(inside: Inside, block: str, outputs: dict[str, list[Node]]) -> 
 
 
 def _roles(inside: Inside, block: str, output: Node, inputs: list[Node]) -> FeedForwardRoles:
-    entering = {plain(node.parents[0]) for node in inputs}
+    entering = {plain(taken(node)) for node in inputs}
     if len(entering) != 1:
         raise AmbiguousError(f"the inputs of the feed-forward of {block} take in different tensors")
     entry, way = entering.pop(), _way(inside, block, output)
@@ -162,7 +158,7 @@ def _roles(inside: Inside, block: str, output: Node, inputs: list[Node]) -> Feed
     place, norm = _place(block, entry, way)
     if place == NormPlace.after_sum:
         total = norm
-        inner = plain(output.parents[0])
+        inner = plain(taken(output))
         branch = next((c.path for c in calls if _maps(c, inner, entry) and _gives(c, norm)), None)
     else:
         is_alone = place not in (NormPlace.beside, NormPlace.unknown)
@@ -223,7 +219,7 @@ def _place(block: str, entry: Node, way: _Way) -> tuple[NormPlace, str | None]:
         return NormPlace.unknown, None
     if not is_before:
         return (NormPlace.unknown if way.norm is None else NormPlace.after_branch), None
-    stands_beside = not any(one.name.startswith(f"{block}.") for one in sources(entry.parents[0]))
+    stands_beside = not any(one.name.startswith(f"{block}.") for one in sources(taken(entry)))
     if stands_beside:
         return (NormPlace.beside, entry.name) if way.norm is None else (NormPlace.unknown, None)
     return (NormPlace.before if way.norm is None else NormPlace.around), entry.name

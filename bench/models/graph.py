@@ -13,6 +13,21 @@ ADDITIONS = ("add", "__add__", "__radd__", "add_", "__iadd__")
 ENDS = ("linear", "raw", "attention")  # where looking back, and forward, comes to an end
 
 
+class AmbiguousError(Exception):
+    """What was seen has no meaning, or more than one."""
+
+
+def taken(node: Node) -> Node:
+    """What a module took in.
+
+    Raises:
+        AmbiguousError: nothing that was made of the input: a table of positions, constants.
+    """
+    if not node.parents:
+        raise AmbiguousError(f"{node.name} takes in nothing that was made of the input")
+    return node.parents[0]
+
+
 def sources(node: Node) -> list[Node]:
     """The nearest results of linear layers, attentions and other matrices that a tensor was made of, in order.
 
