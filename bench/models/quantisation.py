@@ -138,13 +138,28 @@ def check_packed(model: nn.Module, structure: Structure, source: str) -> None:
         raise UnsupportedError(f"{source}: four-bit layers cannot be had: {wrong[0]} is a {kind}")
 
 
+def plain_linear(model: nn.Module, path: str) -> nn.Linear:
+    """The linear layer at `path`, if it is one that is put into four bits where a checkpoint is read.
+
+    Raises:
+        UnsupportedError: it would stay as it is: it is of a class of the model's own (Falcon).
+    """
+    linear = model.get_submodule(path)
+    if type(linear) is not nn.Linear:
+        raise UnsupportedError(f"four-bit layers cannot be had: {path} is a {type(linear).__name__}")
+    return linear
+
+
 def quantise(model: nn.Module, paths: Iterable[str], packing: Packing = USUAL) -> None:
-    """Put the linear layers at `paths` of a model in memory into NF4, as `nf4_options` asks of a checkpoint."""
+    """Put the linear layers at `paths` of a model in memory into NF4, as `nf4_options` asks of a checkpoint.
+
+    Raises:
+        UnsupportedError: one cannot be, see `plain_linear`.
+    """
     from bitsandbytes.nn import Linear4bit, Params4bit
 
     for path in packable(model, paths):
-        linear = model.get_submodule(path)
-        assert isinstance(linear, nn.Linear)
+        linear = plain_linear(model, path)
         packed = Linear4bit(
             linear.in_features, linear.out_features, linear.bias is not None, packing.compute, quant_type="nf4",
             device="meta",
