@@ -160,6 +160,13 @@ class Method:
         """How the base model is to be loaded."""
         return LoadOptions()
 
+    def targets(self, setting: Setting) -> list[str]:
+        """Paths of the linear layers that the method acts on one by one, as far as it names them. Default: none.
+
+        Where one is a part of a fused projection, `bench.models.fused.split_fused` makes it; `apply` calls that.
+        """
+        return []
+
     def apply(self, model: nn.Module, setting: Setting) -> nn.Module:
         """Adapt `model` in place or wrap it; afterwards exactly the method's own parameters require gradients.
 

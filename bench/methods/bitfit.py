@@ -13,6 +13,7 @@ from bench.configuration.schema import Family, Quantisation
 from bench.errors import UnsupportedError, UserError
 from bench.methods.base import Layer, Method, Setting
 from bench.methods.trainable import freeze, trainable_parameters
+from bench.models.fused import layers_at
 
 
 @dataclass(kw_only=True)
@@ -48,7 +49,8 @@ class BitFit(Method):
         structure = setting.structure
         if setting.family != Family.encoder and structure.missing is None:
             for path in structure.linears:
-                _add_bias(model.get_submodule(path))
+                for linear in layers_at(model, path):
+                    _add_bias(linear)
         for name, parameter in model.named_parameters():
             if "bias" in name and parameter.is_floating_point() and "relative_attention_bias" not in name:
                 parameter.requires_grad_(True)

@@ -17,6 +17,7 @@ from bench.methods.lora import Lora
 from bench.methods.peft_any import PeftAny
 from bench.methods.shared.peft_library import innermost
 from bench.methods.trainable import trainable_parameters
+from bench.models.fused import split_fused
 
 PARTS = (Category.additive, Category.partial, Category.reparameterised)
 
@@ -75,6 +76,10 @@ class Compose(Method):
         for method in self.methods:
             method.check(setting)
 
+    def targets(self, setting: Setting) -> list[str]:
+        """Of all parts."""
+        return [path for method in self.methods for path in method.targets(setting)]
+
     def load_options(self) -> LoadOptions:
         """Quantised if a part wants it."""
         wanted = (method.load_options() for method in self.methods)
@@ -83,6 +88,8 @@ class Compose(Method):
     def apply(self, model: nn.Module, setting: Setting) -> nn.Module:
         """Apply the parts one after the other; each freezes what it finds, so what was trained is thawed at the end."""
         trained: set[int] = set()
+        # First of all: what is split has other parameters afterwards.
+        split_fused(innermost(model), setting.structure, self.targets(setting))
         for method in self.methods:
             adapted = method.apply(innermost(model) if method.layer == Layer.activations else model, setting)
             model = adapted if method.layer != Layer.activations else model

@@ -19,7 +19,14 @@ from bench.methods.base import Gradients, Layer, Setting
 from bench.methods.library.places import fix_targets, name_targets
 from bench.methods.library.refusals import refuse
 from bench.methods.library.values import check_numbers, check_words
-from bench.methods.shared.peft_library import IN_THE_CACHE, TASK_TYPES, PeftMethod, check_positions, fit_prompt
+from bench.methods.shared.peft_library import (
+    IN_THE_CACHE,
+    TASK_TYPES,
+    PeftMethod,
+    check_positions,
+    fit_prompt,
+    innermost,
+)  # fmt: skip
 from bench.methods.shared.reallotment import (
     SHORTEST,
     load_reallotment_state,
@@ -28,6 +35,7 @@ from bench.methods.shared.reallotment import (
     tuner_with_its_loss,
 )  # fmt: skip
 from bench.methods.trainable import trainable_parameters
+from bench.models.fused import split_fused
 from bench.models.head import head_parameters
 
 TYPES: dict[str, type[peft.PeftConfig]] = {kind.value: config for kind, config in PEFT_TYPE_TO_CONFIG_MAPPING.items()}
@@ -132,6 +140,7 @@ class PeftAny(PeftMethod):
         config = self.peft_config(setting)
         if isinstance(config, peft.PromptLearningConfig):
             fit_prompt(config, model)
+        split_fused(innermost(model), setting.structure, self.targets(setting))
         fix_targets(self.kind, config, model, setting)
         try:
             wrapped = peft.get_peft_model(model, config)

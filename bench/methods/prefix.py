@@ -16,7 +16,7 @@ from bench.methods.folding import Foldable
 from bench.methods.shared.prefixed_attention import put_prefix, use_prefixed_attention
 from bench.methods.shared.ranges import at_least_one
 from bench.methods.trainable import freeze
-from bench.models.families import width_of
+from bench.models.fused_rows import width_of
 from bench.models.structure import Attention, Structure
 
 
@@ -156,10 +156,10 @@ def kinds(structure: Structure) -> list[list[Attention]]:
 
 def key_width(model: nn.Module, attention: Attention) -> int:
     """Width of all key heads together; below the query's where heads share keys (LLaMA's larger sizes, Mistral)."""
+    if attention.rows is not None:
+        return attention.rows.groups * attention.rows.sizes[1]
     if attention.key is None:
-        raise UnsupportedError(
-            f"a prefix needs key projections; in this model {attention.fused} gives them with others"
-        )
+        raise UnsupportedError(f"a prefix is as wide as the keys: {attention.why_whole}")
     return width_of(model, attention.key)
 
 

@@ -15,6 +15,7 @@ from bench.methods.shared.peft_library import by_family
 from bench.methods.shared.propelt import Propelt
 from bench.methods.shared.ranges import above_zero, at_least_one, within_hidden_size
 from bench.methods.trainable import freeze
+from bench.models.fused import split_fused
 
 
 class MaskedLowRank(nn.Module):
@@ -62,8 +63,13 @@ class PropeltLora(Propelt):
         super().check(setting)
         within_hidden_size(setting, r=self.r)
 
+    def targets(self, setting: Setting) -> list[str]:
+        """The sites'."""
+        return setting.structure.paths(by_family(self.sites, setting, "sites"))
+
     def apply(self, model: nn.Module, setting: Setting) -> nn.Module:
         """Freeze the base; one prototype per site, and masks for every layer."""
+        split_fused(model, setting.structure, self.targets(setting))
         freeze(model)
         device = next(model.parameters()).device
         for site in by_family(self.sites, setting, "sites"):

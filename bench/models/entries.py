@@ -5,11 +5,10 @@ modules are those of an entry, add its name there; for one that is built otherwi
 """
 
 from bench.configuration.schema import Family
-from bench.models.roles import AttentionRoles, Entry, FeedForwardRoles, Stack
+from bench.models.roles import AttentionRoles, Entry, FeedForwardRoles, FusedOrder, Stack
 from bench.models.structure import NormPlace
 
 FIRST, SECOND = "input_layernorm", "post_attention_layernorm"
-FUSED = AttentionRoles("self_attention", "self_attention.dense", fused="self_attention.query_key_value")
 WIDENING = (("mlp.dense_h_to_4h",),)
 
 
@@ -66,6 +65,12 @@ MODERNBERT = Stack(
 )
 
 
+def _by_head(core: str, key_heads: str | None = None) -> AttentionRoles:
+    """Of one projection, which gives a head's queries, key and value side by side."""
+    fused = f"{core}.query_key_value"
+    return AttentionRoles(core, f"{core}.dense", fused=fused, order=FusedOrder.by_head, key_heads=key_heads)
+
+
 def _t5(stack: str) -> Stack:
     attentions = [_attention("layer.0.SelfAttention", "q k v", "layer.0.SelfAttention.o")]
     if stack == "decoder":
@@ -108,11 +113,10 @@ def _opt(place: NormPlace) -> tuple[Stack, ...]:
 
 
 def _neox(place: NormPlace, total: str | None) -> tuple[Stack, ...]:
-    attention = AttentionRoles("attention", "attention.dense", fused="attention.query_key_value")
     feed_forward = FeedForwardRoles(
         WIDENING, "mlp.dense_4h_to_h", place, SECOND, result="post_mlp_dropout", branch="mlp", total=total
     )
-    return (Stack("decoder", "layers.{}", (attention,), feed_forward, (FIRST, SECOND)),)
+    return (Stack("decoder", "layers.{}", (_by_head("attention"),), feed_forward, (FIRST, SECOND)),)
 
 
 def _llama(
@@ -122,7 +126,9 @@ def _llama(
 ) -> tuple[Stack, ...]:  # fmt: skip
     attention = _attention("self_attn", "q_proj k_proj v_proj", "self_attn.o_proj")
     if fused:
-        attention = AttentionRoles("self_attn", "self_attn.o_proj", fused="self_attn.qkv_proj")
+        attention = AttentionRoles(
+            "self_attn", "self_attn.o_proj", fused="self_attn.qkv_proj", key_heads="num_key_value_heads"
+        )
     feed_forward = FeedForwardRoles(inputs, output, place, norm, result=result, branch="mlp", total="")
     return (Stack("decoder", "layers.{}", (attention,), feed_forward, norms, any_norms),)
 
@@ -189,7 +195,7 @@ ENTRIES = (
         "falcon", Family.decoder, ("falcon",),
         (
             Stack(
-                "decoder", "h.{}", (FUSED,),
+                "decoder", "h.{}", (_by_head("self_attention", "num_kv_heads"),),
                 FeedForwardRoles(WIDENING, "mlp.dense_4h_to_h", NormPlace.beside, FIRST, branch="mlp"), (FIRST,),
             ),
         ),
@@ -198,7 +204,7 @@ ENTRIES = (
         "bloom", Family.decoder, ("bloom",),
         (
             Stack(
-                "decoder", "h.{}", (FUSED,),
+                "decoder", "h.{}", (_by_head("self_attention"),),
                 FeedForwardRoles(WIDENING, "mlp.dense_4h_to_h", NormPlace.before, SECOND, total="mlp"), (FIRST, SECOND),
             ),
         ),

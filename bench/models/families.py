@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from torch import nn
-from transformers.pytorch_utils import Conv1D
 
 from bench.configuration.schema import Family
 from bench.errors import UserError
@@ -13,8 +12,9 @@ from bench.models.declared import DISCOVER, KEY, entry_of
 from bench.models.discover import discover
 from bench.models.entries import ENTRIES
 from bench.models.fit import check_fit, missing
+from bench.models.fused_rows import fused_rows, width_of
 from bench.models.roles import AttentionRoles, FeedForwardRoles, Stack
-from bench.models.structure import Attention, Block, FeedForward, Structure
+from bench.models.structure import PARTS, Attention, Block, FeedForward, Structure
 
 
 class _MissingError(Exception):
@@ -45,7 +45,7 @@ def structure_of(model: nn.Module, family: Family, given: Any = None) -> Structu
         if entry.family != family or (entry.when is not None and not _is_so(model, *entry.when)):
             continue
         try:
-            blocks = tuple(block for stack in entry.stacks for block in _blocks(model, stack))
+            blocks = tuple(block for stack in entry.stacks for block in _blocks(model, stack, is_own=bool(own)))
         except _MissingError as error:
             reasons.append(f"{entry.name}: {error.args[0]}")
             continue
@@ -62,7 +62,9 @@ def _given_structure(model: nn.Module, family: Family, given: Any) -> Structure:
     entry = discover(model, family) if given == DISCOVER else entry_of(given, family)
     key = f"{KEY}={DISCOVER}" if given == DISCOVER else KEY
     try:
-        blocks = tuple(block for stack in entry.stacks for block in _blocks(model, stack))
+        # Discovery does not see in which order a fused projection has its parts; whoever writes an entry says it.
+        is_own = given != DISCOVER
+        blocks = tuple(block for stack in entry.stacks for block in _blocks(model, stack, is_own=is_own))
     except _MissingError as error:
         said, *path = error.args
         raise UserError(f"{key}: {missing(model, path[0]) if path else said}") from error
@@ -84,7 +86,7 @@ def _structure(
     )  # fmt: skip
 
 
-def _blocks(model: Any, stack: Stack) -> Iterator[Block]:
+def _blocks(model: Any, stack: Stack, *, is_own: bool) -> Iterator[Block]:
     base = _path_of(model, model.base_model)
     holder = _inside(base, stack.blocks.partition(".{}")[0])
     pattern = re.compile(re.escape(_inside(base, stack.blocks)).replace(r"\{\}", r"\d+"))
@@ -98,22 +100,28 @@ def _blocks(model: Any, stack: Stack) -> Iterator[Block]:
         wanted = {name for name in stack.norms if "." not in name}
         if not stack.any_norms and not set(norms) <= wanted <= {*norms, *gaps}:
             raise _MissingError(f"the norms of {path} are {', '.join(norms) or 'none'}")
-        attentions = tuple(_attention(model, path, roles, stack.name) for roles in stack.attentions)
+        attentions = tuple(_attention(model, path, roles, stack.name, is_own=is_own) for roles in stack.attentions)
         feed_forward = None
         if stack.feed_forward is not None:
             feed_forward = _feed_forward(model, path, stack.feed_forward, norms if stack.any_norms else stack.norms)
         yield Block(path, attentions, feed_forward)
 
 
-def _attention(model: nn.Module, path: str, roles: AttentionRoles, stack: str) -> Attention:
+def _attention(model: Any, path: str, roles: AttentionRoles, stack: str, *, is_own: bool) -> Attention:
+    """Read one attention; a fused projection is split only where the entry is the type's own (`is_own`)."""
+
     def at(name: str | None) -> str | None:
         return None if name is None else _require(model, f"{path}.{name}")
 
-    output = _require(model, f"{path}.{roles.output}")
-    return Attention(
-        _require(model, f"{path}.{roles.core}"), output, stack, at(roles.query), at(roles.key), at(roles.value),
-        at(roles.fused), roles.is_cross,
-    )  # fmt: skip
+    core, output = _require(model, f"{path}.{roles.core}"), _require(model, f"{path}.{roles.output}")
+    if roles.fused is None:
+        return Attention(core, output, stack, at(roles.query), at(roles.key), at(roles.value), None, roles.is_cross)
+    fused = _require(model, f"{path}.{roles.fused}")
+    rows = fused_rows(model, core, fused, output, roles if is_own else None)
+    if isinstance(rows, str):
+        return Attention(core, output, stack, fused=fused, is_cross=roles.is_cross, why_whole=rows)
+    query, key, value = (f"{fused}.{name}" for name in PARTS)
+    return Attention(core, output, stack, query, key, value, fused, roles.is_cross, rows)
 
 
 def _feed_forward(model: nn.Module, path: str, roles: FeedForwardRoles, norms: tuple[str, ...]) -> FeedForward:
@@ -134,14 +142,6 @@ def _feed_forward(model: nn.Module, path: str, roles: FeedForwardRoles, norms: t
         place=roles.place,
         norms=norms,
     )
-
-
-def width_of(model: nn.Module, path: str) -> int:
-    """How many values the linear layer at `path` gives."""
-    linear = model.get_submodule(path)
-    width = linear.nf if isinstance(linear, Conv1D) else linear.out_features
-    assert isinstance(width, int)
-    return width
 
 
 def _find(model: nn.Module, path: str) -> nn.Module | None:

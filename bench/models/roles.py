@@ -4,10 +4,18 @@ Names are paths below a block.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from bench.configuration.schema import Family
 from bench.models.structure import NormPlace
+
+
+class FusedOrder(StrEnum):
+    """In which order a fused projection gives queries, keys and values."""
+
+    contiguous = "contiguous"  # all queries, then all keys, then all values
+    by_head = "by head"  # for each head of keys the queries that go with it, then the key, then the value
 
 
 @dataclass(frozen=True)
@@ -20,6 +28,9 @@ class AttentionRoles:
         query, key, value: the projections; None where `fused` gives all three at once.
         fused: the projection that does.
         is_cross: whether keys and values come from the encoder.
+        order: of what the fused projection gives.
+        key_heads: the attribute of the core that says how many heads of keys there are; None where each head of
+            queries has its own.
     """
 
     core: str
@@ -29,6 +40,8 @@ class AttentionRoles:
     value: str | None = None
     fused: str | None = None
     is_cross: bool = False
+    order: FusedOrder = FusedOrder.contiguous
+    key_heads: str | None = None
 
 
 @dataclass(frozen=True)

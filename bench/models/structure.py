@@ -14,7 +14,21 @@ from bench.errors import UnsupportedError, UserError, unknown_name
 
 # The linear layers of a block, as configurations name them.
 FUSED = "fused"
-SITES = ("query", "key", "value", "output", "feed_forward_input", "feed_forward_output")
+PARTS = ("query", "key", "value")  # of a fused one
+SITES = (*PARTS, "output", "feed_forward_input", "feed_forward_output")
+
+
+@dataclass(frozen=True)
+class FusedRows:
+    """Whose the rows of a fused projection are: `groups` times, so many of queries, of keys and of values.
+
+    Attributes:
+        groups: 1 where all queries come first, then all keys, then all values; else the heads of keys.
+        sizes: rows of queries, of keys and of values in each group.
+    """
+
+    groups: int
+    sizes: tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -26,9 +40,12 @@ class Attention:
         output: the projection that gives the residual branch's result, before dropout, residual sum and (post-norm)
             LayerNorm.
         stack: "encoder" or "decoder".
-        query, key, value: the other projections; None where one projection, `fused`, gives all three.
+        query, key, value: the other projections. Where one projection gives all three, they are there once it is
+            split, see `bench.models.fused`; None where it cannot be.
         fused: that one.
         is_cross: whether keys and values come from the encoder.
+        rows: what is whose in it; None where it cannot be split.
+        why_whole: why not.
     """
 
     core: str
@@ -39,6 +56,14 @@ class Attention:
     value: str | None = None
     fused: str | None = None
     is_cross: bool = False
+    rows: FusedRows | None = None
+    why_whole: str | None = None
+
+    @property
+    def parts(self) -> Iterator[tuple[str, str]]:
+        """Sites and paths of the projections of queries, keys and values, as far as there are any of their own."""
+        named = zip(PARTS, (self.query, self.key, self.value), strict=True)
+        return ((site, path) for site, path in named if path is not None)
 
 
 class NormPlace(StrEnum):
@@ -93,12 +118,14 @@ class Block:
     attentions: tuple[Attention, ...]
     feed_forward: FeedForward | None
 
-    @property
-    def named_linears(self) -> Iterator[tuple[str, str]]:
-        """Site (one of `SITES`, or `FUSED`) and path of every linear layer of the block, attention first."""
+    def named_linears(self, *, split: bool = False) -> Iterator[tuple[str, str]]:
+        """Site (one of `SITES`, or `FUSED`) and path of every linear layer of the block, attention first.
+
+        Args:
+            split: whether fused projections are split, see `bench.models.fused`.
+        """
         for a in self.attentions:
-            parts = [("query", a.query), ("key", a.key), ("value", a.value)] if a.fused is None else [(FUSED, a.fused)]
-            yield from ((site, path) for site, path in parts if path is not None)
+            yield from a.parts if a.fused is None or split else ((FUSED, a.fused),)
             yield "output", a.output
         if self.feed_forward is not None:
             yield from (("feed_forward_input", path) for path in self.feed_forward.inputs)
@@ -106,9 +133,8 @@ class Block:
 
     def lacks(self, site: str) -> str | None:
         """Why the block has no linear layer of its own at a site; None where it has."""
-        fused = next((a.fused for a in self.attentions if a.fused is not None), None)
-        if site in ("query", "key", "value") and fused is not None:
-            return f"{fused} gives queries, keys and values at once"
+        if site in PARTS and (whole := [a.why_whole for a in self.attentions if a.why_whole]):
+            return whole[0]
         if site.startswith("feed_forward") and self.feed_forward is None:
             return f"{self.path} has several feed-forwards (experts)"
         return None
@@ -175,6 +201,8 @@ class Structure:
     def paths(self, sites: Iterable[str]) -> list[str]:
         """Paths of all linear layers at the named sites, see `SITES`, block by block.
 
+        Parts of a fused projection are there once `bench.models.fused.split_fused` was given their paths.
+
         Raises:
             UnsupportedError: the model has none of its own at one of them.
         """
@@ -185,7 +213,8 @@ class Structure:
             for site in SITES:
                 if site in wanted and (reason := block.lacks(site)) is not None:
                     raise UnsupportedError(f"this model has no site '{site}': {reason}")
-        return [path for block in self.blocks for site, path in block.named_linears if site in wanted]
+        named = (pair for block in self.blocks for pair in block.named_linears(split=True))
+        return [path for site, path in named if site in wanted]
 
     @property
     def attentions(self) -> Iterator[Attention]:
@@ -194,5 +223,5 @@ class Structure:
 
     @property
     def linears(self) -> tuple[str, ...]:
-        """Paths of all linear layers of all blocks; those of experts are none of them."""
-        return tuple(path for block in self.blocks for _, path in block.named_linears)
+        """Paths of all linear layers of all blocks, fused ones unsplit; those of experts are none of them."""
+        return tuple(path for block in self.blocks for _, path in block.named_linears())

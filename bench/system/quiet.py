@@ -12,6 +12,8 @@ logging.getLogger("sacrebleu").setLevel(logging.ERROR)  # "tokenized period": th
 # transformers asks a model for its own deprecated attribute when accelerate prepares it.
 warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
 warnings.filterwarnings("ignore", message="`gradient_checkpointing_enable` is deprecated", category=FutureWarning)
+# GPT-2 has linear layers of two kinds once its fused ones are split; the peft library tells them apart by itself.
+warnings.filterwarnings("ignore", message="fan_in_fan_out is set to", category=UserWarning)
 
 
 def quiet_transformers() -> None:

@@ -18,6 +18,7 @@ from bench.errors import UnsupportedError, UserError, unknown_name
 from bench.methods.base import Layer, Method, Setting
 from bench.methods.shared.made_on_device import make_on_device
 from bench.methods.shared.ranges import at_least_one
+from bench.models.fused import fuse, split_fused
 from bench.models.head import train_head
 from bench.models.quantisation import dequantise, forget_quantisation, is_quantised
 
@@ -41,8 +42,14 @@ class PeftMethod(Method):
         """The library's configuration for this model."""
         raise NotImplementedError
 
+    def targets(self, setting: Setting) -> list[str]:
+        """The library's targets, where they are a list."""
+        named = getattr(self.peft_config(setting), "target_modules", None)
+        return [] if named is None or isinstance(named, str) else sorted(named)
+
     def apply(self, model: nn.Module, setting: Setting) -> nn.Module:
         """Wrap `model` in a PeftModel; the library freezes the base."""
+        split_fused(innermost(model), setting.structure, self.targets(setting))
         return self._wrap(model, self.peft_config(setting))
 
     def _wrap(self, model: nn.Module, config: peft.PeftConfig) -> nn.Module:
@@ -69,6 +76,7 @@ class PeftMethod(Method):
             self.load_stored_state(model, state)
         merged = model.merge_and_unload()  # type: ignore[operator]  # of a PeftModel or a tuner
         assert isinstance(merged, nn.Module)
+        fuse(merged)
         return merged
 
 
