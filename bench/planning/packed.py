@@ -15,7 +15,7 @@ from bitsandbytes.nn import Linear4bit
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bench.models.quantisation import Packing
+from bench.models.quantisation import Packing, plain_linear
 
 BLOCK, NESTED_BLOCK, CODES, NESTED_CODES = 64, 256, 16, 256
 
@@ -45,6 +45,11 @@ def _unpacked(packed: Tensor, state: Any) -> Tensor:
     return packed.new_empty(state.shape, dtype=state.dtype)
 
 
+def _scales(state: Any) -> Tensor:
+    """In fp32, for one pass; those that are held so already."""
+    return state.absmax if state.state2 is None else torch.empty_like(state.absmax, dtype=torch.float32)
+
+
 class PackedLinear(Linear4bit):
     """A `Linear4bit` for the peft library, computed by the operations above."""
 
@@ -70,6 +75,14 @@ class PackedLinear(Linear4bit):
         if self.bias is not None:
             self.bias.data = self.bias.data.to(packing.compute)  # as `settle` does
 
+    def part(self, outputs: int) -> "PackedLinear":
+        """A layer of so many of its rows, its scales in fp32; see `bench.models.packed_parts`."""
+        linear = nn.Linear(self.in_features, outputs, self.bias is not None, device="meta")
+        part = PackedLinear(linear, Packing(double=False, compute=self.compute_dtype))
+        packed: Any = part.weight
+        packed.quant_state.dtype = self.weight.quant_state.dtype  # type: ignore[attr-defined]
+        return part
+
     def forward(self, x: Tensor) -> Tensor:
         """As `Linear4bit.forward`: in the type of the computation, the result in the input's."""
         packed: Any = self.weight
@@ -80,11 +93,13 @@ class PackedLinear(Linear4bit):
 
 
 def pack(model: nn.Module, paths: Iterable[str], packing: Packing) -> None:
-    """Put the linear layers at `paths` into four bits; see `bench.models.quantisation.quantise`."""
+    """Put the linear layers at `paths` into four bits; see `bench.models.quantisation.quantise`.
+
+    Raises:
+        UnsupportedError: one cannot be.
+    """
     widened = set(getattr(model, "_keep_in_fp32_modules", None) or ())
     for path in paths:
         if path.rpartition(".")[2] not in widened:
-            linear = model.get_submodule(path)
-            assert isinstance(linear, nn.Linear)
-            model.set_submodule(path, PackedLinear(linear, packing))
+            model.set_submodule(path, PackedLinear(plain_linear(model, path), packing))
     model.is_loaded_in_4bit = True  # type: ignore[assignment]
