@@ -54,7 +54,8 @@ class Fitted:
             begin=time.perf_counter(),
         )  # fmt: skip
         arithmetic = Arithmetic(run.cell.training.precision, run.device)
-        prepared = Prepared(None, arithmetic, TaskData(examples(family), {}), Padding(0), None, adapted.setting, None, None)
+        data = TaskData(examples(family), {})
+        prepared = Prepared(None, arithmetic, data, Padding(0), None, adapted.setting, head=None, structure=None)
         self.record.environment["arithmetic"] = prepared.number_types
         self.best = Best(self.method, keep=True)
 

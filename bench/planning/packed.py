@@ -45,11 +45,6 @@ def _unpacked(packed: Tensor, state: Any) -> Tensor:
     return packed.new_empty(state.shape, dtype=state.dtype)
 
 
-def _scales(state: Any) -> Tensor:
-    """In fp32, for one pass; those that are held so already."""
-    return state.absmax if state.state2 is None else torch.empty_like(state.absmax, dtype=torch.float32)
-
-
 class PackedLinear(Linear4bit):
     """A `Linear4bit` for the peft library, computed by the operations above."""
 
