@@ -154,30 +154,27 @@ def status(arguments: Sequence[str]) -> int:
 def plan(arguments: Sequence[str]) -> int:
     """What the cells of an experiment will need."""
     from bench.cli.plan_progress import PlanProgress
+    from bench.cli.plan_settings import PlanSettings
     from bench.cli.plan_view import show
     from bench.configuration.compose import Configurations
-    from bench.planning.plan import bytes_of, to_json
     from bench.planning.plan import plan as plan_cells
+    from bench.planning.plan import to_json
     from bench.running.soundness import check_components
     from bench.sweeping.sweeper import select_cells
     from bench.system.console import PlainConsole
 
     config_dir, rest = config_dir_and_rest(arguments)
-    own = {key: value for key, _, value in (item.partition("=") for item in rest) if key in ("format", "device_memory")}
-    overrides = [item for item in rest if item.partition("=")[0] not in own]
-    form = own.get("format", "table")
-    if form not in ("table", "json"):
-        raise unknown_name("format", form, ("table", "json"))
-    memory = bytes_of(own["device_memory"]) if "device_memory" in own else None
+    settings, overrides = PlanSettings.of(rest)
     with Configurations(config_dir) as configurations:
         selected = select_cells(overrides, configurations.compose, configurations.folders)
     check_components(cell for _, cell in selected.values())
     with PlanProgress(len(selected)) as progress:
         cells = [cell for _, cell in selected.values()]
-        planned = [progress.finish(cell) for cell in plan_cells(cells, memory, progress.predicting)]
+        made = plan_cells(cells, settings.memory, progress.predicting, trace=settings.trace, workers=settings.workers)
+        planned = [progress.finish(cell) for cell in made]
     if all(cell.prediction is None for cell in planned):
         raise UserError(planned[0].reason or "nothing can be predicted")
-    if form == "json":
+    if settings.form == "json":
         say(to_json(planned))
     else:
         show(planned, PlainConsole())

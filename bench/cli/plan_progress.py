@@ -24,7 +24,7 @@ class PlanProgress:
         self._console = console or PlainConsole(stderr=True)
         self._cells = cells
         self._done = 0
-        self._is_new = False
+        self._predicted: set[str] = set()
         self._bar = Progress(
             SpinnerColumn(), TextColumn("planning"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
             TextColumn("{task.description}", markup=False), console=self._console, transient=True,
@@ -43,7 +43,7 @@ class PlanProgress:
 
     def predicting(self, cell: Cell) -> None:
         """A prediction begins: of a cell, or of one with settings that might help it to fit."""
-        self._is_new = True
+        self._predicted.add(cell.id)
         self._bar.update(self._task, description=name_of(cell))
 
     def finish(self, planned: PlannedCell) -> PlannedCell:
@@ -52,10 +52,10 @@ class PlanProgress:
         self._bar.update(self._task, completed=self._done)
         known = planned.prediction
         # What was known from a cell before it, and what cannot be predicted, is told below the plan's table.
-        if self._is_new and known is not None and self._cells > 1 and not self._console.is_terminal:
+        is_new = planned.cell.id in self._predicted
+        if known is not None and is_new and self._cells > 1 and not self._console.is_terminal:
             scale = scale_of(known.peak)
             size = f"{size_text(known.peak, scale)} {scale.unit}"
             line = f"[{self._done}/{self._cells}] {name_of(planned.cell)}  {size}"
             self._console.print(line, highlight=False, markup=False, soft_wrap=True)
-        self._is_new = False
         return planned

@@ -21,6 +21,7 @@ from bench.metering.unseen import converted_bytes, may_reuse_first
 from bench.records.schema import MemorySplit
 
 CUDA_BLOCK = 512  # CUDA's caching allocator hands out multiples of this; torch's notes on CUDA memory management
+DEVICE = torch.ops.prim.device.default
 OUTSIDE = -1  # of autograd's graph task: no backward pass is running
 
 
@@ -33,19 +34,22 @@ class StorageTracker(TorchDispatchMode):
     peak is corrected when this turns out later.
     """
 
-    def __init__(self, device: torch.device, lives_on: torch.device | None = None) -> None:
+    def __init__(
+        self, device: torch.device, lives_on: torch.device | None = None, account: Account | None = None
+    ) -> None:
         """Start with an empty account.
 
         Args:
             device: whose allocator's sizes to count.
             lives_on: where the storages to follow are, if elsewhere: fake ones always are on the CPU.
+            account: the account, if a particular one is to be kept.
         """
         super().__init__()  # type: ignore[no-untyped-call]
         self._type = (lives_on or device).type
         self._on_cuda = device.type == "cuda"
         self._multiple = CUDA_BLOCK if self._on_cuda else 1
         self._blocks: dict[int, Block] = {}
-        self._account = Account()
+        self._account = account or Account()
         self._uncertain: tuple[Block, Moment] | None = None
         self._in_forward = self._in_backward = self._paused = False
         self._operations = OperationCount()
@@ -116,6 +120,8 @@ class StorageTracker(TorchDispatchMode):
         self._account.reach()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is DEVICE:  # asked of every fake tensor, again and again
+            return torch.device("meta") if args[0].fake_mode.in_kernel_invocation else args[0].fake_device
         kwargs = kwargs or {}
         self._settle()
         result = func(*args, **kwargs)
@@ -147,7 +153,7 @@ class StorageTracker(TorchDispatchMode):
 
     def _note(self, tensor: Tensor, part: str, new: bool = False) -> None:
         """Count the tensor's storage as `part`; one that is known already changes its part unless it is only `new`."""
-        if tensor.device.type != self._type or tensor.layout != torch.strided:
+        if (getattr(tensor, "fake_device", None) or tensor.device).type != self._type or tensor.layout != torch.strided:
             return
         storage = tensor.untyped_storage()
         key = storage._cdata

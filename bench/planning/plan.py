@@ -4,12 +4,14 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from bench.configuration.cell import Cell
 from bench.configuration.compose import build
 from bench.errors import UserError
-from bench.planning.predict import Prediction, device_of, predict
+from bench.planning.pool import Predictions
+from bench.planning.predict import Prediction, Trace, device_of, predict
 from bench.tasks.base import Task
 
 # Of a training's settings, those that its memory depends on.
@@ -78,33 +80,43 @@ class PlannedCell:
 
 
 def plan(
-    cells: Iterable[Cell], device_memory: int | None = None, predicting: Callable[[Cell], None] = lambda _: None
+    cells: Iterable[Cell],
+    device_memory: int | None = None,
+    predicting: Callable[[Cell], None] = lambda _: None,
+    *,
+    trace: Trace = Trace.blocks,
+    workers: int = 1,
 ) -> Iterator[PlannedCell]:
     """Plan cells one by one; of cells with the same model, method and shape the first is predicted.
 
     Args:
         cells: what would be run.
         device_memory: bytes of the device to fit, all of it; see `usable`.
-        predicting: called before each prediction, which takes seconds, with its cell.
+        predicting: called before each prediction, which takes seconds, with its cell; not always from the same thread.
+        trace: what a prediction follows; see `predict`.
+        workers: how many processes predict.
     """
-    known: dict[str, Prediction | str] = {}
+    keyed = [(_shape(cell), cell) for cell in cells]
+    first: dict[str, Cell] = {}
+    for key, cell in keyed:
+        first.setdefault(key, cell)
+    with Predictions(first, partial(_predicted, trace=trace), workers, predicting) as known:
 
-    def foretell(cell: Cell) -> Prediction | str:
-        key = _shape(cell)
-        if key not in known:
-            predicting(cell)
-            known[key] = _predicted(cell)
-        return known[key]
+        def foretell(cell: Cell) -> Prediction | str:
+            return known.of(_shape(cell), cell)
 
-    for cell in cells:
-        found = foretell(cell)
-        limit = None if device_memory is None else usable(device_memory, device_of(cell))
-        if isinstance(found, str):
-            yield PlannedCell(cell, None, found)
-        elif limit is None or found.peak <= limit:
-            yield PlannedCell(cell, found, fits=None if limit is None else True)
-        else:
-            yield PlannedCell(cell, found, fits=False, help=_remedies(cell, foretell, limit))
+        for _, cell in keyed:
+            yield _planned(cell, foretell, device_memory)
+
+
+def _planned(cell: Cell, foretell: Callable[[Cell], Prediction | str], device_memory: int | None) -> PlannedCell:
+    found = foretell(cell)
+    limit = None if device_memory is None else usable(device_memory, device_of(cell))
+    if isinstance(found, str):
+        return PlannedCell(cell, None, found)
+    if limit is None or found.peak <= limit:
+        return PlannedCell(cell, found, fits=None if limit is None else True)
+    return PlannedCell(cell, found, fits=False, help=_remedies(cell, foretell, limit))
 
 
 def usable(device_memory: int, device: str) -> int:
@@ -139,9 +151,9 @@ def changed(cell: Cell, settings: dict[str, Any]) -> Cell:
     return Cell.from_config(config)
 
 
-def _predicted(cell: Cell) -> Prediction | str:
+def _predicted(cell: Cell, trace: Trace = Trace.blocks) -> Prediction | str:
     try:
-        return predict(cell, device_of(cell))
+        return predict(cell, device_of(cell), trace)
     except UserError as error:
         return str(error)
     except (RuntimeError, TypeError, AssertionError, NotImplementedError) as error:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any
 
 import torch
@@ -12,9 +13,10 @@ import bench.system.quiet  # noqa: F401  # before the libraries that it silences
 from bench.configuration.cell import Cell
 from bench.configuration.compose import build
 from bench.configuration.number_types import precision_for
-from bench.configuration.schema import Quantisation, TrainingConfig, Weights
+from bench.configuration.schema import Precision, Quantisation, TrainingConfig, Weights
 from bench.data.example import Padding
 from bench.data.synthetic import Shape
+from bench.metering.account import Account
 from bench.metering.parameters import count_all, count_parameters
 from bench.metering.storages import StorageTracker
 from bench.metering.time import StepClock
@@ -27,8 +29,10 @@ from bench.models.number_types import dtype_of, lower, set_trained
 from bench.models.quantisation import Packing
 from bench.models.source import checkpoint_at_hand
 from bench.planning.cuda_kernels import CudaKernels, recomputed
+from bench.planning.depths import Depths, Traced, Whole, described, largest_moment, stacks_of, with_depths
 from bench.planning.fake import fake_tensors, materialise
 from bench.planning.optimisers import planned
+from bench.planning.places import Place, Places
 from bench.records.schema import MemorySplit, Parameters
 from bench.tasks.base import Task
 from bench.training.arithmetic import Arithmetic
@@ -41,6 +45,13 @@ USUAL_EXAMPLES = 1000  # of a task that does not say how many it has
 # cuBLAS works in memory of the allocator: once for the thread of the forward pass, once for that of the backward pass.
 # Sizes: getChosenWorkspaceSize in aten/src/ATen/cuda/CublasHandlePool.cpp.
 WORKSPACE, WORKSPACE_HOPPER, HOPPER = 8_519_680, 33_554_432, (9, 0)
+
+
+class Trace(StrEnum):
+    """What a prediction follows: blocks that are alike once, or every block."""
+
+    blocks = "blocks"
+    full = "full"
 
 
 @dataclass(frozen=True)
@@ -61,7 +72,33 @@ class Prediction:
     flops: int
 
 
-def predict(cell: Cell, device: str) -> Prediction:
+@dataclass(frozen=True)
+class _Adapted:
+    """What a step of training needs: the adapted model on the meta device, and a batch of the largest size."""
+
+    model: nn.Module
+    method: Method
+    setting: Setting
+    precision: Precision
+    parameters: Parameters
+    batch: Batch
+    stacks: list[tuple[str, list[nn.Module]]]  # its blocks
+
+    def held(self, device: str) -> dict[str, int]:
+        """Bytes of the model by part."""
+        tracker = StorageTracker(torch.device(device), lives_on=torch.device("meta"))
+        tracker.hold(self.model)
+        return vars(tracker.living)
+
+    def blocks(self) -> tuple[tuple[Any, ...], ...]:
+        """What the blocks are; none where they are not the model's any more."""
+        inside = set(self.model.modules())
+        if not all(block in inside for _, blocks in self.stacks for block in blocks):
+            return ()
+        return described(blocks for _, blocks in self.stacks)
+
+
+def predict(cell: Cell, device: str, trace: Trace = Trace.blocks) -> Prediction:
     """Run the training of `cell` on fake tensors, with the largest batch that its settings allow.
 
     The first optimizer step makes the optimizer's state; the second has it, and gradients of a first micro-batch.
@@ -69,21 +106,57 @@ def predict(cell: Cell, device: str) -> Prediction:
     Args:
         cell: what would be run; neither its weights nor its data are read, only its model's configuration.
         device: "cuda" or "cpu": whose kernels to reckon with.
+        trace: whether blocks that are alike are followed once, or each.
 
     Raises:
         UserError: model, task and method do not fit together, or the task makes no synthetic batches.
     """
+    whole = _adapted(cell, device)
+    parts_and_flops = _from_shallow(cell, device, whole) if trace == Trace.blocks else None
+    if parts_and_flops is None:
+        account = Account()
+        flops = _followed(whole, cell.training, device, account)
+        parts_and_flops = account.peak.parts, flops
+    parts, flops = parts_and_flops
+    workspace = 2 * _workspace() if device == "cuda" else 0
+    split = MemorySplit(**parts | {"rest": parts["rest"] + workspace})
+    return Prediction(whole.parameters, sum(vars(split).values()), split, flops)
+
+
+def _from_shallow(cell: Cell, device: str, whole: _Adapted) -> tuple[dict[str, int], int] | None:
+    """What lives at the peak, and the operations of a step, from models of few blocks; None where these do not tell."""
+
+    def trace(depths: Depths) -> Traced:
+        shallow, places = _adapted(cell, device, depths), Places()
+        held, blocks = shallow.held(device), shallow.blocks()
+        shapes = {name: tuple(parameter.shape) for name, parameter in shallow.model.named_parameters()}
+        flops = _followed(shallow, cell.training, device, places)
+        totals = {place: [moment.total for moment in moments] for place, moments in places.moments.items()}
+
+        def parts(place: Place, at: int) -> dict[str, int]:
+            return places.parts_at(places.moments[place][at])
+
+        return Traced(held, shapes, totals, parts, flops, blocks)
+
+    return largest_moment(Whole(whole.held(device), whole.blocks()), trace)
+
+
+def _adapted(cell: Cell, device: str, depths: Depths | None = None) -> _Adapted:
+    """The model of a cell as its method adapts it, with all its blocks or with so many in each stack."""
     task, method, training = build(cell.config["task"], Task), build(cell.config["method"], Method), cell.training
     task.check_family(cell.base.family)
     source = replace(cell.base, weights=Weights.random) if cell.base.architecture else cell.base
     architecture = load_architecture(source, task.head())
     base = replace(source, weights=Weights.random)
     empty = build_empty(base, architecture)
+    if depths is not None:
+        stacks = stacks_of(structure_of(empty, base.family, base.structure))
+        architecture = with_depths(architecture, [name for name, _ in stacks], depths)
+        empty = build_empty(base, architecture)
     checkpoint = checkpoint_at_hand(cell.base)
     structure = with_pooler(structure_of(empty, base.family, base.structure), empty, checkpoint)
     dtype = dtype_of(cell.base, architecture, checkpoint)
     precision = precision_for(dtype, training.precision, training.master_weights)
-    arithmetic = Arithmetic(precision, FAKE, scales=False)
     setting = Setting(
         base.family,
         structure,
@@ -102,6 +175,7 @@ def predict(cell: Cell, device: str) -> Prediction:
     )  # fmt: skip
     batch = padding(task.synthesise(shape))
     model = build_empty(base, architecture)
+    blocks = [(name, [model.get_submodule(path) for path in paths]) for name, paths in stacks_of(structure)]
     base_total = count_all(model)
     lower(model, structure, setting.dtype)
     with torch.device("meta"):
@@ -117,28 +191,28 @@ def predict(cell: Cell, device: str) -> Prediction:
     train_head(model, structure)
     set_trained(model, setting.trained_dtype)
     parameters = count_parameters(model, method, structure, base_total)
+    return _Adapted(model, method, setting, precision, parameters, batch, blocks)
+
+
+def _followed(adapted: _Adapted, training: TrainingConfig, device: str, account: Account) -> int:
+    """Train on fake tensors, and keep account; returns the operations of a whole step."""
+    # Imported among fake tensors, its own tables and bitsandbytes' would be fake too, and counted.
+    import peft  # noqa: F401
+
+    model = adapted.model
+    if isinstance(account, Places):
+        account.follow(model, [blocks for _, blocks in adapted.stacks])
     with fake_tensors() as fake, _kernels_of(device):
         materialise(model.train())
-        inputs: Batch = {key: fake.from_tensor(value) for key, value in batch.items()}
-        tracker, flops = _train(model, method, setting, training, arithmetic, batch=inputs, device=device)
-    workspace = 2 * _workspace() if device == "cuda" else 0
-    parts = replace(tracker.split, rest=tracker.split.rest + workspace)
-    return Prediction(parameters, tracker.peak + workspace, parts, flops)
+        inputs: Batch = {key: fake.from_tensor(value) for key, value in adapted.batch.items()}
+        return _train(adapted, inputs, training, device=device, account=account)
 
 
-def _train(
-    model: nn.Module,
-    method: Method,
-    setting: Setting,
-    training: TrainingConfig,
-    arithmetic: Arithmetic,
-    *,
-    batch: Batch,
-    device: str,
-) -> tuple[StorageTracker, int]:
-    """The runner's training phase on fake tensors; the account of it, and the operations of a whole step."""
-    model = arithmetic.wrap(model)
-    tracker = StorageTracker(torch.device(device), lives_on=FAKE)
+def _train(adapted: _Adapted, batch: Batch, training: TrainingConfig, *, device: str, account: Account) -> int:
+    """The runner's training phase on fake tensors, on the account; returns the operations of a whole step."""
+    method, setting, arithmetic = adapted.method, adapted.setting, Arithmetic(adapted.precision, FAKE, scales=False)
+    model = arithmetic.wrap(adapted.model)
+    tracker = StorageTracker(torch.device(device), lives_on=FAKE, account=account)
     tracker.hold(model)
     with tracker:
         method.prepare(model, lambda: gradients_of(model, iter([[batch]]), arithmetic))
@@ -154,7 +228,7 @@ def _train(
             clock=StepClock(FAKE), losses=_NoLosses(), evaluate=lambda _: None,
             progress=lambda *_: None, checkpoint=lambda _: None,
         )  # fmt: skip
-    return tracker, (tracker.flops - before) * training.accumulation // (1 + several)
+    return (tracker.flops - before) * training.accumulation // (1 + several)
 
 
 class _NoLosses(Losses):
