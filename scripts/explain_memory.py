@@ -21,7 +21,7 @@ from torch import Tensor
 from bench.configuration.compose import Configurations
 from bench.metering.storages import CUDA_BLOCK, StorageTracker
 from bench.planning import predict as planning
-from bench.planning.predict import predict
+from bench.planning.predict import Trace, predict
 from bench.sweeping.sweeper import selected
 from bench.training.optimiser import make_optimiser
 
@@ -179,7 +179,7 @@ def main() -> None:
             for change in older:
                 stack.enter_context(change())
             stack.enter_context(patch.object(planning, "StorageTracker", replayed(allocator)))
-            peak = predict(cell, "cuda").peak
+            peak = predict(cell, "cuda", Trace.full).peak
         figures = f"{peak / 1e9:8.2f}{allocator.peak / 1e9:11.2f}{allocator.reserved / 1e9:10.2f}"
         print(f"{name:36}{figures}{allocator.reserved / 2**30:16.2f}")
 

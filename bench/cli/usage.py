@@ -51,12 +51,14 @@ them. Exit code 1 if a cell failed, 130 after Ctrl-C; the same command goes on.
   bench sweep experiment=miniature/glue method=lora,ia3 workers=2
 """,
     "plan": """\
-bench plan [experiment=NAME[,NAME …]] [format=table|json] [device_memory=80GiB] [key=value …] [--config-dir FOLDER]
+bench plan [experiment=NAME[,NAME …]] [format=table|json] [device_memory=80GiB] [trace=blocks|full] [workers=N]
+           [key=value …] [--config-dir FOLDER]
 
 Says what each cell would need, without loading or downloading weights or data: parameters, and the peak memory of
 training with its parts, predicted for a GPU (device=cpu: for this machine's processor) from the configuration alone.
-device_memory marks cells that do not fit and says what would help. Standard error shows how far it is. docs/memory.md
-tells how, and how well.
+device_memory marks cells that do not fit and says what would help. Of a deep model, blocks that are alike are followed
+once; trace=full follows every one. workers is the number of processes, by default that of the processors. Standard
+error shows how far it is. docs/memory.md tells how, and how well.
 
   bench plan experiment=survey/memory device_memory=80GiB
 """,

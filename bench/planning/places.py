@@ -82,8 +82,9 @@ class Places(Account):
                 block.register_forward_hook(partial(self._leave, end), always_call=True)
 
     def moment(self, extra: int = 0) -> PlacedMoment:
-        """Now, and here."""
-        return PlacedMoment(**vars(super().moment(extra)), place=self._place(), moves=len(self._moves))
+        """Now, and here; see `Account.moment`."""
+        parts = self.parts | {"rest": self.parts["rest"] + extra}
+        return PlacedMoment(parts, self.total + extra, self._births, self._place(), len(self._moves))
 
     def reach(self, extra: int = 0) -> None:
         """Now was a moment."""

@@ -86,6 +86,9 @@ def test_a_plan_for_several_processes_says_what_its_figure_is(capsys):
         (("method=lorra",), "lora"),
         (("device_memory=big",), "80GiB"),
         (("format=xml",), "json"),
+        (("trace=blokcs",), "blocks"),
+        (("workers=0",), "workers=0"),
+        (("workers=two",), "workers=two"),
         (("task=miniature/mmlu",), "decoder"),
         (("device=tpu",), "auto, cpu or cuda"),
     ],
@@ -119,7 +122,7 @@ def test_of_a_gpus_memory_not_all_is_for_tensors():
 
 def test_equal_shapes_are_predicted_once(compose, monkeypatch):
     calls = []
-    monkeypatch.setattr(planning, "predict", lambda cell, device: calls.append(cell) or "prediction")
+    monkeypatch.setattr(planning, "predict", lambda cell, device, trace: calls.append(cell) or "prediction")
     cells = [
         compose(f"model={model}", f"task=miniature/{task}", "method=lora", f"seed={seed}")
         for model in ("miniature/roberta", "roberta_base")
@@ -144,10 +147,10 @@ def test_a_watched_terminal_is_told_which_cell_is_being_predicted(compose):
 def test_a_method_that_fake_tensors_cannot_follow_leaves_the_others_alone(compose, monkeypatch):
     predict = planning.predict
 
-    def sometimes(cell, device):
+    def sometimes(cell, device, trace):
         if cell.method == "bitfit":
             raise RuntimeError("data-dependent")
-        return predict(cell, device)
+        return predict(cell, device, trace)
 
     monkeypatch.setattr(planning, "predict", sometimes)
     first, second = plan(compose(*SMALL, f"method={method}") for method in ("bitfit", "lora"))
