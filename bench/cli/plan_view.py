@@ -95,7 +95,8 @@ def _notes(planned: Sequence[PlannedCell], scale: Scale) -> list[str]:
         for remedy in cell.help:
             settings = " ".join(f"{key}={_word(value)}" for key, value in remedy.settings.items())
             ending = "" if remedy.fits else ", which is not enough either"
-            notes.append(f"{name} would take {size_text(remedy.peak, scale)} {scale.unit} with {settings}{ending}")
+            size = f"{size_text(remedy.peak, scale)} {scale.unit}"
+            notes.append(f"{name} would take {size} with {settings}{ending}; it costs {remedy.costs}")
         if cell.fits is False and not cell.help:
             notes.append(f"{name}: nothing that was tried helps")
     return list(dict.fromkeys(notes))

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -12,6 +12,7 @@ from bench.configuration.compose import build
 from bench.errors import UserError
 from bench.planning.pool import Predictions
 from bench.planning.predict import Prediction, Trace, device_of, predict
+from bench.planning.remedies import Remedy, remedies
 from bench.tasks.base import Task
 
 # Of a training's settings, those that its memory depends on.
@@ -23,15 +24,6 @@ SHAPE = ("batch_size", "micro_batch_size", "max_length", "precision", "master_we
 CONTEXT, UNUSED = 600_000_000, 0.02
 UNITS = {f"{prefix}B": 1000**power for power, prefix in enumerate(("", "K", "M", "G", "T"))}
 UNITS |= {f"{prefix}IB": 1024**power for power, prefix in enumerate("KMGT", 1)}
-
-
-@dataclass(frozen=True)
-class Remedy:
-    """A change of settings with the peak predicted for it."""
-
-    settings: dict[str, Any]
-    peak: int
-    fits: bool
 
 
 @dataclass(frozen=True)
@@ -116,7 +108,7 @@ def _planned(cell: Cell, foretell: Callable[[Cell], Prediction | str], device_me
         return PlannedCell(cell, None, found)
     if limit is None or found.peak <= limit:
         return PlannedCell(cell, found, fits=None if limit is None else True)
-    return PlannedCell(cell, found, fits=False, help=_remedies(cell, foretell, limit))
+    return PlannedCell(cell, found, fits=False, help=remedies(cell, foretell, limit))
 
 
 def usable(device_memory: int, device: str) -> int:
@@ -142,15 +134,6 @@ def bytes_of(text: str) -> int:
     return size
 
 
-def changed(cell: Cell, settings: dict[str, Any]) -> Cell:
-    """The cell with other settings, keys as on the command line: `training.precision`."""
-    config = json.loads(json.dumps(cell.config))
-    for key, value in settings.items():
-        part, _, name = key.partition(".")
-        config[part][name] = value
-    return Cell.from_config(config)
-
-
 def _predicted(cell: Cell, trace: Trace = Trace.blocks) -> Prediction | str:
     try:
         return predict(cell, device_of(cell), trace)
@@ -169,51 +152,3 @@ def _shape(cell: Cell) -> str:
     names = {"model": ("title",), "method": ("title", "paper", "category")}
     parts = {part: {k: v for k, v in cell.config[part].items() if k not in drop} for part, drop in names.items()}
     return json.dumps([parts, task.get("_target_"), str(head), training, cell.config["device"]], sort_keys=True)
-
-
-def _remedies(cell: Cell, foretell: Callable[[Cell], Prediction | str], limit: int) -> list[Remedy]:
-    """What was tried: each change alone; where none is enough, more and more of them together."""
-    changes: list[dict[str, Any]] = [
-        {"training.gradient_checkpointing": True},
-        {"training.precision": "bf16"},
-        {"model.quantisation": "nf4"},
-    ]
-    single = [settings for settings in changes if not _same(cell, settings)]
-
-    def tried(settings: dict[str, Any]) -> Remedy | None:
-        found = foretell(changed(cell, settings))
-        return None if isinstance(found, str) else Remedy(settings, found.peak, found.peak <= limit)
-
-    micro = _largest_micro_batch(cell, tried)
-    found = [remedy for remedy in (micro, *map(tried, single)) if remedy is not None]
-    fitting = [remedy for remedy in found if remedy.fits]
-    if fitting:
-        return fitting
-    together: dict[str, Any] = dict(micro.settings) if micro else {}
-    for settings in single:
-        better = tried(together | settings)
-        if better is not None:
-            found.append(better)
-            together |= settings
-            if better.fits:
-                return [better]
-    return [min(found, key=lambda remedy: remedy.peak)] if found else []
-
-
-def _largest_micro_batch(cell: Cell, tried: Callable[[dict[str, Any]], Remedy | None]) -> Remedy | None:
-    """The largest micro-batch that fits, or else a micro-batch of one; None where it is one already."""
-    key, batch = "training.micro_batch_size", cell.training.batch_size
-    size = cell.training.micro_batch_size or batch
-    if size == 1:
-        return None
-    smallest = tried({key: 1})
-    while smallest is not None and smallest.fits and size > 2:
-        size = next(divisor for divisor in range(size // 2, 0, -1) if batch % divisor == 0)
-        remedy = tried({key: size})
-        if remedy is not None and remedy.fits:
-            return remedy
-    return smallest
-
-
-def _same(cell: Cell, settings: dict[str, Any]) -> bool:
-    return replace(cell, config=changed(cell, settings).config).config_hash == cell.config_hash

@@ -1,7 +1,7 @@
 """The prediction that a record shows beside what was measured."""
 
-from bench.planning.plan import changed
 from bench.planning.predict import predict
+from bench.planning.remedies import changed
 from bench.records.schema import MemorySplit
 from bench.running.memory_limits import shrunk_training
 from bench.running.run import Run

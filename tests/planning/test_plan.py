@@ -2,6 +2,7 @@
 
 import json
 from io import StringIO
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -11,6 +12,7 @@ from bench.cli.plan_progress import PlanProgress
 from bench.errors import UserError
 from bench.planning import plan as planning
 from bench.planning.plan import bytes_of, plan, usable
+from bench.planning.remedies import CHANGES, changed, remedies
 
 SMALL = ("model=miniature/roberta", "task=miniature/sst2")
 
@@ -107,11 +109,52 @@ def test_what_helps_really_fits_and_is_no_smaller_than_it_must_be(compose):
     (planned,) = plan([cell], device_memory=int(1.02 * limit) + 600_000_001)
     assert planned.fits is False
     (micro,) = [remedy for remedy in planned.help if "training.micro_batch_size" in remedy.settings]
-    twice = planning.changed(cell, {"training.micro_batch_size": 2 * micro.settings["training.micro_batch_size"]})
+    twice = changed(cell, {"training.micro_batch_size": 2 * micro.settings["training.micro_batch_size"]})
     assert micro.peak <= limit < planning.predict(twice, "cuda").peak
     (impossible,) = small.help
     assert not impossible.fits
     assert impossible.peak < planned.prediction.peak
+
+
+def foretold(sizes):
+    """Peaks that settings have by themselves, of a thousand bytes."""
+
+    def foretell(cell):
+        training, model = cell.config["training"], cell.config["model"]
+        peak = 1000
+        for (section, key, value), saved in sizes.items():
+            peak -= saved if {"training": training, "model": model}[section][key] == value else 0
+        return SimpleNamespace(peak=peak)
+
+    return foretell
+
+
+def test_what_helps_comes_in_the_order_of_what_it_costs_in_exactness(compose):
+    cell = compose(*SMALL, "method=lora", "training.micro_batch_size=1")
+    sizes = {("model", "quantisation", "nf4"): 700, ("training", "gradient_checkpointing", True): 600}
+    found = remedies(cell, foretold(sizes), 500)
+    assert [(list(remedy.settings), remedy.peak) for remedy in found] == [
+        (["training.gradient_checkpointing"], 400), (["model.quantisation"], 300)
+    ]  # fmt: skip
+    assert [remedy.costs for remedy in found] == [
+        "nothing; parts of the step are computed twice", "the frozen base is rounded to 4 bits"
+    ]  # fmt: skip
+
+
+def test_changes_that_help_only_together_are_offered_together_without_those_that_do_not_help(compose):
+    cell = compose(*SMALL, "method=lora", "training.micro_batch_size=1")
+    sizes = {("model", "dtype", "bfloat16"): 300, ("training", "optimiser", "paged_adamw_8bit"): 300}
+    (remedy,) = remedies(cell, foretold(sizes), 500)
+    assert remedy.settings == {
+        "model.dtype": "bfloat16", "training.precision": "bf16", "training.optimiser": "paged_adamw_8bit"
+    }  # fmt: skip
+    assert remedy.fits
+    assert remedy.costs.startswith("the frozen base is rounded to 8 bits, and products; the optimiser's moments")
+
+
+def test_every_change_goes_with_a_cell(compose):
+    cell = compose(*SMALL, "method=lora")
+    assert all(changed(cell, settings).config_hash for settings, _ in CHANGES)
 
 
 def test_of_a_gpus_memory_not_all_is_for_tensors():

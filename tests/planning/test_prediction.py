@@ -7,8 +7,8 @@ import torch
 
 from bench.configuration.compose import Configurations
 from bench.metering.storages import StorageTracker
-from bench.planning.plan import changed
 from bench.planning.predict import predict
+from bench.planning.remedies import changed
 from bench.sweeping.sweeper import selected
 from tests.cells import MODELS
 from tests.planning.real_step import CPU, RealTraining
