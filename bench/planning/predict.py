@@ -125,9 +125,10 @@ def predict(cell: Cell, device: str, trace: Trace = Trace.blocks) -> Prediction:
 
 def _from_shallow(cell: Cell, device: str, whole: _Adapted) -> tuple[dict[str, int], int] | None:
     """What lives at the peak, and the operations of a step, from models of few blocks; None where these do not tell."""
+    names = [name for name, _ in whole.stacks]
 
     def trace(depths: Depths) -> Traced:
-        shallow, places = _adapted(cell, device, depths), Places()
+        shallow, places = _adapted(cell, device, dict(zip(names, depths, strict=True))), Places()
         held, blocks = shallow.held(device), shallow.blocks()
         shapes = {name: tuple(parameter.shape) for name, parameter in shallow.model.named_parameters()}
         flops = _followed(shallow, cell.training, device, places)
@@ -141,19 +142,16 @@ def _from_shallow(cell: Cell, device: str, whole: _Adapted) -> tuple[dict[str, i
     return largest_moment(Whole(whole.held(device), whole.blocks()), trace)
 
 
-def _adapted(cell: Cell, device: str, depths: Depths | None = None) -> _Adapted:
+def _adapted(cell: Cell, device: str, depths: dict[str, int] | None = None) -> _Adapted:
     """The model of a cell as its method adapts it, with all its blocks or with so many in each stack."""
     task, method, training = build(cell.config["task"], Task), build(cell.config["method"], Method), cell.training
     task.check_family(cell.base.family)
     source = replace(cell.base, weights=Weights.random) if cell.base.architecture else cell.base
     architecture = load_architecture(source, task.head())
     base = replace(source, weights=Weights.random)
-    empty = build_empty(base, architecture)
     if depths is not None:
-        stacks = stacks_of(structure_of(empty, base.family, base.structure))
-        architecture = with_depths(architecture, [name for name, _ in stacks], depths)
-        empty = build_empty(base, architecture)
-    checkpoint = checkpoint_at_hand(cell.base)
+        architecture = with_depths(architecture, list(depths), tuple(depths.values()))
+    empty, checkpoint = build_empty(base, architecture), checkpoint_at_hand(cell.base)
     structure = with_pooler(structure_of(empty, base.family, base.structure), empty, checkpoint)
     dtype = dtype_of(cell.base, architecture, checkpoint)
     precision = precision_for(dtype, training.precision, training.master_weights)

@@ -36,7 +36,7 @@ def followed(monkeypatch):
     depths, adapted = [], planning._adapted
 
     def adapting(cell, device, depth=None):
-        depths.append(depth)
+        depths.append(None if depth is None else tuple(depth.values()))
         return adapted(cell, device, depth)
 
     monkeypatch.setattr(planning, "_adapted", adapting)
