@@ -50,6 +50,7 @@ CELLS = {
         "method=lora", "training.gradient_checkpointing=false", *RANDOM,
     ),
     "miniature": ("model=miniature/roberta", "task=miniature/sst2", "method=lora"),
+    "miniature_bf16": ("model=miniature/roberta", "task=miniature/sst2", "method=lora", "model.dtype=bfloat16"),
     "miniature_t5": ("model=miniature/t5", "task=miniature/wmt16", "method=lora"),
     "miniature_llama": ("model=miniature/llama", "task=miniature/mmlu", "method=lora"),
 }  # fmt: skip
@@ -106,7 +107,7 @@ class Contest:
                 learning_rate=training.learning_rate, lr_scheduler_type="linear", weight_decay=training.weight_decay,
                 adam_beta2=training.beta2, adam_epsilon=training.epsilon,
                 max_grad_norm=training.max_grad_norm or 0.0, optim="adamw_torch_fused",
-                bf16=training.precision == Precision.bf16, use_cpu=self.device.type == "cpu",
+                bf16=self.prepared.arithmetic.precision == Precision.bf16, use_cpu=self.device.type == "cpu",
                 logging_steps=LOG_EVERY, save_strategy="no", eval_strategy="no", report_to=[], disable_tqdm=True,
                 remove_unused_columns=False, train_sampling_strategy="group_by_length" if grouped else "random",
             )  # fmt: skip

@@ -91,7 +91,10 @@ CAPTION = {
     "training.schedule": "schedule",
     "training.max_length": "maximum length",
     "training.precision": "precision",
+    "model.dtype": "frozen base in",
+    "training.optimiser": "optimiser",
 }
+USUAL = {"model.dtype": "float32", "training.optimiser": "the method's"}  # where nothing else is, nothing is said
 
 
 def settings_note(settings: pd.Series) -> str:
@@ -103,7 +106,8 @@ def settings_note(settings: pd.Series) -> str:
     flats = [flat_settings(text) for text in settings.unique()]
     parts = []
     for key, words in CAPTION.items():
-        values = sorted({flat[key] for flat in flats if key in flat}, key=lambda text: (len(text), text))
+        found = {flat.get(key, USUAL.get(key)) for flat in flats} - {None}
+        values = [] if found == {USUAL.get(key)} else sorted(map(str, found), key=lambda text: (len(text), text))
         if len(values) > 1 and all(_is_number(value) for value in values):
             values.sort(key=float)
             parts.append(f"{words} {values[0]} to {values[-1]}")
