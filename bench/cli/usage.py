@@ -58,9 +58,10 @@ Says what each cell would need, without loading or downloading weights or data: 
 training with its parts, predicted for a GPU (device=cpu: for this machine's processor) from the configuration alone.
 device_memory marks cells that do not fit and says what would help. Of a deep model, blocks that are alike are followed
 once; trace=full follows every one. workers is the number of processes, by default that of the processors. Standard
-error shows how far it is. docs/memory.md tells how, and how well.
+error shows how far it is. method=all is every method. docs/memory.md tells how, and how well.
 
   bench plan experiment=survey/memory device_memory=80GiB
+  bench plan model=llama_3_1_8b task=mmlu method=all device_memory=24GiB
 """,
     "status": """\
 bench status experiment=NAME[,NAME …] [key=value …] [format=text|json] [--config-dir FOLDER]

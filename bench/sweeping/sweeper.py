@@ -21,6 +21,7 @@ from bench.configuration.expansion import Compose, Expansion
 from bench.configuration.experiment import FILTERS, grid_overrides
 from bench.configuration.origins import Origins
 from bench.configuration.other_families import check_families
+from bench.configuration.words import options
 from bench.errors import UserError, unknown_name
 from bench.records.schema import RecordError, Status
 from bench.records.store import folder_of, results_folder
@@ -31,6 +32,8 @@ from bench.system.gpus import without_gpus
 from bench.system.terminal import say, warn
 
 STATES = [*Status, STALE]
+ALL = "method=all"
+UNFINISHED = ("peft/any",)  # methods whose files leave something to the command line
 SAMPLES = 2  # records of a kind that tell what cells of this kind take
 
 
@@ -149,14 +152,15 @@ def select_cells(arguments: list[str], compose: Compose, folders: Sequence[Path]
     """The cells that a command line selects, whether they are done or not.
 
     Args:
-        arguments: `experiment=NAME[,NAME …]` and further keys; see `grid_overrides`.
+        arguments: `experiment=NAME[,NAME …]` and further keys; see `grid_overrides`. `method=all` is every method that
+            needs no further settings.
         compose: from overrides to a configuration.
         folders: where `compose` finds its configurations.
 
     Returns:
         For each cell's folder its overrides and the cell; a cell that a grid has twice is there once.
     """
-    overrides = selected(arguments, compose)
+    overrides = selected(_every_method(arguments, folders), compose)
     cells: dict[Path, tuple[list[str], Cell]] = {}
     origins: dict[tuple[int, tuple[str, ...]], tuple[Origins | None, Origins | None]] = {}  # shared among many cells
     typed = {argument.partition("=")[0] for argument in arguments}
@@ -169,6 +173,14 @@ def select_cells(arguments: list[str], compose: Compose, folders: Sequence[Path]
         cells.setdefault(folder_of(cell.config["results_dir"], cell), (given, known))
     check_families(cell for _, cell in cells.values())
     return cells
+
+
+def _every_method(arguments: list[str], folders: Sequence[Path]) -> list[str]:
+    names = options(folders, "method")
+    if ALL not in arguments or "all" in names:
+        return arguments
+    chosen = [name for name in names if not name.startswith(UNFINISHED)]
+    return [f"method={','.join(chosen)}" if argument == ALL else argument for argument in arguments]
 
 
 def measured_costs(pending: Sequence[Cell], cells: Mapping[Path, Cell], seen: Mapping[Path, Seen | None]) -> Costs:
