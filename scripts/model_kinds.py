@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from bench.configuration.schema import Family
-from bench.models.load import AUTO_CLASSES
+from bench.models.auto_classes import AUTO_CLASSES
 from tests.tiny import HIDDEN, tiny_config
 
 BARTS: dict[str, Any] = {

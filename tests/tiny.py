@@ -11,9 +11,9 @@ from torch import nn
 from bench.configuration.compose import Configurations, build
 from bench.configuration.schema import Family, Quantisation, TrainingConfig
 from bench.methods.base import Method, Setting
+from bench.models.auto_classes import AUTO_CLASSES
 from bench.models.families import structure_of
 from bench.models.head import head_parameters, train_head
-from bench.models.load import AUTO_CLASSES
 from bench.models.quantisation import quantise, settle
 from bench.training.optimiser import make_optimiser
 

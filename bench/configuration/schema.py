@@ -85,8 +85,11 @@ class Quantisation(StrEnum):
 class AttentionKind(StrEnum):
     """How attention is computed, in transformers' words; the results agree up to rounding, memory and time do not."""
 
+    auto = "auto"  # the best that machine, model and method allow: flash_attention_2, else sdpa, else eager
     sdpa = "sdpa"  # by torch's scaled_dot_product_attention, fused where there is a kernel for it
     eager = "eager"  # product, softmax, product: the scores of all pairs of tokens are written out, and kept
+    flash_attention_2 = "flash_attention_2"  # the package flash-attn's; 16 bits, GPUs since Ampere, padding left out
+    flex_attention = "flex_attention"  # torch's, compiled for the mask; on GPUs, without dropout
 
 
 @dataclass
@@ -108,9 +111,7 @@ class ModelConfig:
     double_quantisation: bool = True  # of nf4: the scales of the blocks are quantised too
     compute_dtype: Dtype = Dtype.bfloat16  # of nf4: what the weights are unpacked to for each product
     attention: AttentionKind = AttentionKind.sdpa
-    structure: Any = (
-        None  # where its parts are, of a type that the harness does not know, or "discover"; docs/models.md
-    )
+    structure: Any = None  # where its parts are, of a type that is not known, or "discover"; docs/models.md
     allow_pickle: bool = False  # pickle checkpoints can run code when they are read
 
     def __post_init__(self) -> None:

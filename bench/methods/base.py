@@ -129,6 +129,8 @@ class Method:
     trains_base = False  # updates the base's own matrices, which a quantised base has only in packed form
     # Works on parameters that are cut over several processes: no hook needs a whole tensor, no blocks share one.
     shardable = False
+    # Why attention must be sdpa or eager, whose functions and masks can be exchanged; empty: any kind will do.
+    attention_limit = ""
     layer = Layer.modules
     formula = ""  # one line for the documentation
     where = ""  # where it sits, one line

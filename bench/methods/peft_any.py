@@ -27,6 +27,7 @@ from bench.methods.shared.peft_library import (
     fit_prompt,
     innermost,
 )  # fmt: skip
+from bench.methods.shared.prefixed_attention import ATTENTION_LIMIT
 from bench.methods.shared.reallotment import (
     SHORTEST,
     load_reallotment_state,
@@ -92,6 +93,8 @@ class PeftAny(PeftMethod):
         self.is_prompt = issubclass(TYPES[kind], peft.PromptLearningConfig)
         if self.is_prompt:
             self.layer = Layer.inputs
+        if kind in IN_THE_CACHE or kind == "ADAPTION_PROMPT":  # which computes an attention of its own beside
+            self.attention_limit = ATTENTION_LIMIT
 
     def peft_config(self, setting: Setting) -> peft.PeftConfig:
         """The library's configuration, with its targets, its task and the number of steps filled in where it asks."""

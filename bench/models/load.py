@@ -10,16 +10,12 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from torch import nn
-from transformers import (
-    AutoConfig,
-    AutoModelForCausalLM,
-    AutoModelForSeq2SeqLM,
-    AutoModelForSequenceClassification,
-    PretrainedConfig,
-)
+from transformers import AutoConfig, PretrainedConfig
 
-from bench.configuration.schema import AttentionKind, Dtype, Family, HeadWeights, ModelConfig, Quantisation, Weights
+from bench.configuration.schema import AttentionKind, Dtype, HeadWeights, ModelConfig, Quantisation, Weights
 from bench.errors import UserError
+from bench.models.attention import buildable
+from bench.models.auto_classes import AUTO_CLASSES
 from bench.models.checkpoint import read_checkpoint
 from bench.models.families import structure_of
 from bench.models.head import Head, renew, with_pooler
@@ -37,12 +33,6 @@ from bench.models.report import check_base, check_head, check_values
 from bench.models.source import is_local, not_loaded, source_of, weights_folder
 from bench.system.hub import offline_if_unreachable
 from bench.system.quiet import quiet_transformers
-
-AUTO_CLASSES: dict[Family, Any] = {
-    Family.encoder: AutoModelForSequenceClassification,
-    Family.encoder_decoder: AutoModelForSeq2SeqLM,
-    Family.decoder: AutoModelForCausalLM,
-}
 
 HOST = torch.device("cpu")
 
@@ -95,12 +85,14 @@ def published_architecture(config: ModelConfig, labels: dict[str, Any]) -> Pretr
 def build_empty(config: ModelConfig, architecture: PretrainedConfig) -> nn.Module:
     """Build the model on the meta device: every module and shape, no values, no memory.
 
+    Where the configured attention needs a GPU, it has another; see `bench.models.attention.buildable`.
+
     Raises:
         UserError: no model can be built of this architecture.
     """
     try:
         with torch.device("meta"):
-            empty: nn.Module = _from_config(config, architecture)
+            empty: nn.Module = _from_config(config, architecture, buildable(config, architecture))
     except UserError:
         raise
     except Exception as error:  # sizes of zero, or of text: the library has words of its own for each
@@ -120,7 +112,8 @@ def load_model(
     A fresh task head is drawn from torch's generator as it is at the call, whatever the checkpoint holds.
 
     Args:
-        config: which model, and where from.
+        config: which model, and where from; attention as `bench.models.attention.settle` found it, `auto` is sdpa or
+            eager here.
         architecture: as `load_architecture` returns it; its labels decide the head.
         quantisation: how the base's linear layers are stored.
         device: where a checkpoint's weights are put as they are read, so that a large model never fills the host's
@@ -133,7 +126,7 @@ def load_model(
     """
     model: nn.Module
     if config.weights == Weights.random:
-        model = _from_config(config, architecture)
+        model = _from_config(config, architecture, _settled(config, architecture))
         structure = structure_of(model, config.family, config.structure)
         if quantisation == Quantisation.nf4:
             quantise(model, structure.linears, Packing.of(config))
@@ -165,7 +158,7 @@ def _from_checkpoint(
         model, report = AUTO_CLASSES[config.family].from_pretrained(
             checkpoint.folder,
             config=architecture,
-            attn_implementation=config.attention.value,
+            attn_implementation=_settled(config, architecture).value,
             dtype=TORCH[dtype],
             trust_remote_code=False,
             local_files_only=True,
@@ -192,11 +185,15 @@ def _from_checkpoint(
     return loaded
 
 
-def _from_config(config: ModelConfig, architecture: PretrainedConfig) -> Any:
+def _settled(config: ModelConfig, architecture: PretrainedConfig) -> AttentionKind:
+    return buildable(config, architecture) if config.attention == AttentionKind.auto else config.attention
+
+
+def _from_config(config: ModelConfig, architecture: PretrainedConfig, attention: AttentionKind) -> Any:
     try:
         # A copy, as `from_pretrained` makes one: methods change the attention of their own model only.
         return AUTO_CLASSES[config.family].from_config(
-            copy.deepcopy(architecture), attn_implementation=config.attention.value, dtype=torch.float32
+            copy.deepcopy(architecture), attn_implementation=attention.value, dtype=torch.float32
         )
     except ValueError as error:
         raise _not_built(config, error) from error

@@ -9,6 +9,7 @@ from typing import Any
 
 from bench.configuration.cell import Cell
 from bench.configuration.compose import build
+from bench.configuration.schema import AttentionKind
 from bench.errors import UserError
 from bench.planning.pool import Predictions
 from bench.planning.predict import Prediction, Trace, device_of, predict
@@ -47,13 +48,7 @@ class PlannedCell:
     @property
     def note(self) -> str | None:
         """What the prediction is, where it is not what one may take it for."""
-        way, processes = self.cell.config["distributed"], self.cell.config["processes"]
-        if processes == 1 or self.prediction is None:
-            return None
-        return (
-            f"distributed={way} processes={processes}: predicted is the cell on one device with the whole batch; "
-            "how several processes share its memory is not predicted"
-        )
+        return None if self.prediction is None else "; ".join(_notes(self.cell, self.prediction.attention)) or None
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON; the layout of the parameters and the parts is the record's."""
@@ -62,6 +57,7 @@ class PlannedCell:
         out["parameters"] = vars(known.parameters) if known else None
         out["memory"] = {"train_peak": known.peak, "parts": vars(known.parts)} if known else None
         out["flops_per_step"] = known.flops if known else None
+        out["attention"] = str(known.attention) if known else None
         if self.reason is not None:
             out["reason"] = self.reason
         if self.note is not None:
@@ -132,6 +128,20 @@ def bytes_of(text: str) -> int:
     if size <= 0:
         raise UserError(f"device_memory={text} is no size; write it as 80GiB or 80GB")
     return size
+
+
+def _notes(cell: Cell, taken: AttentionKind) -> Iterator[str]:
+    way, processes = cell.config["distributed"], cell.config["processes"]
+    if processes > 1:
+        yield (
+            f"distributed={way} processes={processes}: predicted is the cell on one device with the whole batch; "
+            "how several processes share its memory is not predicted"
+        )
+    asked = cell.base.attention
+    if asked == AttentionKind.auto:
+        yield f"model.attention=auto: predicted with {taken}, what the device would take with this installation"
+    if taken in (AttentionKind.flash_attention_2, AttentionKind.flex_attention):
+        yield f"{taken} is predicted as torch's own fused attention, which keeps the same for a batch without padding"
 
 
 def _predicted(cell: Cell, trace: Trace = Trace.blocks) -> Prediction | str:

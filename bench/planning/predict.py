@@ -13,7 +13,7 @@ import bench.system.quiet  # noqa: F401  # before the libraries that it silences
 from bench.configuration.cell import Cell
 from bench.configuration.compose import build
 from bench.configuration.number_types import precision_for
-from bench.configuration.schema import Precision, Quantisation, TrainingConfig, Weights
+from bench.configuration.schema import AttentionKind, Precision, Quantisation, TrainingConfig, Weights
 from bench.data.example import Padding
 from bench.data.synthetic import Shape
 from bench.metering.account import Account
@@ -22,6 +22,7 @@ from bench.metering.storages import StorageTracker
 from bench.metering.time import StepClock
 from bench.methods.base import Batch, Method, Setting
 from bench.methods.loading import storage
+from bench.models.attention import Circumstances, settle
 from bench.models.families import structure_of
 from bench.models.head import head_parameters, train_head, with_pooler
 from bench.models.load import build_empty, load_architecture
@@ -64,12 +65,14 @@ class Prediction:
         parts: what they hold.
         flops: of one optimizer step, floating-point operations of matrix products and attention, as PyTorch's flop
             counter counts them; a checkpointed block's second forward pass included.
+        attention: what the cell would compute with on that device; see `bench.models.attention`.
     """
 
     parameters: Parameters
     peak: int
     parts: MemorySplit
     flops: int
+    attention: AttentionKind = AttentionKind.sdpa
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ class _Adapted:
     method: Method
     setting: Setting
     precision: Precision
+    attention: AttentionKind
     parameters: Parameters
     batch: Batch
     stacks: list[tuple[str, list[nn.Module]]]  # its blocks
@@ -120,7 +124,7 @@ def predict(cell: Cell, device: str, trace: Trace = Trace.blocks) -> Prediction:
     parts, flops = parts_and_flops
     workspace = 2 * _workspace() if device == "cuda" else 0
     split = MemorySplit(**parts | {"rest": parts["rest"] + workspace})
-    return Prediction(whole.parameters, sum(vars(split).values()), split, flops)
+    return Prediction(whole.parameters, sum(vars(split).values()), split, flops, whole.attention)
 
 
 def _from_shallow(cell: Cell, device: str, whole: _Adapted) -> tuple[dict[str, int], int] | None:
@@ -155,6 +159,8 @@ def _adapted(cell: Cell, device: str, depths: dict[str, int] | None = None) -> _
     structure = with_pooler(structure_of(empty, base.family, base.structure), empty, checkpoint)
     dtype = dtype_of(cell.base, architecture, checkpoint)
     precision = precision_for(dtype, training.precision, training.master_weights)
+    where = Circumstances(torch.device(device), precision, method.attention_limit, planned=True)
+    base = settle(base, architecture, where)
     setting = Setting(
         base.family,
         structure,
@@ -189,7 +195,7 @@ def _adapted(cell: Cell, device: str, depths: dict[str, int] | None = None) -> _
     train_head(model, structure)
     set_trained(model, setting.trained_dtype)
     parameters = count_parameters(model, method, structure, base_total)
-    return _Adapted(model, method, setting, precision, parameters, batch, blocks)
+    return _Adapted(model, method, setting, precision, base.attention, parameters, batch, blocks)
 
 
 def _followed(adapted: _Adapted, training: TrainingConfig, device: str, account: Account) -> int:

@@ -25,8 +25,8 @@ WARM_UP, PASSES = 3, 10
 def measure_overhead(run: Run, model: nn.Module, method: Method, prepared: Prepared) -> dict[str, InferenceCost]:
     """Time the forward pass of one batch and take its memory, for each form of the model.
 
-    The bare model is loaded anew, as the cell's `model` configures it: unquantised where a method quantises. The
-    trained model is used up: its weights are given back before.
+    The bare model is loaded anew, as the cell's `model` configures it, with the adapted one's attention: unquantised
+    where a method quantises. The trained model is used up: its weights are given back before.
 
     Args:
         run: the attempt.
@@ -51,7 +51,7 @@ def measure_overhead(run: Run, model: nn.Module, method: Method, prepared: Prepa
     forms: dict[str, Callable[[], nn.Module]] = {"adapted": lambda: model}
     if method.mergeable:
         forms["merged"] = lambda: prepare(method.merge(model, prepared.setting))
-    base = run.cell.base
+    base = prepared.base
     dtype = prepared.setting.dtype
     forms["bare"] = lambda: prepare(load_model(base, prepared.architecture, base.quantisation, run.device, dtype))
     costs = {}

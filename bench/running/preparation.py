@@ -13,6 +13,7 @@ from transformers import PretrainedConfig
 
 from bench.configuration.cell import Cell
 from bench.configuration.number_types import precision_for
+from bench.configuration.schema import ModelConfig
 from bench.data.example import Padding
 from bench.data.synthetic import Shape
 from bench.data.vocabulary import check_tokens
@@ -21,6 +22,7 @@ from bench.metering.parameters import count_all, count_parameters
 from bench.metering.phases import PhaseMeter
 from bench.methods.base import Method, Setting
 from bench.methods.loading import storage
+from bench.models.attention import Circumstances, settle
 from bench.models.families import structure_of
 from bench.models.found import structure_origin
 from bench.models.head import train_head, with_pooler
@@ -42,6 +44,7 @@ class Prepared:
     """A cell that is ready to have its model loaded.
 
     Attributes:
+        base: the model's configuration, with the attention that it computes with in place of `auto`.
         architecture: the model's transformers configuration.
         arithmetic: of its forward and backward passes.
         data: tokenised.
@@ -53,6 +56,7 @@ class Prepared:
         warnings: what a reader of the scores ought to know of the model's files, tokens and data, one line each.
     """
 
+    base: ModelConfig
     architecture: PretrainedConfig
     arithmetic: Arithmetic
     data: TaskData
@@ -91,6 +95,7 @@ def prepare(cell: Cell, task: Task, method: Method, meter: PhaseMeter, device: t
         dtype = dtype_of(base, architecture, checkpoint)
         precision = precision_for(dtype, training.precision, training.master_weights)
         check_precision(precision, device)
+        base = settle(base, architecture, Circumstances(device, precision, method.attention_limit))
         origin = structure_origin(base, empty)
     rows = empty.get_input_embeddings().weight.shape[0]  # type: ignore[operator]
     pad_token, warnings = padding_token(tokenizer, architecture, base.family, rows), []
@@ -125,7 +130,7 @@ def prepare(cell: Cell, task: Task, method: Method, meter: PhaseMeter, device: t
     method.check(setting)
     warnings += remarks(base, checkpoint, structure)
     arithmetic, head = Arithmetic(precision, device), head_origin(base, structure)
-    return Prepared(architecture, arithmetic, data, padding, inference, setting, head, origin, warnings)
+    return Prepared(base, architecture, arithmetic, data, padding, inference, setting, head, origin, warnings)
 
 
 def load_adapted(
@@ -139,7 +144,7 @@ def load_adapted(
     setting = prepared.setting
     set_seed(cell.seed)
     home = HOST if cell.config["distributed"] == "fsdp" else device
-    model = load_model(cell.base, prepared.architecture, setting.quantisation, home, setting.dtype)
+    model = load_model(prepared.base, prepared.architecture, setting.quantisation, home, setting.dtype)
     if setting.gradient_checkpointing:
         model.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
     base_total = count_all(model)

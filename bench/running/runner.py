@@ -182,8 +182,9 @@ def _live(run: Run) -> None:
 
 
 def _note_model(run: Run, prepared: Prepared) -> None:
-    """Its head, number types, and where its structure came from; of one that was found, what it is."""
+    """Its head, number types, attention, and where its structure came from; of one that was found, what it is."""
     run.record.environment |= {"head": prepared.head, "structure": prepared.structure}
+    run.record.environment["attention"] = str(prepared.base.attention)
     run.record.environment["arithmetic"] = prepared.number_types
     if prepared.structure is not None and "entry" in prepared.structure and run.team.is_first:
         say(pasteable(prepared.structure["entry"]), sys.stderr)

@@ -7,7 +7,7 @@ import torch
 
 from bench.configuration.schema import Family
 from bench.errors import UserError
-from bench.models.load import AUTO_CLASSES
+from bench.models.auto_classes import AUTO_CLASSES
 from tests.tiny import Adapted, logits_of, settings_of, tiny_batch, tiny_config, tiny_model
 
 FAMILIES = ["encoder", "encoder_decoder", "decoder"]

@@ -7,10 +7,10 @@ import torch
 
 from bench.configuration.schema import Family
 from bench.errors import UserError
+from bench.models.auto_classes import AUTO_CLASSES
 from bench.models.declared import as_mapping
 from bench.models.entries import ENTRIES
 from bench.models.families import structure_of
-from bench.models.load import AUTO_CLASSES
 from tests.tiny import tiny_config
 
 LLAMA = as_mapping(next(entry for entry in ENTRIES if entry.name == "llama"))

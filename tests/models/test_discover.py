@@ -8,11 +8,11 @@ import yaml
 
 from bench.configuration.schema import Family
 from bench.errors import UnsupportedError, UserError
+from bench.models.auto_classes import AUTO_CLASSES
 from bench.models.declared import DISCOVER, as_mapping, entry_of
 from bench.models.discover import discover
 from bench.models.families import structure_of
 from bench.models.found import pasteable
-from bench.models.load import AUTO_CLASSES
 from scripts.model_kinds import KINDS, kind_model
 from tests.tiny import Adapted, settings_of, tiny_config
 

@@ -12,11 +12,11 @@ from bench.configuration.schema import Family, ModelConfig
 from bench.errors import UnsupportedError
 from bench.metering.parameters import plan_parameters
 from bench.methods.base import Method
+from bench.models.auto_classes import AUTO_CLASSES
 from bench.models.families import structure_of
 from bench.models.fused import SplitProjection, fuse, split_fused
 from bench.models.fused_rows import cut
 from bench.models.head import Head
-from bench.models.load import AUTO_CLASSES
 from bench.models.quantisation import quantise, settle
 from scripts.model_kinds import kind_model
 from scripts.support import why_not

@@ -9,8 +9,9 @@ from transformers import RobertaConfig, RobertaForSequenceClassification
 
 from bench.configuration.schema import Family, ModelConfig
 from bench.errors import UserError
+from bench.models.auto_classes import AUTO_CLASSES
 from bench.models.head import Head
-from bench.models.load import AUTO_CLASSES, build_empty, load_architecture, load_model
+from bench.models.load import build_empty, load_architecture, load_model
 
 HEAD = Head(labels=2)
 

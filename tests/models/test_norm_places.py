@@ -5,8 +5,8 @@ import torch
 
 from bench.configuration.schema import Family
 from bench.errors import UnsupportedError
+from bench.models.auto_classes import AUTO_CLASSES
 from bench.models.families import structure_of
-from bench.models.load import AUTO_CLASSES
 from bench.models.structure import NormPlace
 from tests.tiny import Adapted, settings_of, tiny_batch, tiny_config
 

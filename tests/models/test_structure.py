@@ -7,8 +7,8 @@ from torch import nn
 
 from bench.configuration.schema import Family
 from bench.errors import UnsupportedError
+from bench.models.auto_classes import AUTO_CLASSES
 from bench.models.families import structure_of
-from bench.models.load import AUTO_CLASSES
 from tests.tiny import Adapted, settings_of, tiny_config
 
 KIN = [

@@ -22,6 +22,7 @@ from bench.errors import UnsupportedError, UserError
 from bench.models.padding_mask import told
 
 CHILD = "prefix"
+ATTENTION_LIMIT = "prefixes need sdpa or eager attention, whose masks they widen"
 IMPLEMENTATIONS = {"sdpa": "prefixed_sdpa", "eager": "prefixed_eager"}
 
 
