@@ -150,6 +150,7 @@ class TrainingConfig:
     precision: Precision = Precision.auto
     master_weights: bool = True  # keep what is trained in fp32; false: in model.dtype, which loses small updates
     gradient_checkpointing: bool = False
+    compile: bool = False  # torch.compile of the blocks, for training; evaluation runs them as they are
     length_grouped: bool = True  # batches of similar lengths: less padding
     evaluations: int = 1  # how many times, evenly spread, the validation split is scored; the last is at the end
     keep_best: bool = False  # score the best of these evaluations on the test split, instead of the last state

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-WARM_UP_STEPS = 3  # the first steps allocate, tune and compile; percentiles leave them out
-
+WARM_UP_STEPS = 3  # the first steps allocate and tune; percentiles leave them out
+UNDISTURBED, FOLLOWED, COMPILING = range(3)  # what else happens in a step
 
 Watch = Callable[[int, int], AbstractContextManager[Any] | None]  # which step, of how many tokens with padding
 
@@ -28,8 +28,11 @@ class Steps:
 class StepClock:
     """Measures optimizer steps without waiting for the device: CUDA events there, a monotonic clock on a CPU.
 
-    The first steps, and those that something else watches at the same time, are slower; they are steps all the same,
-    but the speed and the percentiles leave them out.
+    The first steps, those that something else watches at the same time, and those in which a part of the model is
+    compiled are slower; they are steps all the same, but the speed and the percentiles leave them out.
+
+    Attributes:
+        compiling: seconds of the steps in which the host compiled.
     """
 
     def __init__(self, device: torch.device, watch: Watch | None = None) -> None:
@@ -39,17 +42,18 @@ class StepClock:
             device: where the steps run.
             watch: asked before each step for a context to run it in; None: undisturbed.
         """
+        self.compiling = 0.0
         self._cuda = device.type == "cuda"
         self._watch = watch
         self._seconds: list[float] = []
         self._events: list[tuple[torch.cuda.Event, torch.cuda.Event]] = []
-        self._sizes: list[list[int]] = []  # of each step: tokens, padded tokens, whether it was watched
+        self._sizes: list[list[int]] = []  # of each step: tokens, padded tokens, what else happened
 
     @contextmanager
     def step(self, tokens: int, padded: int = 0) -> Iterator[None]:
         """Measure one optimizer step over `tokens` tokens, `padded` with padding."""
         watched = self._watch(len(self._sizes) + 1, padded) if self._watch is not None else None
-        self._sizes.append([tokens, padded, int(watched is not None)])
+        self._sizes.append([tokens, padded, UNDISTURBED if watched is None else FOLLOWED])
         with watched or nullcontext():
             if self._cuda:
                 begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
@@ -61,6 +65,11 @@ class StepClock:
                 start = time.perf_counter()
                 yield
                 self._seconds.append(time.perf_counter() - start)
+
+    def compiled(self, seconds: float) -> None:
+        """Take note that the host has compiled for so long in the step that is being measured."""
+        self.compiling += seconds
+        self._sizes[-1][2] = COMPILING
 
     @property
     def tokens(self) -> int:
@@ -76,19 +85,26 @@ class StepClock:
         return self._seconds
 
     def undisturbed(self) -> Steps:
-        """The steps after warm-up that nothing watched; where there is none, all that nothing watched; or all."""
-        for watched, warm_up in ((False, WARM_UP_STEPS), (False, 0)):
-            if (steps := self._together(watched, warm_up)).count:
+        """The steps after warm-up that nothing disturbed; where there is none, all these; else those only watched.
+
+        None of those in which something was compiled: where there are no others, they are no steps, of no seconds.
+        """
+        for kind, warm_up in ((UNDISTURBED, WARM_UP_STEPS), (UNDISTURBED, 0)):
+            if (steps := self._together(kind, warm_up)).count:
                 return steps
-        return self._together(watched=True)
+        return self.watched()
 
     def watched(self) -> Steps:
         """All steps that something watched."""
-        return self._together(watched=True)
+        return self._together(FOLLOWED)
 
-    def _together(self, watched: bool, warm_up: int = 0) -> Steps:
+    def with_compiling(self) -> Steps:
+        """All steps in which something was compiled."""
+        return self._together(COMPILING)
+
+    def _together(self, kind: int, warm_up: int = 0) -> Steps:
         measured = list(zip(self.seconds(), self._sizes, strict=True))[warm_up:]
-        kept = [(seconds, size) for seconds, size in measured if size[2] == watched]
+        kept = [(seconds, size) for seconds, size in measured if size[2] == kind]
         tokens, padded = (sum(size[index] for _, size in kept) for index in range(2))
         return Steps(len(kept), sum(seconds for seconds, _ in kept), tokens, padded)
 
@@ -99,11 +115,12 @@ class StepClock:
 
     def state(self) -> dict[str, Any]:
         """What has been measured, as plain values; waits for the device once."""
-        return {"seconds": self.seconds(), "sizes": self._sizes}
+        return {"seconds": self.seconds(), "sizes": self._sizes, "compiling": self.compiling}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from a `state`."""
         self._seconds, self._sizes = list(state["seconds"]), [list(size) for size in state["sizes"]]
+        self.compiling = state.get("compiling", 0.0)
 
 
 def percentiles(seconds: list[float], warm_up: int = WARM_UP_STEPS) -> tuple[float | None, float | None]:

@@ -137,6 +137,8 @@ def _notes(cell: Cell, taken: AttentionKind) -> Iterator[str]:
             f"distributed={way} processes={processes}: predicted is the cell on one device with the whole batch; "
             "how several processes share its memory is not predicted"
         )
+    if cell.training.compile:
+        yield "training.compile=true: predicted is the uncompiled cell; what compiled blocks keep is not known"
     asked = cell.base.attention
     if asked == AttentionKind.auto:
         yield f"model.attention=auto: predicted with {taken}, what the device would take with this installation"

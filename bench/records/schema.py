@@ -158,6 +158,9 @@ class Time:
     steps: int | None = None
     steps_followed: int | None = None  # of these, for what fills the memory; the speeds below leave them out
     train_followed: float | None = None  # what these took of `train`; a little longer than they would have
+    steps_compiling: int | None = None  # of the steps, those in which blocks were compiled; the speeds leave them out
+    train_compiling: float | None = None  # what these took of `train`
+    compiling: float | None = None  # what compiling took of that; None where training.compile is false
     step_p50: float | None = None
     step_p95: float | None = None
     tokens_per_second: float | None = None  # without padding

@@ -1,6 +1,7 @@
 """Train one adapted model, from the beginning or from where an earlier attempt was killed."""
 
 import math
+from contextlib import nullcontext
 from functools import partial
 from itertools import islice
 
@@ -22,6 +23,7 @@ from bench.running.scores import Best
 from bench.running.state import TrainingState
 from bench.training.arithmetic import Arithmetic
 from bench.training.checkpoint import Checkpoints, Content
+from bench.training.compiling import Compilation
 from bench.training.interruption import WARNING, Interruption
 from bench.training.largest import largest_steps
 from bench.training.loop import AfterStep, batches_of, gradients_of, train
@@ -78,15 +80,17 @@ def fit(
     head = {name for name, _ in head_parameters(model, setting.structure)}
     optimiser = make_optimiser(model, method, head, training)
     run.record.environment["optimiser"] = type(optimiser).__name__
-    # Of the work of several processes, nobody counts yet what fills their memory, or their operations.
+    # Of the work of several processes, nobody counts yet what fills their memory, or their operations; what compiled
+    # blocks do inside is no operation of torch's that could be followed.
     split = None
-    if cell.config["memory_split"] and team.size == 1:
+    if cell.config["memory_split"] and team.size == 1 and not training.compile:
         chosen = largest_steps(
             prepared.data.train, prepared.padding, training, cell.seed, total_steps=setting.total_steps, done=done
         )
         split = SplitMeter(model, optimiser, run.device, chosen)
     clock = StepClock(run.device, split.watch if split is not None else None)
     losses, interruption = Losses(team), Interruption()
+    compilation = Compilation(model, setting.structure, clock) if training.compile else None
     schedule = make_schedule(optimiser, training, setting.total_steps)
     state = TrainingState(
         run=run, model=model, method=method, optimiser=optimiser, schedule=schedule, losses=losses, clock=clock,
@@ -96,11 +100,13 @@ def fit(
         state.load(saved)
     run.record.environment["checkpoint_notes"] = checkpoints.notes
     # The processes of a team would each stop at another step: they write a checkpoint and go on until they are ended.
-    with interruption.put_off() if team.size == 1 else interruption.put_off([WARNING]):
+    delay = interruption.put_off() if team.size == 1 else interruption.put_off([WARNING])
+    with delay, nullcontext() if compilation is None else compilation.at_work():
         train(
             model, method, steps(done=done), done=done, optimiser=optimiser,
             schedule=schedule, training=training, total_steps=setting.total_steps, family=setting.family,
-            arithmetic=arithmetic, clock=clock, losses=losses, evaluate=evaluate,
+            arithmetic=arithmetic, clock=clock, losses=losses,
+            evaluate=evaluate if compilation is None else compilation.resting(evaluate),
             through=through, team=team, progress=partial(run.report, "train"),
             checkpoint=partial(state.save_if_due, checkpoints=checkpoints, interruption=interruption),
         )  # fmt: skip
@@ -117,7 +123,11 @@ def book_steps(run: Run, clock: StepClock, split: SplitMeter | None, arithmetic:
     followed = clock.watched()
     time.steps_followed, time.train_followed = followed.count, followed.seconds
     time.step_p50, time.step_p95 = clock.percentiles()
-    time.tokens_per_second = steps.tokens / steps.seconds
+    time.tokens_per_second = steps.tokens / steps.seconds if steps.count else None
+    if run.cell.training.compile:
+        compiling = clock.with_compiling()
+        time.steps_compiling, time.train_compiling = compiling.count, compiling.seconds
+        time.compiling = clock.compiling
     if split is not None:
         run.meter.train_parts = split.parts
         if split.flops_per_token is not None:

@@ -36,6 +36,7 @@ from bench.running.scores import assumption
 from bench.tasks.base import Task, TaskData
 from bench.tasks.check import check_task
 from bench.training.arithmetic import Arithmetic, check_precision
+from bench.training.compiling import check_compiling
 from bench.training.optimiser import step_count
 
 
@@ -96,6 +97,8 @@ def prepare(cell: Cell, task: Task, method: Method, meter: PhaseMeter, device: t
         precision = precision_for(dtype, training.precision, training.master_weights)
         check_precision(precision, device)
         base = settle(base, architecture, Circumstances(device, precision, method.attention_limit))
+        if training.compile:
+            check_compiling(structure, device, cell.config["processes"])
         origin = structure_origin(base, empty)
     rows = empty.get_input_embeddings().weight.shape[0]  # type: ignore[operator]
     pad_token, warnings = padding_token(tokenizer, architecture, base.family, rows), []

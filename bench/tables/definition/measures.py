@@ -60,7 +60,8 @@ def condition_notes(records: Records, fields: set[str]) -> list[str]:
         return notes
     other = _other(records)
     cells = records.cells[~other & records.cells["status"].isin(["done", "out_of_memory"])]
-    notes = [_device(cells, measure_of(records) == "cuda", bool(fields & PROCESS_MEMORY)), *_attention(cells), *notes]
+    device = _device(cells, measure_of(records) == "cuda", bool(fields & PROCESS_MEMORY))
+    notes = [device, *_attention(cells), *_compiled(cells), *notes]
     if other.any():
         notes.append(
             f"{int(other.sum())} cell(s) were measured on a CPU, the others on a GPU; memory and time of those on the "
@@ -106,6 +107,12 @@ def _attention(cells: pd.DataFrame) -> list[str]:
         return [f"attention: {next(iter(counts))}, not the default {usual}"]
     parts = [f"{kind or 'not recorded'} in {count} cell(s)" for kind, count in sorted(counts.items())]
     return [f"attention: {', '.join(parts)}, which differ in memory and time"]
+
+
+def _compiled(cells: pd.DataFrame) -> list[str]:
+    """Says in how many cells the blocks were compiled."""
+    count = _counted(cells, "training.compile")["true"]
+    return [f"blocks compiled by torch in {count} of {len(cells)} cell(s)"] if count else []
 
 
 def _made_up(cells: pd.DataFrame) -> list[str]:
