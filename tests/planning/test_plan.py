@@ -12,6 +12,7 @@ from bench.cli.plan_progress import PlanProgress
 from bench.errors import UserError
 from bench.planning import plan as planning
 from bench.planning.plan import bytes_of, plan, usable
+from bench.planning.predict import Prediction
 from bench.planning.remedies import CHANGES, changed, remedies
 from bench.records.schema import MemorySplit, Parameters
 from tests.tiny import all_methods
@@ -41,9 +42,7 @@ def test_a_cell_that_does_not_fit_is_marked_with_what_helps(bench):
 
 
 def test_all_methods_are_planned_by_one_word_and_those_that_cannot_be_had_say_why(bench, monkeypatch):
-    foretold = SimpleNamespace(
-        parameters=Parameters(1, 1, 0, 0, 1, 1), peak=1, parts=MemorySplit(1, 0, 0, 0, 0, 0), flops=1
-    )
+    foretold = Prediction(Parameters(1, 1, 0, 0, 1, 1), 1, MemorySplit(1, 0, 0, 0, 0, 0), 1)
     monkeypatch.setattr(planning, "_predicted", lambda cell, trace: "no" if cell.method == "ia3" else foretold)
     result = bench("plan", *SMALL, "method=all", "format=json", "workers=1")
     cells = {cell["method"]: cell.get("reason") for cell in json.loads(result.stdout)["cells"]}
