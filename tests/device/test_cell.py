@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 from bench.records.schema import Status
 from bench.running.runner import run_cell
 from tests.cells import MODELS, TASKS
+from tests.planning.test_prediction import always
 
 STEPS, KILLED_IN = 3, 3
 CELL = (
@@ -28,9 +29,10 @@ def kill_in_the_last_step(phase, step, total, loss):
 
 
 CELLS = [*((family, "lora") for family in MODELS), ("encoder", "child_tuning_d"), ("decoder", "prompt_tuning")]
+EACH_FAMILY = [("encoder", "child_tuning_d"), ("encoder_decoder", "lora"), ("decoder", "prompt_tuning")]
 
 
-@pytest.mark.parametrize(("family", "method"), CELLS)
+@pytest.mark.parametrize(("family", "method"), always(EACH_FAMILY, CELLS))
 def test_a_cell_that_was_killed_and_went_on_is_what_it_is_on_the_cpu(compose, on_the_device, tmp_path, family, method):
     """Loaded, adapted, trained in micro-batches with checkpointing, evaluated, measured, saved."""
 

@@ -1,5 +1,7 @@
 """The training loop on a device that is not the host: the same losses, no stranger among its tensors, and no waits."""
 
+from itertools import product
+
 import pytest
 import torch
 
@@ -12,6 +14,7 @@ from bench.training.losses import Losses
 from bench.training.optimiser import make_optimiser, make_schedule
 from tests.device.events import described, watching
 from tests.device.standin import DEVICE
+from tests.planning.test_prediction import always
 from tests.tiny import Adapted, all_methods, settings_of, tiny_batch
 
 CPU = torch.device("cpu")
@@ -46,10 +49,10 @@ def trained(adapted, device, log_every=1000):
 
 # bitsandbytes' packed parameters are a tensor class of their own, which a wrapper tensor cannot be.
 METHODS = [name for name in all_methods() if name != "qlora"]
+IN_TURN = [(method, FAMILIES[index % 3]) for index, method in enumerate(METHODS)]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("method", "family"), always(IN_TURN, product(METHODS, FAMILIES)))
 def test_the_losses_are_the_hosts_and_nothing_but_the_batches_is_copied_or_waited_for(method, family):
     expected, _ = trained(Adapted(settings_of(method), family), CPU)
     found, events = trained(Adapted(settings_of(method), family), DEVICE)
