@@ -97,15 +97,27 @@ def results(tmp_path_factory):
     """Of every case of a part, what each of the two processes has to say; a part is run once."""
 
     @functools.cache
-    def of(part):
+    def run(part):
         folder = tmp_path_factory.mktemp("ranks")
         with socket.socket() as free:
             free.bind(("localhost", 0))
             port = free.getsockname()[1]
         processes = torch.multiprocessing.spawn(process, (port, part, str(folder)), 2, join=False)
         done = functools.partial(lines_of, folder)
-        wait_for(lambda: processes.join(timeout=0.1), done, "they wait for each other")
+        try:
+            wait_for(lambda: processes.join(timeout=0.1), done, "they wait for each other")
+        except Exception as error:
+            return error
+        finally:
+            for one in processes.processes:
+                one.kill()
         return [pickle.loads((folder / f"{rank}.pickle").read_bytes()) for rank in range(2)]
+
+    def of(part):
+        found = run(part)
+        if isinstance(found, Exception):  # of all cases of the part: it is not tried again for each
+            raise found
+        return found
 
     return of
 
