@@ -1,7 +1,6 @@
 """What can be said of the launchers of clusters without a cluster; with one: tests/cluster."""
 
 import multiprocessing
-import os
 import sys
 from types import SimpleNamespace
 
@@ -92,9 +91,9 @@ def test_a_launcher_without_its_library_says_what_to_install(cell, monkeypatch, 
         list(made.answers([Job(cell, "", ".", None, Resources())], None))
 
 
-def test_without_a_slurm_a_sweep_ends_with_one_line(bench_process, tmp_path):
-    without = os.environ | {"PATH": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
-    result = bench_process("run", "-m", "hydra/launcher=slurm", *SHORT, env=without)
+def test_without_a_slurm_a_sweep_ends_with_one_line(bench, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = bench("run", "-m", "hydra/launcher=slurm", *SHORT)
     assert result.returncode == 2
     assert result.stderr.splitlines()[-1].startswith("bench: hydra/launcher=slurm")
     assert "Traceback" not in result.stderr
