@@ -18,6 +18,14 @@ from tests.tiny import Adapted, all_methods, logits_of, settings_of, tiny_batch,
 PAIRS = list(itertools.product(all_methods(), [family.value for family in Family]))
 IDS = [f"{method}-{family}" for method, family in PAIRS]
 every_pair = pytest.mark.parametrize(("name", "family"), PAIRS, ids=IDS)
+# Where it is the method that matters: each on one family in turn; the other pairs are marked as slow.
+in_turn = pytest.mark.parametrize(
+    ("name", "family"),
+    [
+        pytest.param(name, family, id=f"{name}-{family}", marks=[] if index // 3 % 3 == index % 3 else pytest.mark.slow)
+        for index, (name, family) in enumerate(PAIRS)
+    ],
+)
 
 
 @every_pair
@@ -59,7 +67,7 @@ def test_twenty_steps_lower_the_loss(name, family):
     assert losses[-1] < losses[0]
 
 
-@every_pair
+@in_turn
 @pytest.mark.parametrize("steps", [1, 2, 3])
 def test_a_short_trial_run_works_or_is_refused_before_it_starts(name, family, steps):
     try:
@@ -143,7 +151,7 @@ def test_merged_it_computes_the_same_in_the_bases_own_class_or_refuses(name, fam
     assert (logits_of(merged, batch) - expected).abs().max() < (0.2 if quantised else 1e-4)
 
 
-@every_pair
+@in_turn
 def test_it_survives_a_deep_copy(name, family):
     adapted = Adapted(settings_of(name), family)
     twin = copy.deepcopy(adapted.model)
@@ -178,7 +186,7 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(name, family):
     assert close(gradients(model, [batch]), gradients(model, halves), tolerance_of(name))
 
 
-@every_pair
+@in_turn
 def test_bf16_autocast_stays_close_to_fp32(name, family):
     adapted = Adapted(settings_of(name), family)
     batch = tiny_batch(family)
