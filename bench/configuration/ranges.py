@@ -58,6 +58,7 @@ RANGES: Mapping[str, Range] = {
     "threads": Range(1, 1024, whole=True),
     "processes": Range(1, 1024, whole=True),
     "checkpoint_seconds": Range(0, 1e7),
+    "model.int8_threshold": NOT_NEGATIVE,
     "training.batch_size": Range(1, 10**6, whole=True),
     "training.micro_batch_size": Range(1, 10**6, whole=True),
     "training.max_length": Range(1, 10**7, whole=True),

@@ -76,10 +76,11 @@ class Optimiser(StrEnum):
 
 
 class Quantisation(StrEnum):
-    """How the frozen base is stored: as it is, or in bitsandbytes' 4-bit NormalFloat."""
+    """How the frozen base is stored: as it is, in bitsandbytes' 4-bit NormalFloat, or as LLM.int8() has it."""
 
     none = "none"
     nf4 = "nf4"
+    int8 = "int8"
 
 
 class AttentionKind(StrEnum):
@@ -110,6 +111,7 @@ class ModelConfig:
     quantisation: Quantisation = Quantisation.none
     double_quantisation: bool = True  # of nf4: the scales of the blocks are quantised too
     compute_dtype: Dtype = Dtype.bfloat16  # of nf4: what the weights are unpacked to for each product
+    int8_threshold: float = 6.0  # of int8: columns of inputs with such a value are computed in 16 or 32 bits; 0: none
     attention: AttentionKind = AttentionKind.sdpa
     structure: Any = None  # where its parts are, of a type that is not known, or "discover"; docs/models.md
     allow_pickle: bool = False  # pickle checkpoints can run code when they are read

@@ -15,6 +15,7 @@ from bench.configuration.cell import Cell
 from bench.configuration.schema import Precision, Quantisation
 from bench.errors import UnsupportedError, UserError
 from bench.methods.base import Method
+from bench.models.quantisation import WORDS
 from bench.models.structure import Structure
 
 
@@ -40,8 +41,10 @@ def check_sharding(cell: Cell, method: Method) -> None:
         return
     if cell.training.precision == Precision.fp16:
         raise UnsupportedError("distributed=fsdp does not scale losses; say training.precision=bf16 or distributed=ddp")
-    if {cell.base.quantisation, method.load_options().quantisation} != {Quantisation.none}:
-        raise UnsupportedError("distributed=fsdp cannot cut packed four-bit weights; distributed=ddp can copy them")
+    kinds = {cell.base.quantisation, method.load_options().quantisation} - {Quantisation.none}
+    if kinds:
+        words = " and ".join(WORDS[kind] for kind in sorted(kinds))
+        raise UnsupportedError(f"distributed=fsdp cannot cut packed {words} weights; distributed=ddp can copy them")
     if not method.shardable:
         raise UnsupportedError(
             f"{method.title} needs whole tensors, which distributed=fsdp cuts; distributed=ddp copies them"

@@ -13,10 +13,20 @@ def _of_packed_weights(inputs: Any, packed: Any, shape: Sequence[int], *_: Any, 
     return 2 * count * shape[0]
 
 
+def _of_int8(inputs: Any, weights: Any, *_: Any, **__: Any) -> int:
+    """A product of int8 inputs with int8 weights `(out, in)`; scales are none of the count."""
+    count: int = 2 * inputs.numel() * weights.shape[0]
+    return count
+
+
 # By name: bitsandbytes registers its operators when it is imported, which may be never.
 OTHERS: dict[str, Callable[..., int]] = {
     "bitsandbytes::gemm_4bit": _of_packed_weights,
     "bitsandbytes::gemv_4bit": _of_packed_weights,
+    "bitsandbytes::int8_scaled_mm": _of_int8,
+    # The columns of inputs that are computed in more bits are not counted again.
+    "bitsandbytes::int8_mixed_scaled_mm": lambda inputs, _, weights, *rest, **more: _of_int8(inputs, weights),
+    "aten::_int_mm": lambda inputs, weights, **_: _of_int8(inputs, weights.T),  # in a plan
 }
 
 

@@ -70,8 +70,8 @@ class Setting:
             UnsupportedError: it cannot be stored as is asked for.
         """
         self.structure.check_length(self.max_length)
-        if self.quantisation == Quantisation.nf4:
-            check_packable(self.structure)
+        if self.quantisation != Quantisation.none:
+            check_packable(self.structure, self.quantisation)
 
 
 class Layer(IntEnum):

@@ -15,6 +15,11 @@ from bench.methods.base import Layer, Method, Setting
 from bench.methods.trainable import freeze, trainable_parameters
 from bench.models.fused import layers_at
 
+PACKED = {
+    Quantisation.nf4: "four-bit layers have biases in bf16 only",
+    Quantisation.int8: "a GPU's eight-bit layers add their biases in fp16",
+}
+
 
 @dataclass(kw_only=True)
 class BitFit(Method):
@@ -38,10 +43,10 @@ class BitFit(Method):
     differences = ("T5 and LLaMA have no biases to train: zeros are added to every linear layer of every block",)
 
     def check(self, setting: Setting) -> None:
-        """Four-bit layers keep their biases in bf16, which has no digits for small updates."""
+        """Packed layers add their biases in 16 bits, which have no digits for small updates."""
         super().check(setting)
         if setting.quantisation != Quantisation.none:
-            raise UnsupportedError(f"{self.title} on {setting.quantisation}: four-bit layers have biases in bf16 only")
+            raise UnsupportedError(f"{self.title} on {setting.quantisation}: {PACKED[setting.quantisation]}")
 
     def apply(self, model: nn.Module, setting: Setting) -> nn.Module:
         """Freeze all, add the biases that the family lacks, and let the biases require gradients."""

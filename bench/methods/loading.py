@@ -3,6 +3,7 @@
 from typing import TypedDict
 
 from bench.configuration.schema import Dtype, ModelConfig, Quantisation, TrainingConfig
+from bench.errors import UserError
 from bench.methods.base import Method
 
 
@@ -22,8 +23,13 @@ def storage(base: ModelConfig, training: TrainingConfig, method: Method, dtype: 
         training: the cell's training.
         method: may want the base quantised; one that trains the whole base reads it in the type that it is trained in.
         dtype: of the frozen base, not `auto`.
+
+    Raises:
+        UserError: the method wants it quantised, and the model's configuration in another way.
     """
     wanted = method.load_options().quantisation
+    if Quantisation.none not in (wanted, base.quantisation) and wanted != base.quantisation:
+        raise UserError(f"{method.title} is on a base in {wanted}; leave model.quantisation={base.quantisation} out")
     trained = Dtype.float32 if training.master_weights else dtype
     return Storage(
         quantisation=base.quantisation if wanted == Quantisation.none else wanted,

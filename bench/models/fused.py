@@ -14,26 +14,27 @@ from transformers.pytorch_utils import Conv1D
 
 from bench.errors import UnsupportedError
 from bench.models.fused_rows import cut, join
-from bench.models.packed_parts import is_packed, packed_parts
+from bench.models.packed_parts import packed_parts
+from bench.models.quantisation import is_packed
 from bench.models.structure import PARTS, FusedRows, Structure
 
 
 class SplitProjection(nn.Module):
     """x ↦ what the fused projection gives, in its own order, computed by the layers `query`, `key` and `value`.
 
-    x is `(…, inputs)`, the result `(…, rows)`. The three are `nn.Linear`, or four-bit layers, of the fused layer's own
+    x is `(…, inputs)`, the result `(…, rows)`. The three are `nn.Linear`, or packed layers, of the fused layer's own
     values, dtype, device and `requires_grad`.
     """
 
     def __init__(self, fused: nn.Module, rows: FusedRows) -> None:
-        """Take over the values of `fused`, a linear layer of torch's, of transformers' (GPT-2), or in four bits.
+        """Take over the values of `fused`, a linear layer of torch's, of transformers' (GPT-2), or a packed one.
 
         Raises:
             UnsupportedError: it is in four bits, and a row of its weight is not whole blocks of these.
         """
         super().__init__()
         self.rows, self.transposed = rows, isinstance(fused, Conv1D)
-        parts = packed_parts(fused, rows) if is_packed(fused) else _parts(fused, rows)
+        parts = packed_parts(fused, rows) if is_packed(fused.weight) else _parts(fused, rows)
         for name, part in zip(PARTS, parts, strict=True):
             self.add_module(name, part)
         self.train(fused.training)

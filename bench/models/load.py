@@ -14,21 +14,14 @@ from transformers import AutoConfig, PretrainedConfig
 
 from bench.configuration.schema import AttentionKind, Dtype, HeadWeights, ModelConfig, Quantisation, Weights
 from bench.errors import UserError
+from bench.models.already_quantised import refuse_packed, refuse_quantised
 from bench.models.attention import buildable
 from bench.models.auto_classes import AUTO_CLASSES
 from bench.models.checkpoint import read_checkpoint
 from bench.models.families import structure_of
 from bench.models.head import Head, renew, with_pooler
 from bench.models.number_types import TORCH, lower
-from bench.models.quantisation import (
-    Packing,
-    check_packed,
-    nf4_options,
-    quantise,
-    refuse_packed,
-    refuse_quantised,
-    settle,
-)
+from bench.models.quantisation import Packing, check_packed, quantise, reading_options, settle
 from bench.models.report import check_base, check_head, check_values
 from bench.models.source import is_local, not_loaded, source_of, weights_folder
 from bench.system.hub import offline_if_unreachable
@@ -128,12 +121,12 @@ def load_model(
     if config.weights == Weights.random:
         model = _from_config(config, architecture, _settled(config, architecture))
         structure = structure_of(model, config.family, config.structure)
-        if quantisation == Quantisation.nf4:
-            quantise(model, structure.linears, Packing.of(config))
+        if quantisation != Quantisation.none:
+            quantise(model, structure.linears, Packing.of(config, quantisation))
         lower(model, structure, dtype)
     else:
         model = _from_checkpoint(config, architecture, quantisation, device, dtype)
-    if quantisation == Quantisation.nf4:
+    if quantisation != Quantisation.none:
         settle(model)
     model.train()
     return model
@@ -151,9 +144,9 @@ def _from_checkpoint(
     refuse_packed(checkpoint.tensors, source)
     random_state = torch.get_rng_state()
     options: dict[str, Any] = {} if device == HOST else {"device_map": {"": device}}
-    if quantisation == Quantisation.nf4:
-        empty = build_empty(config, architecture)
-        options |= nf4_options(empty, structure_of(empty, config.family, config.structure), Packing.of(config))
+    if quantisation != Quantisation.none:
+        empty, packing = build_empty(config, architecture), Packing.of(config, quantisation)
+        options |= reading_options(empty, structure_of(empty, config.family, config.structure), packing)
     try:
         model, report = AUTO_CLASSES[config.family].from_pretrained(
             checkpoint.folder,
@@ -172,8 +165,8 @@ def _from_checkpoint(
         raise _not_built(config, error) from error
     structure = with_pooler(structure_of(model, config.family, config.structure), model, checkpoint)
     check_base(model, report, structure, source)
-    if quantisation == Quantisation.nf4:
-        check_packed(model, structure, source)
+    if quantisation != Quantisation.none:
+        check_packed(model, structure, source, quantisation)
     for path in structure.head:
         model.get_submodule(path).float()
     if structure.head and config.head == HeadWeights.checkpoint:

@@ -1,9 +1,10 @@
-"""A fused projection in four bits, cut into queries', keys' and values' own without a change of any weight.
+"""A packed fused projection, cut into queries', keys' and values' own without a change of any weight.
 
-bitsandbytes packs a weight in blocks of 64 values, which have a scale each, and puts 256 scales into eight bits as one
-(Dettmers et al. 2023, https://arxiv.org/abs/2305.14314, section 3). The packed blocks are cut as they are. Their scales
-would be others if they were put into eight bits again in other company, so the parts hold them in fp32, which takes
-0.37 bits more for each weight of these layers.
+In eight bits a row has its own scale, and rows are cut as they are (`bench.models.eight_bit`). In four, bitsandbytes
+packs a weight in blocks of 64 values, which have a scale each, and puts 256 scales into eight bits as one (Dettmers et
+al. 2023, https://arxiv.org/abs/2305.14314, section 3). The packed blocks are cut as they are. Their scales would be
+others if they were put into eight bits again in other company, so the parts hold them in fp32, which takes 0.37 bits
+more for each weight of these layers.
 """
 
 from typing import Any
@@ -18,22 +19,20 @@ from bench.models.structure import FusedRows
 BLOCK, PER_BYTE = 64, 2  # weights
 
 
-def is_packed(linear: nn.Module) -> bool:
-    """Whether the weight of a linear layer is in four bits."""
-    return getattr(linear.weight, "quant_state", None) is not None
-
-
 def packed_parts(linear: Any, rows: FusedRows) -> list[nn.Module]:
-    """Four-bit layers of queries, keys and values.
+    """Packed layers of queries, keys and values.
 
     Args:
-        linear: bitsandbytes' layer, settled (`bench.models.quantisation.settle`); or one that stands for it in a plan,
+        linear: a packed layer, settled (`bench.models.quantisation.settle`); or one that stands for it in a plan,
             which makes a part of so many rows itself.
         rows: what is whose in it.
 
     Raises:
-        UnsupportedError: a row is not whole blocks.
+        UnsupportedError: it is in four bits, and a row is not whole blocks.
     """
+    if hasattr(linear, "parts"):
+        parts: list[nn.Module] = linear.parts(rows)
+        return parts
     inputs, state = linear.in_features, linear.weight.quant_state
     if inputs % BLOCK:
         raise UnsupportedError(

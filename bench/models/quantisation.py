@@ -1,25 +1,26 @@
-"""The base's linear layers in four bits: bitsandbytes' NF4, by default with double quantisation and computed in bf16.
+"""The base's linear layers in four or eight bits, by bitsandbytes; it works on CPUs too (bitsandbytes 0.50).
 
-Dettmers et al. 2023, https://arxiv.org/abs/2305.14314, section 3. Works on CPUs too (bitsandbytes 0.50). The head, and
-a language-model head, stay as they are; so do embeddings and norms.
+Four: NF4, by default with double quantisation and computed in bf16 (Dettmers et al. 2023,
+https://arxiv.org/abs/2305.14314, section 3). Eight: LLM.int8() (Dettmers et al. 2022,
+https://arxiv.org/abs/2208.07339), see `bench.models.eight_bit`. The head, and a language-model head, stay as they are;
+so do embeddings and norms.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from bench.configuration.schema import ModelConfig
-from bench.errors import UnsupportedError, UserError
-from bench.models.checkpoint import FLOATS, Stored
+from bench.configuration.schema import ModelConfig, Quantisation
+from bench.errors import UnsupportedError
 from bench.models.number_types import TORCH
 from bench.models.structure import Structure
 
-SMALL = ("F8_", "F6_", "F4", "torch.float8_", "torch.float4_")  # floats; integers may be in buffers too
-ADVICE = "take its unquantised checkpoint, which method=qlora or model.quantisation=nf4 quantise as they say"
+MARKS = {Quantisation.nf4: "is_loaded_in_4bit", Quantisation.int8: "is_loaded_in_8bit"}
+WORDS = {Quantisation.nf4: "four-bit", Quantisation.int8: "eight-bit"}
 
 
 @dataclass(frozen=True)
@@ -27,23 +28,27 @@ class Packing:
     """How linear layers are packed.
 
     Attributes:
-        double: whether the scales of the blocks are quantised too.
-        compute: what the weights are unpacked to for each product.
+        double: of nf4, whether the scales of the blocks are quantised too.
+        compute: of nf4, what the weights are unpacked to for each product.
+        kind: nf4 or int8.
+        threshold: of int8, from which value on an input's column is computed in 16 or 32 bits; 0: none is.
     """
 
     double: bool = True
     compute: torch.dtype = torch.bfloat16
+    kind: Quantisation = Quantisation.nf4
+    threshold: float = 6.0
 
     @classmethod
-    def of(cls, config: ModelConfig) -> "Packing":
-        """As a model's configuration says."""
-        return cls(config.double_quantisation, TORCH[config.compute_dtype])
+    def of(cls, config: ModelConfig, kind: Quantisation = Quantisation.nf4) -> "Packing":
+        """As a model's configuration says, for a kind that the method may have asked for."""
+        return cls(config.double_quantisation, TORCH[config.compute_dtype], kind, config.int8_threshold)
 
 
 USUAL = Packing()
 
 
-def nf4_options(model: nn.Module, structure: Structure, packing: Packing) -> dict[str, Any]:
+def reading_options(model: nn.Module, structure: Structure, packing: Packing) -> dict[str, Any]:
     """What `from_pretrained` is told, so that it quantises the blocks' linear layers while it reads, and no other.
 
     Args:
@@ -55,61 +60,30 @@ def nf4_options(model: nn.Module, structure: Structure, packing: Packing) -> dic
 
     inside = set(structure.linears)
     others = [path for path, module in model.named_modules() if isinstance(module, nn.Linear) and path not in inside]
-    config = BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=packing.double,
-        bnb_4bit_compute_dtype=packing.compute,
-        llm_int8_skip_modules=[f"{re.escape(path)}$" for path in others],  # taken for regular expressions
-    )
-    return {"quantization_config": config}
+    kept = [f"{re.escape(path)}$" for path in others]  # taken for regular expressions
+    if packing.kind == Quantisation.int8:
+        how: dict[str, Any] = {"load_in_8bit": True, "llm_int8_threshold": packing.threshold}
+    else:
+        how = {
+            "load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": packing.double,
+            "bnb_4bit_compute_dtype": packing.compute,
+        }  # fmt: skip
+    return {"quantization_config": BitsAndBytesConfig(**how, llm_int8_skip_modules=kept)}
 
 
-def refuse_quantised(architecture: Any, source: str) -> None:
-    """Refuse a base that is stored quantised: every method on it would be another one than its name says.
-
-    Args:
-        architecture: the model's transformers configuration.
-        source: what the user called the model.
-
-    Raises:
-        UserError: config.json says that it is.
-    """
-    # The older name is compressed-tensors' own.
-    found = getattr(architecture, "quantization_config", None) or getattr(architecture, "compression_config", None)
-    if found:
-        about = found if isinstance(found, dict) else getattr(found, "__dict__", {})
-        kind = f"quant_method {about.get('quant_method')} in config.json"
-        raise UserError(f"{source}: the base is stored quantised ({kind}); {ADVICE}")
-
-
-def refuse_packed(stored: Mapping[str, Stored], source: str) -> None:
-    """Refuse a base that is stored quantised although its config.json does not say so.
-
-    Args:
-        stored: the checkpoint's tensors.
-        source: what the user called the model.
-
-    Raises:
-        UserError: a weight is stored in integers, or in floats of eight bits or less.
-    """
-    for name, tensor in stored.items():
-        if tensor.dtype.startswith(SMALL) or (name.endswith("weight") and tensor.dtype not in FLOATS.values()):
-            raise UserError(f"{source}: the base is stored quantised ({name} in {tensor.dtype}); {ADVICE}")
-
-
-def check_packable(structure: Structure) -> None:
-    """Refuse models of which four-bit layers would be a part that nobody expects.
+def check_packable(structure: Structure, kind: Quantisation = Quantisation.nf4) -> None:
+    """Refuse models of which packed layers would be a part that nobody expects.
 
     Raises:
         UnsupportedError: the linear layers are transposed, or most weights are experts', which stay as they are.
     """
     if structure.transposed:
-        raise UnsupportedError("four-bit layers are not offered for a model whose linear layers are transposed (GPT-2)")
+        words = f"{WORDS[kind]} layers are not offered for a model whose linear layers are transposed (GPT-2)"
+        raise UnsupportedError(words)
     if any(block.feed_forward is None for block in structure.blocks):
         raise UnsupportedError(
-            "four-bit layers are not offered for a mixture of experts: its experts are no linear layers, and most of "
-            "the model would stay in 32 bits"
+            f"{WORDS[kind]} layers are not offered for a mixture of experts: its experts are no linear layers, and "
+            "most of the model would stay in 32 bits"
         )
 
 
@@ -119,74 +93,100 @@ def packable(model: Any, paths: Iterable[str]) -> list[str]:
     return [path for path in paths if path.rpartition(".")[2] not in widened]
 
 
-def check_packed(model: nn.Module, structure: Structure, source: str) -> None:
+def check_packed(model: nn.Module, structure: Structure, source: str, kind: Quantisation = Quantisation.nf4) -> None:
     """Refuse a model that was to be packed while it was read, and was not, or not wholly.
 
     Args:
         model: as `from_pretrained` gave it.
         structure: its sites.
         source: what the user called the model.
+        kind: how it was to be packed.
 
     Raises:
         UnsupportedError: a linear layer of a block is left as it was, or another one is packed.
+        UserError: NaN or infinite values, which the codes of eight bits do not show.
     """
-    from bitsandbytes.nn import Linear4bit
+    from bitsandbytes.nn import Linear4bit, Linear8bitLt
 
-    packed = {path for path, module in model.named_modules() if isinstance(module, Linear4bit)}
-    if wrong := sorted(packed ^ set(packable(model, structure.linears))):
-        kind = type(model.get_submodule(wrong[0])).__name__
-        raise UnsupportedError(f"{source}: four-bit layers cannot be had: {wrong[0]} is a {kind}")
+    asked, other = (Linear4bit, Linear8bitLt) if kind == Quantisation.nf4 else (Linear8bitLt, Linear4bit)
+    layers = {path: module for path, module in model.named_modules() if isinstance(module, asked | other)}
+    packed = {path for path, module in layers.items() if isinstance(module, asked)}
+    if wrong := sorted((packed ^ set(packable(model, structure.linears))) | (layers.keys() - packed)):
+        found = type(model.get_submodule(wrong[0])).__name__
+        raise UnsupportedError(f"{source}: {WORDS[kind]} layers cannot be had: {wrong[0]} is a {found}")
+    if kind == Quantisation.int8:
+        from bench.models.eight_bit import check_scales
+
+        check_scales(layers, source)
 
 
-def plain_linear(model: nn.Module, path: str) -> nn.Linear:
-    """The linear layer at `path`, if it is one that is put into four bits where a checkpoint is read.
+def plain_linear(model: nn.Module, path: str, kind: Quantisation = Quantisation.nf4) -> nn.Linear:
+    """The linear layer at `path`, if it is one that is packed where a checkpoint is read.
 
     Raises:
         UnsupportedError: it would stay as it is: it is of a class of the model's own (Falcon).
     """
     linear = model.get_submodule(path)
     if type(linear) is not nn.Linear:
-        raise UnsupportedError(f"four-bit layers cannot be had: {path} is a {type(linear).__name__}")
+        raise UnsupportedError(f"{WORDS[kind]} layers cannot be had: {path} is a {type(linear).__name__}")
     return linear
 
 
 def quantise(model: nn.Module, paths: Iterable[str], packing: Packing = USUAL) -> None:
-    """Put the linear layers at `paths` of a model in memory into NF4, as `nf4_options` asks of a checkpoint.
+    """Pack the linear layers at `paths` of a model in memory, as `reading_options` asks of a checkpoint.
 
     Raises:
         UnsupportedError: one cannot be, see `plain_linear`.
     """
+    for path in packable(model, paths):
+        linear = plain_linear(model, path, packing.kind)
+        model.set_submodule(path, _packed(linear, packing))
+    mark(model, packing.kind)
+
+
+def mark(model: nn.Module, kind: Quantisation) -> None:
+    """Set what transformers sets on a model that it has packed while it read; the peft library asks for it."""
+    setattr(model, MARKS[kind], True)
+
+
+def _packed(linear: nn.Linear, packing: Packing) -> nn.Module:
+    if packing.kind == Quantisation.int8:
+        from bench.models.eight_bit import eight_bit
+
+        return eight_bit(linear, packing.threshold)
     from bitsandbytes.nn import Linear4bit, Params4bit
 
-    for path in packable(model, paths):
-        linear = plain_linear(model, path)
-        packed = Linear4bit(
-            linear.in_features, linear.out_features, linear.bias is not None, packing.compute, quant_type="nf4",
-            device="meta",
-        )  # fmt: skip
-        packed.weight = Params4bit(
-            linear.weight.detach(), requires_grad=False, compress_statistics=packing.double, quant_type="nf4",
-            module=packed,
-        )  # fmt: skip
-        packed.bias = linear.bias
-        model.set_submodule(path, packed.to(linear.weight.device))
-    # What transformers sets on a model that it read this way; the peft library asks for it.
-    model.is_loaded_in_4bit = True  # type: ignore[assignment]
+    packed = Linear4bit(
+        linear.in_features, linear.out_features, linear.bias is not None, packing.compute, quant_type="nf4",
+        device="meta",
+    )  # fmt: skip
+    packed.weight = Params4bit(
+        linear.weight.detach(), requires_grad=False, compress_statistics=packing.double, quant_type="nf4",
+        module=packed,
+    )  # fmt: skip
+    packed.bias = linear.bias
+    moved: nn.Module = packed.to(linear.weight.device)
+    return moved
 
 
 def settle(model: nn.Module) -> None:
-    """Let four-bit layers stay as they are, whether they are evaluated or trained.
+    """Let packed layers stay as they are, whether they are evaluated or trained, in place.
 
-    bitsandbytes changes them in passing: the first forward pass rounds a bias to the compute dtype, and on CPUs with
-    bf16 instructions the first evaluation repacks the weight into a form that has no backward pass.
+    bitsandbytes changes them in passing. Four bits: the first forward pass rounds a bias to the compute dtype, and on
+    CPUs with bf16 instructions the first evaluation repacks the weight into a form that has no backward pass. Eight:
+    see `bench.models.eight_bit.EightBitLinear`.
     """
-    from bitsandbytes.nn import Linear4bit
+    from bitsandbytes.nn import Linear4bit, Linear8bitLt
 
-    for module in model.modules():
+    for path, module in list(model.named_modules()):
         if isinstance(module, Linear4bit):
             module.support_avx512bf16_for_cpu = False
             if module.bias is not None:
                 module.bias.data = module.bias.data.to(module.compute_dtype)
+        elif isinstance(module, Linear8bitLt):
+            from bench.models.eight_bit import settled
+
+            model.set_submodule(path, settled(module).train(module.training))
 
 
 def value_count(parameter: nn.Parameter) -> int:
@@ -195,32 +195,50 @@ def value_count(parameter: nn.Parameter) -> int:
     return parameter.numel() if state is None else torch.Size(state.shape).numel()
 
 
+def is_packed(weight: Any) -> bool:
+    """Whether a linear layer's weight is in four or eight bits."""
+    return weight.dtype == torch.int8 or getattr(weight, "quant_state", None) is not None
+
+
 def is_quantised(model: nn.Module) -> bool:
     """Whether some of the model's weights are packed."""
-    return any(getattr(parameter, "quant_state", None) is not None for parameter in model.parameters())
+    return any(is_packed(parameter) for parameter in model.parameters())
 
 
 def forget_quantisation(model: nn.Module) -> None:
-    """Take the mark of a quantised model off, which lets the peft library refuse to unload some adapters."""
+    """Take the marks of a quantised model off, which let the peft library refuse to unload some adapters."""
     for module in model.modules():
-        if "is_loaded_in_4bit" in vars(module):
-            module.is_loaded_in_4bit = False  # type: ignore[assignment]
+        for name in MARKS.values():
+            if name in vars(module):
+                setattr(module, name, False)
 
 
 def dequantise(model: nn.Module) -> nn.Module:
-    """Replace every four-bit linear layer, those inside adapters too, by a plain one in fp32."""
+    """Replace every packed linear layer, those inside adapters too, by a plain one in fp32."""
+    for parent in list(model.modules()):
+        for name, child in list(parent.named_children()):
+            if (values := _dequantised(child)) is not None:
+                has_bias = child.bias is not None
+                linear = nn.Linear(values.shape[1], values.shape[0], bias=has_bias, device="meta")
+                linear.weight = nn.Parameter(values, requires_grad=False)
+                if has_bias:
+                    bias: Any = child.bias
+                    linear.bias = nn.Parameter(bias.detach().float(), requires_grad=bias.requires_grad)
+                setattr(parent, name, linear)
+    return model
+
+
+def _dequantised(layer: nn.Module) -> Tensor | None:
+    """The weight of a packed linear layer in fp32, `(outputs, inputs)`; None of any other module."""
     from bitsandbytes.functional import dequantize_4bit
     from bitsandbytes.nn import Linear4bit
 
-    for parent in list(model.modules()):
-        for name, child in list(parent.named_children()):
-            if isinstance(child, Linear4bit):
-                packed: Any = child.weight
-                values = dequantize_4bit(packed.data, packed.quant_state).float()
-                has_bias = child.bias is not None
-                linear = nn.Linear(child.in_features, child.out_features, bias=has_bias, device="meta")
-                linear.weight = nn.Parameter(values, requires_grad=False)
-                if has_bias:
-                    linear.bias = nn.Parameter(child.bias.detach().float(), requires_grad=child.bias.requires_grad)
-                setattr(parent, name, linear)
-    return model
+    from bench.models.eight_bit import EightBitLinear
+
+    if isinstance(layer, EightBitLinear):
+        return layer.dequantised()
+    if not isinstance(layer, Linear4bit):
+        return None
+    packed: Any = layer.weight
+    values: Tensor = dequantize_4bit(packed.data, packed.quant_state).float()
+    return values

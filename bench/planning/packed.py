@@ -1,9 +1,9 @@
-"""Four-bit linear layers without values: bitsandbytes' own layer, with the storages of its kernels spelled out.
+"""Packed linear layers without values: bitsandbytes' own layer of four bits, its kernels' storages spelled out.
 
 Two weights lie in a byte; a block of 64 has a scale in one byte; 256 scales share one in fp32 (Dettmers et al. 2023,
 https://arxiv.org/abs/2305.14314, section 3). `MatMul4Bit` of bitsandbytes makes scales in fp32 and the weight in each
 pass: forwards in the input's dtype (but a GPU's kernels for small batches do without), backwards in the dtype that was
-packed and from that in the gradient's.
+packed and from that in the gradient's. Eight bits: `bench.planning.eight_bit`.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,9 @@ from bitsandbytes.nn import Linear4bit
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bench.models.quantisation import Packing, plain_linear
+from bench.configuration.schema import Quantisation
+from bench.models.quantisation import Packing, mark, packable, plain_linear
+from bench.planning.eight_bit import PackedLinear8
 
 BLOCK, NESTED_BLOCK, CODES, NESTED_CODES = 64, 256, 16, 256
 
@@ -87,14 +89,22 @@ class PackedLinear(Linear4bit):
         return result.to(x.dtype)
 
 
-def pack(model: nn.Module, paths: Iterable[str], packing: Packing) -> None:
-    """Put the linear layers at `paths` into four bits; see `bench.models.quantisation.quantise`.
+def pack(model: nn.Module, paths: Iterable[str], packing: Packing, device: str) -> None:
+    """Put the linear layers at `paths` into four or eight bits; see `bench.models.quantisation.quantise`.
+
+    Args:
+        model: on the meta device.
+        paths: of the blocks' linear layers.
+        packing: how.
+        device: "cuda" or "cpu": whose kernels will compute.
 
     Raises:
         UnsupportedError: one cannot be.
     """
-    widened = set(getattr(model, "_keep_in_fp32_modules", None) or ())
-    for path in paths:
-        if path.rpartition(".")[2] not in widened:
-            model.set_submodule(path, PackedLinear(plain_linear(model, path), packing))
-    model.is_loaded_in_4bit = True  # type: ignore[assignment]
+    for path in packable(model, paths):
+        linear = plain_linear(model, path, packing.kind)
+        if packing.kind == Quantisation.int8:
+            model.set_submodule(path, PackedLinear8.of(linear, packing.threshold, on_gpu=device == "cuda"))
+        else:
+            model.set_submodule(path, PackedLinear(linear, packing))
+    mark(model, packing.kind)

@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.configuration.cell import Cell
 from bench.configuration.compose import build
-from bench.configuration.schema import AttentionKind
+from bench.configuration.schema import AttentionKind, Quantisation
 from bench.errors import UserError
 from bench.planning.pool import Predictions
 from bench.planning.predict import Prediction, Trace, device_of, predict
@@ -144,6 +144,11 @@ def _notes(cell: Cell, taken: AttentionKind) -> Iterator[str]:
         yield f"model.attention=auto: predicted with {taken}, what the device would take with this installation"
     if taken in (AttentionKind.flash_attention_2, AttentionKind.flex_attention):
         yield f"{taken} is predicted as torch's own fused attention, which keeps the same for a batch without padding"
+    if cell.base.quantisation == Quantisation.int8 and cell.base.int8_threshold > 0:
+        yield (
+            "model.quantisation=int8: predicted is a pass without outliers; columns of inputs that reach "
+            "model.int8_threshold take more, and how many do depends on the weights"
+        )
 
 
 def _predicted(cell: Cell, trace: Trace = Trace.blocks) -> Prediction | str:

@@ -183,11 +183,11 @@ def _adapted(cell: Cell, device: str, depths: dict[str, int] | None = None) -> _
     base_total = count_all(model)
     lower(model, structure, setting.dtype)
     with torch.device("meta"):
-        if setting.quantisation == Quantisation.nf4:
+        if setting.quantisation != Quantisation.none:
             # Imported late: it draws in bitsandbytes, which must not be loaded before a worker has its GPU.
             from bench.planning.packed import pack
 
-            pack(model, structure.linears, Packing.of(base))
+            pack(model, structure.linears, Packing.of(base, setting.quantisation), device)
         if setting.gradient_checkpointing:
             contexts = {"context_fn": recomputed} if device == "cuda" else {}
             model.gradient_checkpointing_enable({"use_reentrant": False, **contexts})  # type: ignore[operator]

@@ -7,7 +7,8 @@ import warnings
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # forked workers; the warning about it is no news
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
-logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # "no CPU kernels from the hub": the built-in ones do
+# "no CPU kernels from the hub": the built-in ones do; "inputs will be cast", each product's: eight bits come of fp16.
+logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 logging.getLogger("sacrebleu").setLevel(logging.ERROR)  # "tokenized period": the miniature's text is spaced out
 # transformers asks a model for its own deprecated attribute when accelerate prepares it.
 warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
