@@ -16,6 +16,7 @@ from bitsandbytes.functional import int8_vectorwise_quant
 from bitsandbytes.nn import Int8Params, Linear8bitLt
 from torch import Tensor, nn
 
+import bench.system.quiet  # noqa: F401  # before the libraries that it silences
 from bench.errors import UserError
 from bench.models.fused_rows import cut
 from bench.models.structure import FusedRows
@@ -24,7 +25,7 @@ LARGEST_CODE = 127  # a row's scale is its largest absolute value
 
 
 class EightBitLinear(Linear8bitLt):
-    """x ↦ x Wᵀ + b, `(…, inputs)` to `(…, outputs)` in the type of x, with W in int8; it computes one thing everywhere.
+    """x ↦ x Wᵀ + b, `(…, inputs)` to `(…, outputs)` with W in int8, the same computation everywhere.
 
     bitsandbytes' own layer computes something else where it is trained on a CPU (a plain product with the dequantised
     weight), hands its product of integers to autocast on CPUs without AVX-512, which rounds it to 16 bits, rounds its
@@ -67,9 +68,11 @@ class EightBitLinear(Linear8bitLt):
         self.SCB, self.threshold = state.SCB, state.threshold
 
     def forward(self, x: Tensor) -> Tensor:
-        """LLM.int8()'s product; autocast has no part in it."""
+        """LLM.int8()'s product; under autocast, as any linear layer's, of inputs in its type."""
+        kind = x.device.type
+        x = x.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else x
         bias = None if self.bias is None else self.bias.to(x.dtype)
-        with torch.autocast(x.device.type, enabled=False):
+        with torch.autocast(kind, enabled=False):
             result = self.product(x.reshape(-1, self.in_features), bias)
         return result.view(*x.shape[:-1], self.out_features)
 
