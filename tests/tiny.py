@@ -14,7 +14,7 @@ from bench.methods.base import Method, Setting
 from bench.models.auto_classes import AUTO_CLASSES
 from bench.models.families import structure_of
 from bench.models.head import head_parameters, train_head
-from bench.models.quantisation import quantise, settle
+from bench.models.quantisation import Packing, quantise, settle
 from bench.training.optimiser import make_optimiser
 
 HIDDEN = 64
@@ -49,15 +49,16 @@ def tiny_config(family: str, **changes: Any) -> transformers.PretrainedConfig:
     return transformers.AutoConfig.for_model(**(shared | kinds[family] | changes))
 
 
-def tiny_model(family: str, nf4: bool = False, **changes: Any) -> nn.Module:
+def tiny_model(family: str, nf4: bool = False, int8: bool = False, **changes: Any) -> nn.Module:
     """The same random weights at every call."""
     torch.manual_seed(7)
     model = AUTO_CLASSES[Family(family)].from_config(tiny_config(family, **changes))
     for name, parameter in model.named_parameters():
         # Larger than the initialiser's, so that two layers do something, and no bias or norm is at its neutral value.
         parameter.data.add_(torch.randn_like(parameter) * (0.02 if "embed" in name or "shared" in name else 0.1))
-    if nf4:
-        quantise(model, structure_of(model, Family(family)).linears)
+    if nf4 or int8:
+        packing = Packing(kind=Quantisation.int8 if int8 else Quantisation.nf4)
+        quantise(model, structure_of(model, Family(family)).linears, packing)
         settle(model)
     return model.eval()
 

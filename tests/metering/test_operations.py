@@ -1,10 +1,12 @@
 """Operations of a forward and backward pass: those that PyTorch's counter knows, and products with packed weights."""
 
+import pytest
 import torch
 from torch import nn
 
+from bench.configuration.schema import Quantisation
 from bench.metering.storages import StorageTracker
-from bench.models.quantisation import quantise, settle
+from bench.models.quantisation import Packing, quantise, settle
 
 
 def operations(model: nn.Module, inputs: torch.Tensor) -> int:
@@ -14,13 +16,14 @@ def operations(model: nn.Module, inputs: torch.Tensor) -> int:
     return tracker.flops
 
 
-def test_a_product_with_packed_weights_counts_as_one_with_those_they_stand_for():
+@pytest.mark.parametrize("kind", [Quantisation.nf4, Quantisation.int8])
+def test_a_product_with_packed_weights_counts_as_one_with_those_they_stand_for(kind):
     inputs = torch.randn(3, 5, 64, requires_grad=True)
     plain = nn.Sequential(nn.Linear(64, 128), nn.Linear(128, 64))
     for parameter in plain.parameters():
         parameter.requires_grad_(False)
     expected = operations(plain, inputs)
     assert expected == 2 * 2 * (3 * 5 * 64 * 128) * 2  # two layers, forwards and backwards, to the inputs alone
-    quantise(plain, ["0", "1"])
+    quantise(plain, ["0", "1"], Packing(kind=kind))
     settle(plain)
     assert operations(plain, inputs) == expected

@@ -12,7 +12,7 @@ from bench.models.entries import ENTRIES
 from bench.models.families import structure_of
 from bench.models.head import Head
 from bench.models.load import load_architecture, load_model
-from bench.models.quantisation import check_packable, packable
+from bench.models.quantisation import WORDS, check_packable, packable
 from scripts.document_models import BEGIN, COMMAND, END, PAGE, matrix, methods
 from scripts.model_kinds import KINDS, WITHOUT_FUSED, kind_model
 from scripts.support import why_not
@@ -98,10 +98,11 @@ def test_four_bit_layers_are_the_blocks_and_no_other_when_they_are_read_and_when
         assert packed == set(packable(model, structure_of(model, family).linears))
 
 
+@pytest.mark.parametrize(("quantisation", "words"), WORDS.items())
 @pytest.mark.parametrize("kind", ["gpt2", "mixtral"])
-def test_models_that_would_be_packed_in_part_only_are_refused(kind):
-    with pytest.raises(UnsupportedError, match="four-bit layers are not offered"):
-        check_packable(structure_of(kind_model(Family.decoder, kind), Family.decoder))
+def test_models_that_would_be_packed_in_part_only_are_refused(kind, quantisation, words):
+    with pytest.raises(UnsupportedError, match=f"{words} layers are not offered"):
+        check_packable(structure_of(kind_model(Family.decoder, kind), Family.decoder), quantisation)
 
 
 def test_an_entry_that_fits_no_more_is_refused_with_what_is_missing():

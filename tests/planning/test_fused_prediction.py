@@ -15,12 +15,15 @@ SIZES = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["qlora", "ia3"])
-def test_a_prediction_is_within_one_percent_of_what_the_allocator_gave_out(compose, method):
+@pytest.mark.parametrize(
+    ("method", "more"), [("qlora", ()), ("ia3", ()), ("ia3", ("model.quantisation=int8",))], ids=str
+)
+def test_a_prediction_is_within_one_percent_of_what_the_allocator_gave_out(compose, method, more):
     sizes = [f"model.architecture.{key}={value}" for key, value in SIZES.items()]
     cell = compose(
         "model=pythia_410m", "model.weights=random", *sizes, "task=miniature/mmlu", f"method={method}",
         "data.synthetic=true", "data.limit_train=128", "training.max_steps=20", "training.max_length=64", "device=cpu",
+        *more,
     )  # fmt: skip
     training, foretold = RealTraining(cell), predict(cell, "cpu")
     assert foretold.peak == pytest.approx(training.allocator_peak(), rel=0.01)
