@@ -15,9 +15,16 @@ from bench.planning.plan import bytes_of, plan, usable
 from bench.planning.predict import Prediction
 from bench.planning.remedies import CHANGES, changed, remedies
 from bench.records.schema import MemorySplit, Parameters
+from tests.planning.test_prediction import foretold_of
 from tests.tiny import all_methods
 
 SMALL = ("model=miniature/roberta", "task=miniature/sst2")
+
+
+@pytest.fixture(autouse=True)
+def _of_every_cell_one_prediction(monkeypatch):
+    """Many tests plan the same few cells, and a prediction takes seconds."""
+    monkeypatch.setattr(planning, "predict", foretold_of)
 
 
 def test_json_has_the_record_s_parameters_and_a_peak_that_its_parts_add_up_to(bench):
