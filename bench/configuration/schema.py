@@ -84,13 +84,13 @@ class Quantisation(StrEnum):
 
 
 class AttentionKind(StrEnum):
-    """How attention is computed, in transformers' words; the results agree up to rounding, memory and time do not."""
+    """How attention is computed; the results agree up to rounding, memory and time do not."""
 
     auto = "auto"  # the best that machine, model and method allow: flash_attention_2, else sdpa, else eager
     sdpa = "sdpa"  # by torch's scaled_dot_product_attention, fused where there is a kernel for it
     eager = "eager"  # product, softmax, product: the scores of all pairs of tokens are written out, and kept
     flash_attention_2 = "flash_attention_2"  # the package flash-attn's; 16 bits, GPUs since Ampere, padding left out
-    flex_attention = "flex_attention"  # torch's, compiled for the mask; on GPUs, without dropout
+    flex = "flex"  # torch's flex_attention, compiled for the mask; on GPUs, without dropout
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """Which kind of attention a cell computes with: `model.attention`, and what `auto` takes.
 
 `auto` takes the first of flash_attention_2, sdpa and eager that machine, model, method and arithmetic allow. It never
-takes flex_attention: that is made for masks and scores that no other kernel has (Dong et al. 2024,
+takes flex (torch's flex_attention): that is made for masks and scores that no other kernel has (Dong et al. 2024,
 https://arxiv.org/abs/2412.05496), compiles itself while it trains, and for the masks of text alone is no faster than
 what torch's sdpa chooses. Whoever asks for it gets it, on a GPU; torch differentiates it nowhere else.
 """
@@ -76,12 +76,17 @@ def buildable(config: ModelConfig, architecture: PretrainedConfig) -> AttentionK
     return AttentionKind.sdpa if supports(AttentionKind.sdpa, config, architecture) else AttentionKind.eager
 
 
+def implementation(kind: AttentionKind) -> str:
+    """What transformers calls it."""
+    return "flex_attention" if kind == AttentionKind.flex else kind.value
+
+
 def supports(kind: AttentionKind, config: ModelConfig, architecture: PretrainedConfig) -> bool:
     """Whether transformers' class of the model says that it can be computed with this kind."""
     names = {
         AttentionKind.sdpa: "_supports_sdpa",
         AttentionKind.flash_attention_2: "_supports_flash_attn",
-        AttentionKind.flex_attention: "_supports_flex_attn",
+        AttentionKind.flex: "_supports_flex_attn",
     }
     mapping = AUTO_CLASSES[config.family]._model_mapping
     if kind not in names or type(architecture) not in mapping:  # of another family: building the model says it
@@ -99,7 +104,7 @@ def _obstacle(
         return None
     if given.limit:
         return UnsupportedError(given.limit)
-    if kind == AttentionKind.flex_attention:
+    if kind == AttentionKind.flex:
         return _flex_obstacle(architecture, given)
     elsewhere = given.planned and config.attention == kind
     return _flash_obstacle(architecture, given) or (None if elsewhere else _lack())

@@ -15,7 +15,7 @@ from transformers import AutoConfig, PretrainedConfig
 from bench.configuration.schema import AttentionKind, Dtype, HeadWeights, ModelConfig, Quantisation, Weights
 from bench.errors import UserError
 from bench.models.already_quantised import refuse_packed, refuse_quantised
-from bench.models.attention import buildable
+from bench.models.attention import buildable, implementation
 from bench.models.auto_classes import AUTO_CLASSES
 from bench.models.checkpoint import read_checkpoint
 from bench.models.families import structure_of
@@ -151,7 +151,7 @@ def _from_checkpoint(
         model, report = AUTO_CLASSES[config.family].from_pretrained(
             checkpoint.folder,
             config=architecture,
-            attn_implementation=_settled(config, architecture).value,
+            attn_implementation=implementation(_settled(config, architecture)),
             dtype=TORCH[dtype],
             trust_remote_code=False,
             local_files_only=True,
@@ -186,7 +186,7 @@ def _from_config(config: ModelConfig, architecture: PretrainedConfig, attention:
     try:
         # A copy, as `from_pretrained` makes one: methods change the attention of their own model only.
         return AUTO_CLASSES[config.family].from_config(
-            copy.deepcopy(architecture), attn_implementation=attention.value, dtype=torch.float32
+            copy.deepcopy(architecture), attn_implementation=implementation(attention), dtype=torch.float32
         )
     except ValueError as error:
         raise _not_built(config, error) from error

@@ -142,7 +142,7 @@ def _notes(cell: Cell, taken: AttentionKind) -> Iterator[str]:
     asked = cell.base.attention
     if asked == AttentionKind.auto:
         yield f"model.attention=auto: predicted with {taken}, what the device would take with this installation"
-    if taken in (AttentionKind.flash_attention_2, AttentionKind.flex_attention):
+    if taken in (AttentionKind.flash_attention_2, AttentionKind.flex):
         yield f"{taken} is predicted as torch's own fused attention, which keeps the same for a batch without padding"
     if cell.base.quantisation == Quantisation.int8 and cell.base.int8_threshold > 0:
         yield (

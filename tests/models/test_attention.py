@@ -121,9 +121,9 @@ def test_an_older_gpu_has_no_flash_attention(compose, monkeypatch):
         ("miniature/roberta", "flash_attention_2", {"precision": Precision.fp32}, r"not in training\.precision=fp32"),
         ("miniature/t5", "flash_attention_2", {}, "does not have it"),
         ("miniature/llama", "flash_attention_2", {"limit": ATTENTION_LIMIT}, "prefixes need sdpa or eager"),
-        ("miniature/llama", "flex_attention", {"limit": ATTENTION_LIMIT}, "prefixes need sdpa or eager"),
-        ("miniature/llama", "flex_attention", {"device": torch.device("cpu")}, "no backward pass for device=cpu"),
-        ("roberta_base", "flex_attention", {}, r"attention_probs_dropout_prob=0\.1"),
+        ("miniature/llama", "flex", {"limit": ATTENTION_LIMIT}, "prefixes need sdpa or eager"),
+        ("miniature/llama", "flex", {"device": torch.device("cpu")}, "no backward pass for device=cpu"),
+        ("roberta_base", "flex", {}, r"attention_probs_dropout_prob=0\.1"),
     ],
 )
 def test_what_cannot_be_had_is_one_line(compose, model, kind, given, reason):
@@ -133,10 +133,10 @@ def test_what_cannot_be_had_is_one_line(compose, model, kind, given, reason):
 
 
 def test_a_class_without_flex_attention(compose, monkeypatch):
-    assert settled(compose, attention="flex_attention") == "flex_attention"
+    assert settled(compose, attention="flex") == "flex"
     monkeypatch.setattr(RobertaForSequenceClassification, "_supports_flex_attn", False)
     with pytest.raises(UnsupportedError, match=r"class of miniature/roberta"):
-        settled(compose, attention="flex_attention")
+        settled(compose, attention="flex")
 
 
 def test_it_is_refused_before_a_weight_is_loaded(compose, monkeypatch):
