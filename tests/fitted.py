@@ -55,7 +55,10 @@ class Fitted:
         )  # fmt: skip
         arithmetic = Arithmetic(run.cell.training.precision, run.device)
         data = TaskData(examples(family), {})
-        prepared = Prepared(None, arithmetic, data, Padding(0), None, adapted.setting, head=None, structure=None)
+        prepared = Prepared(
+            base=run.cell.base, architecture=None, arithmetic=arithmetic, data=data, padding=Padding(0), inference=None,
+            setting=adapted.setting, head=None, structure=None,
+        )  # fmt: skip
         self.record.environment["arithmetic"] = prepared.number_types
         self.best = Best(self.method, keep=True)
 
