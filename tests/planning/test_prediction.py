@@ -10,7 +10,7 @@ import torch
 from bench.configuration.cell import Cell
 from bench.configuration.compose import Configurations
 from bench.metering.storages import StorageTracker
-from bench.planning.predict import predict
+from bench.planning.predict import Trace, predict
 from bench.planning.remedies import changed
 from bench.sweeping.sweeper import selected
 from tests.cells import MODELS
@@ -35,14 +35,14 @@ def cell_of(compose, family, method, *more):
     return compose(f"model={MODELS[family]}", f"task={TASKS[family]}", f"method={method}", *synthetic, *more)
 
 
-def foretold_of(cell, device):
+def foretold_of(cell, device, trace=Trace.blocks):
     """The plan's prediction, made once for a cell that several tests ask about."""
-    return _foretold(json.dumps(cell.config | {"results_dir": "results"}, sort_keys=True), device)
+    return _foretold(json.dumps(cell.config | {"results_dir": "results"}, sort_keys=True), device, trace)
 
 
 @cache
-def _foretold(config, device):
-    return predict(Cell.from_config(json.loads(config)), device)
+def _foretold(config, device, trace):
+    return predict(Cell.from_config(json.loads(config)), device, trace)
 
 
 def always(chosen, everything):
