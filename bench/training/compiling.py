@@ -19,6 +19,7 @@ from torch import nn
 
 from bench.errors import UnsupportedError, UserError
 from bench.metering.time import StepClock
+from bench.methods.shared.peft_library import innermost
 from bench.models.structure import Structure
 
 BACKEND = "inductor"
@@ -78,9 +79,7 @@ class Compilation:
             structure: of the bare model.
             clock: times the steps, and is told in which of them something was compiled.
         """
-        bare: Any = model
-        while hasattr(bare, "get_base_model"):
-            bare = bare.get_base_model()
+        bare = innermost(model)
         self._blocks = [bare.get_submodule(block.path) for block in structure.blocks]
         self._clock, self._begin = clock, 0.0
 

@@ -120,3 +120,9 @@ def test_a_cell_learns_the_same(compose, family, method, more):
     assert time.step_p95 < 1
     assert (own.time.steps_compiling, own.time.compiling) == (None, None)
     assert compiled.memory.train_peak_split is None
+
+
+@pytest.mark.parametrize("method", ["full", "lora", "adalora", "compose"])
+def test_the_blocks_are_found_below_whatever_the_library_has_wrapped_around_them(method):
+    adapted = Adapted(settings_of(method), "decoder")
+    assert Compilation(adapted.model, adapted.setting.structure, StepClock(CPU))
