@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from bench.errors import UserError
+from bench.models.fused_rows import inputs_of, width_of
 from bench.models.structure import Attention, Block, FeedForward
 from bench.models.tracing import LINEARS, is_norm
 
@@ -116,10 +117,7 @@ def _feed_forward_problems(model: nn.Module, block: Block, feed_forward: FeedFor
 
 def _sizes(model: nn.Module, path: str) -> tuple[int, int]:
     """How many values a linear layer takes and gives."""
-    module: Any = model.get_submodule(path)
-    if isinstance(module, nn.Linear):
-        return module.in_features, module.out_features
-    return module.nx, module.nf
+    return inputs_of(model, path), width_of(model, path)
 
 
 def _head_count(model: Any) -> int:

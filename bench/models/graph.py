@@ -4,7 +4,7 @@ Attention that a model spells out itself is found by its softmax: what stands be
 and the product with the values.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from bench.models.tracing import Node, Trace
 
@@ -33,32 +33,12 @@ def sources(node: Node) -> list[Node]:
 
     Itself where it is one.
     """
-    found, seen, waiting = list[Node](), set[int](), [node]
-    while waiting:
-        here = waiting.pop()
-        if here.number in seen:
-            continue
-        seen.add(here.number)
-        if here.kind in ENDS:
-            found.append(here)
-        else:
-            waiting += here.parents
-    return sorted(found, key=lambda one: one.number)
+    return [one for one in _behind(node) if one.kind in ENDS]
 
 
 def consumers(node: Node) -> list[Node]:
     """The linear layers, attentions and other products with matrices that a tensor goes into, the nearest ones."""
-    found, seen, waiting = list[Node](), set[int](), list(node.children)
-    while waiting:
-        here = waiting.pop()
-        if here.number in seen:
-            continue
-        seen.add(here.number)
-        if here.kind in ENDS:
-            found.append(here)
-        else:
-            waiting += here.children
-    return sorted(found, key=lambda one: one.number)
+    return [one for one in _reached(node.children, lambda here: here.children) if one.kind in ENDS]
 
 
 def plain(node: Node) -> Node:
@@ -103,13 +83,18 @@ def _back_to_products(node: Node) -> list[Node]:
 
 def _behind(node: Node) -> list[Node]:
     """A tensor and all that it was made of, back to linear layers, attentions and other matrices, in order."""
-    seen, waiting = dict[int, Node](), [node]
+    return _reached([node], lambda here: here.parents)
+
+
+def _reached(starts: Iterable[Node], onward: Callable[[Node], Iterable[Node]]) -> list[Node]:
+    """These and all that one comes to from them, up to `ENDS` and no further, in the order of the forward pass."""
+    seen, waiting = dict[int, Node](), list(starts)
     while waiting:
         here = waiting.pop()
         if here.number not in seen:
             seen[here.number] = here
             if here.kind not in ENDS:
-                waiting += here.parents
+                waiting += onward(here)
     return [seen[number] for number in sorted(seen)]
 
 

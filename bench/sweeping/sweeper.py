@@ -176,8 +176,7 @@ def select_cells(arguments: list[str], compose: Compose, folders: Sequence[Path]
 
 
 def _every_method(arguments: list[str], folders: Sequence[Path]) -> list[str]:
-    names = options(folders, "method")
-    if ALL not in arguments or "all" in names:
+    if ALL not in arguments or "all" in (names := options(folders, "method")):
         return arguments
     chosen = [name for name in names if not name.startswith(UNFINISHED)]
     return [f"method={','.join(chosen)}" if argument == ALL else argument for argument in arguments]
