@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.configuration.schema import Family
 from bench.errors import UserError, unknown_name
-from bench.models.roles import AttentionRoles, Entry, FeedForwardRoles, Stack
+from bench.models.roles import AttentionRoles, Entry, FeedForwardRoles, FusedOrder, Stack
 
 KEY, DISCOVER = "model.structure", "discover"
 NUMBER = "{}"  # in the path of blocks
@@ -69,7 +69,7 @@ def _stack(given: Any, where: str) -> Stack:
 
 
 def _attention(given: Any, where: str) -> AttentionRoles:
-    roles = AttentionRoles(**_read(given, AttentionRoles, where))
+    roles = AttentionRoles(**_read(given, AttentionRoles, where, {"order": _order}))
     parts = (roles.query, roles.key, roles.value)
     if roles.fused is None and None in parts:
         raise UserError(f"{where} needs query, key and value, or fused where one layer gives all three")
@@ -95,6 +95,10 @@ def _name(given: Any, where: str) -> str:
     if not isinstance(given, str):
         raise UserError(f"{where}={given} must be the path of a module")
     return given
+
+
+def _order(given: Any, where: str) -> Any:
+    return None if given is None else _member(FusedOrder)(given, where)
 
 
 def _member(of: type[StrEnum]) -> Callable[[Any, str], StrEnum]:

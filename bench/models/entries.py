@@ -59,7 +59,7 @@ ALBERT = Stack(  # groups of layers, each used several times: a block here is on
 MODERNBERT = Stack(
     "encoder",
     "layers.{}",
-    (AttentionRoles("attn", "attn.Wo", fused="attn.Wqkv"),),
+    (AttentionRoles("attn", "attn.Wo", fused="attn.Wqkv", order=FusedOrder.contiguous),),
     FeedForwardRoles((("mlp.Wi",),), "mlp.Wo", NormPlace.before, "mlp_norm", branch="mlp", total=""),
     ("attn_norm", "mlp_norm"),
 )
@@ -127,7 +127,11 @@ def _llama(
     attention = _attention("self_attn", "q_proj k_proj v_proj", "self_attn.o_proj")
     if fused:
         attention = AttentionRoles(
-            "self_attn", "self_attn.o_proj", fused="self_attn.qkv_proj", key_heads="num_key_value_heads"
+            "self_attn",
+            "self_attn.o_proj",
+            fused="self_attn.qkv_proj",
+            order=FusedOrder.contiguous,
+            key_heads="num_key_value_heads",
         )
     feed_forward = FeedForwardRoles(inputs, output, place, norm, result=result, branch="mlp", total="")
     return (Stack("decoder", "layers.{}", (attention,), feed_forward, norms, any_norms),)
@@ -216,7 +220,8 @@ ENTRIES = (
         "gpt2", Family.decoder, ("gpt2",),
         (
             Stack(
-                "decoder", "h.{}", (AttentionRoles("attn", "attn.c_proj", fused="attn.c_attn"),),
+                "decoder", "h.{}",
+                (AttentionRoles("attn", "attn.c_proj", fused="attn.c_attn", order=FusedOrder.contiguous),),
                 FeedForwardRoles(
                     (("mlp.c_fc",),), "mlp.c_proj", NormPlace.before, "ln_2", result="mlp.dropout", branch="mlp",
                     total="",

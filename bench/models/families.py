@@ -62,9 +62,7 @@ def _given_structure(model: nn.Module, family: Family, given: Any) -> Structure:
     entry = discover(model, family) if given == DISCOVER else entry_of(given, family)
     key = f"{KEY}={DISCOVER}" if given == DISCOVER else KEY
     try:
-        # Discovery does not see in which order a fused projection has its parts; whoever writes an entry says it.
-        is_own = given != DISCOVER
-        blocks = tuple(block for stack in entry.stacks for block in _blocks(model, stack, is_own=is_own))
+        blocks = tuple(block for stack in entry.stacks for block in _blocks(model, stack, is_own=True))
     except _MissingError as error:
         said, *path = error.args
         raise UserError(f"{key}: {missing(model, path[0]) if path else said}") from error

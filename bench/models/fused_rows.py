@@ -23,12 +23,12 @@ def fused_rows(model: Any, core: str, fused: str, output: str, roles: AttentionR
         core: the path of the attention.
         fused: that of its fused projection.
         output: that of its output projection, whose inputs are the values of all heads of queries.
-        roles: what is known of the model's type; None where nothing is.
+        roles: what is known of the model; None where nothing is.
 
     Returns:
         The rows, or why they cannot be told.
     """
-    if roles is None:
+    if roles is None or roles.order is None:
         kind = model.config.model_type
         return f"{fused} gives queries, keys and values at once, and in which order is not known of {kind}"
     heads = model.config.get_text_config().num_attention_heads

@@ -28,7 +28,7 @@ class AttentionRoles:
         query, key, value: the projections; None where `fused` gives all three at once.
         fused: the projection that does.
         is_cross: whether keys and values come from the encoder.
-        order: of what the fused projection gives.
+        order: of what the fused projection gives; None: it is not known, and the projection stays whole.
         key_heads: the attribute of the core that says how many heads of keys there are; None where each head of
             queries has its own.
     """
@@ -40,7 +40,7 @@ class AttentionRoles:
     value: str | None = None
     fused: str | None = None
     is_cross: bool = False
-    order: FusedOrder = FusedOrder.contiguous
+    order: FusedOrder | None = None
     key_heads: str | None = None
 
 

@@ -9,8 +9,10 @@ from bench.configuration.schema import Family
 from bench.errors import UserError
 from bench.models.auto_classes import AUTO_CLASSES
 from bench.models.declared import as_mapping
+from bench.models.discover import discover
 from bench.models.entries import ENTRIES
 from bench.models.families import structure_of
+from scripts.model_kinds import kind_model
 from tests.tiny import tiny_config
 
 LLAMA = as_mapping(next(entry for entry in ENTRIES if entry.name == "llama"))
@@ -95,3 +97,25 @@ def test_norms_that_are_not_named_are_whichever_there_are():
     del entry["stacks"][0]["norms"]
     (first, _) = structure_of(decoder(), Family.decoder, entry).feed_forwards
     assert first.norms == ("input_layernorm", "post_attention_layernorm")
+
+
+@pytest.mark.parametrize("kind", ["phi3", "gpt_neox"])
+def test_a_fused_projection_is_split_only_where_its_order_is_said(kind):
+    """What `discover` prints, pasted, says none: contiguous for one of these, and head by head for the other."""
+    model = kind_model(Family.decoder, kind)
+    pasted = as_mapping(discover(model, Family.decoder))
+    for attention in structure_of(model, Family.decoder, pasted).attentions:
+        assert (attention.query, attention.rows) == (None, None)
+        assert "in which order is not known" in attention.why_whole
+    own = as_mapping(next(entry for entry in ENTRIES if kind in entry.types))
+    said = {key: own["stacks"][0]["attentions"][0].get(key) for key in ("order", "key_heads")}
+    assert said["order"] == {"phi3": "contiguous", "gpt_neox": "by_head"}[kind]
+    pasted["stacks"][0]["attentions"][0] |= said
+    known = structure_of(model, Family.decoder)
+    assert list(structure_of(model, Family.decoder, pasted).attentions) == list(known.attentions)
+
+
+def test_an_order_that_is_none_is_refused():
+    entry = changed(PHI3, f"{ATTENTION}.order", "by_hand")
+    with pytest.raises(UserError, match=r"order 'by_hand'; did you mean by_head"):
+        structure_of(decoder("phi3"), Family.decoder, entry)
