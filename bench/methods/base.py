@@ -202,7 +202,10 @@ class Method:
         """Change a step's gradients once they are clipped, before the optimizer sees them. Must not synchronise."""
 
     def after_step(self, model: nn.Module, step: int) -> None:
-        """Act after optimizer step `step` (counted from 1), while the gradients are still there."""
+        """Act after optimizer step `step` (counted from 1), while the gradients are still there.
+
+        Not after one that was left out because a gradient overflowed (`training.precision=fp16`).
+        """
 
     # After training -------------------------------------------------------------------------------------------------
 

@@ -176,7 +176,7 @@ def train(
                 method.on_gradients(model)
             if arithmetic.step(optimiser):
                 schedule.step()
-            method.after_step(model, step)
+                method.after_step(model, step)
             optimiser.zero_grad()
         if step == min(FIRST, total_steps):
             check_reached(method, (name for name, _ in unreached))

@@ -171,3 +171,12 @@ def test_a_tensor_that_is_counted_but_never_used_ends_the_training_with_its_name
     with pytest.raises(UnsupportedError, match=r"LoRA.*does not depend on 1 .*spare") as caught:
         our_losses(cell, rows, before=unused)
     assert "\n" not in str(caught.value)
+
+
+def test_after_a_step_that_was_left_out_nothing_is_done(compose, monkeypatch):
+    """Its gradients overflowed: a method that reads them would remember infinities, and the rate would fall."""
+    cell, acted, numbers, step = compose("method=lora", *SETTINGS), [], iter(range(1, STEPS + 1)), Arithmetic.step
+    monkeypatch.setattr(Arithmetic, "step", lambda *given: next(numbers) != 3 and step(*given))
+    monkeypatch.setattr("bench.methods.base.Method.after_step", lambda self, model, step: acted.append(step))
+    our_losses(cell, examples(cell))
+    assert acted == [step for step in range(1, STEPS + 1) if step != 3]
