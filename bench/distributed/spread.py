@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from torch import nn
 
 from bench.configuration.cell import Cell
-from bench.configuration.schema import Precision, Quantisation
+from bench.configuration.schema import Quantisation
 from bench.errors import UnsupportedError, UserError
 from bench.methods.base import Method
 from bench.models.quantisation import WORDS
@@ -39,8 +39,6 @@ def check_sharding(cell: Cell, method: Method) -> None:
     """
     if cell.config["distributed"] != "fsdp":
         return
-    if cell.training.precision == Precision.fp16:
-        raise UnsupportedError("distributed=fsdp does not scale losses; say training.precision=bf16 or distributed=ddp")
     kinds = {cell.base.quantisation, method.load_options().quantisation} - {Quantisation.none}
     if kinds:
         words = " and ".join(WORDS[kind] for kind in sorted(kinds))

@@ -95,7 +95,7 @@ def prepare(cell: Cell, task: Task, method: Method, meter: PhaseMeter, device: t
         check_head_choice(base, structure)
         dtype = dtype_of(base, architecture, checkpoint)
         precision = precision_for(dtype, training.precision, training.master_weights)
-        check_precision(precision, device)
+        check_precision(precision, device, cell.config["distributed"])
         base = settle(base, architecture, Circumstances(device, precision, method.attention_limit))
         if training.compile:
             check_compiling(structure, device, cell.config["processes"])

@@ -15,18 +15,26 @@ from accelerate.utils import convert_outputs_to_fp32
 from torch import Tensor, nn
 
 from bench.configuration.schema import Precision
-from bench.errors import UserError
+from bench.errors import UnsupportedError, UserError
 
 AUTOCAST = {Precision.bf16: torch.bfloat16, Precision.fp16: torch.float16}
 TF32_FROM = (8, 0)  # compute capability: Ampere
 
 
-def check_precision(precision: Precision, device: torch.device) -> None:
-    """Refuse arithmetic that the device does not have.
+def check_precision(precision: Precision, device: torch.device, way: str = "none") -> None:
+    """Refuse arithmetic that the device does not have, or that does not go with how processes share the cell.
+
+    Args:
+        precision: not auto.
+        device: where the cell computes.
+        way: none, ddp or fsdp.
 
     Raises:
         UserError: tf32 anywhere but on a GPU of NVIDIA's that is new enough.
+        UnsupportedError: fp16 of a model that is cut into pieces.
     """
+    if precision == Precision.fp16 and way == "fsdp":
+        raise UnsupportedError("distributed=fsdp does not scale losses; say training.precision=bf16 or distributed=ddp")
     if precision == Precision.tf32 and not (
         device.type == "cuda" and torch.cuda.get_device_capability(device) >= TF32_FROM
     ):

@@ -6,7 +6,7 @@ from torch import nn
 
 from bench.configuration.number_types import precision_for
 from bench.configuration.schema import Dtype, Precision
-from bench.errors import UserError
+from bench.errors import UnsupportedError, UserError
 from bench.training.arithmetic import Arithmetic, check_precision
 
 CPU = torch.device("cpu")
@@ -42,6 +42,13 @@ def test_a_base_in_fp32_goes_with_any_arithmetic():
 def test_tf32_is_refused_where_there_is_no_such_gpu():
     with pytest.raises(UserError, match=r"capability 8\.0"):
         check_precision(Precision.tf32, CPU)
+
+
+def test_a_scaled_loss_is_refused_where_the_model_is_cut_into_pieces():
+    with pytest.raises(UnsupportedError, match="fsdp does not scale losses"):
+        check_precision(Precision.fp16, CPU, "fsdp")
+    check_precision(Precision.bf16, CPU, "fsdp")
+    check_precision(Precision.fp16, CPU, "ddp")
 
 
 class Scaled:
