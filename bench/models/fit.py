@@ -7,11 +7,10 @@ from typing import Any
 from torch import nn
 
 from bench.errors import UserError
+from bench.models.depth import depth_key
 from bench.models.fused_rows import inputs_of, width_of
 from bench.models.structure import Attention, Block, FeedForward
 from bench.models.tracing import LINEARS, is_norm
-
-COUNTS = {"encoder": ("encoder_layers", "num_layers"), "decoder": ("decoder_layers", "num_decoder_layers")}
 
 
 def missing(model: nn.Module, path: str) -> str:
@@ -130,6 +129,5 @@ def _layer_count(model: Any, stack: str) -> tuple[str, int] | None:
     config = model.config.get_text_config()
     if getattr(config, "num_hidden_groups", None) is not None:  # ALBERT's
         return None
-    names = (*(COUNTS[stack] if model.config.is_encoder_decoder else ()), "num_hidden_layers")
-    found = next((name for name in names if isinstance(getattr(config, name, None), int)), None)
+    found = depth_key(model.config, stack)
     return None if found is None else (found, getattr(config, found))

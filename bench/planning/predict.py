@@ -30,8 +30,9 @@ from bench.models.number_types import dtype_of, lower, set_trained
 from bench.models.quantisation import Packing
 from bench.models.source import checkpoint_at_hand
 from bench.planning.cuda_kernels import CudaKernels, recomputed
-from bench.planning.depths import Depths, Traced, Whole, described, largest_moment, stacks_of, with_depths
+from bench.planning.depths import Depths, Whole, described, largest_moment, stacks_of, with_depths
 from bench.planning.fake import fake_tensors, materialise
+from bench.planning.line import Traced
 from bench.planning.optimisers import planned
 from bench.planning.places import Place, Places
 from bench.records.schema import MemorySplit, Parameters

@@ -5,7 +5,8 @@ from itertools import product
 import pytest
 
 from bench.planning import predict as planning
-from bench.planning.depths import Traced, Whole, largest_moment
+from bench.planning.depths import Whole, largest_moment
+from bench.planning.line import Traced
 from bench.planning.places import Place, Region
 from bench.planning.predict import Trace, predict
 from tests.planning.test_prediction import METHODS, TASKS, always
