@@ -19,7 +19,6 @@ from torch import nn
 
 from bench.errors import UnsupportedError, UserError
 from bench.metering.time import StepClock
-from bench.methods.shared.peft_library import innermost
 from bench.models.structure import Structure
 
 BACKEND = "inductor"
@@ -79,6 +78,9 @@ class Compilation:
             structure: of the bare model.
             clock: times the steps, and is told in which of them something was compiled.
         """
+        # Not before a worker has its GPU: peft imports bitsandbytes, which looks for one once.
+        from bench.methods.shared.peft_library import innermost
+
         bare = innermost(model)
         self._blocks = [bare.get_submodule(block.path) for block in structure.blocks]
         self._clock, self._begin = clock, 0.0

@@ -117,8 +117,9 @@ def test_told_that_time_is_up_it_writes_a_checkpoint_and_ends(to_all, tmp_path):
     process.send_signal(signal.SIGUSR2)
     process.communicate()
     assert process.returncode == -signal.SIGUSR2
-    (saved,) = tmp_path.rglob("checkpoint/step-*.json")
-    assert json.loads(saved.read_text())["state"]["step"] > 0
+    saved = list(tmp_path.rglob("checkpoint/step-*.json"))  # told twice, as a job and by its parent, it may write two
+    assert saved
+    assert all(json.loads(file.read_text())["state"]["step"] > 0 for file in saved)
 
 
 def is_running(pid):
