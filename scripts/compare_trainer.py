@@ -33,7 +33,7 @@ from bench.methods.base import Method
 from bench.models.head import head_parameters
 from bench.running.preparation import Prepared, load_adapted, prepare
 from bench.running.runner import _accelerator
-from bench.tasks.base import Task
+from bench.tasks.build import task_of
 from bench.training.batches import token_count
 from bench.training.loop import batches_of, train
 from bench.training.losses import Losses
@@ -71,7 +71,7 @@ class Contest:
     def __init__(self, cell: Cell, device: torch.device) -> None:
         self.cell, self.device = cell, device
         self.method = build(cell.config["method"], Method)
-        task = build(cell.config["task"], Task)
+        task = task_of(cell)
         self.prepared: Prepared = prepare(cell, task, self.method, PhaseMeter(self.device), self.device)
         self.examples = list(self.prepared.data.train)
         self.steps = -(-len(self.examples) // cell.training.batch_size)

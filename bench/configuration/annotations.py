@@ -4,10 +4,13 @@ import math
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, fields
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
-from bench.errors import UserError
+from bench.errors import UserError, unknown_name
+
+T = TypeVar("T")
 
 LISTS, MAPPINGS = (list, tuple, Sequence), (dict, Mapping)
 # Of plain annotations: what fits, and how it is called.
@@ -18,6 +21,39 @@ PLAIN: dict[Any, tuple[Callable[[Any], bool], str]] = {
     str: (lambda value: isinstance(value, str), "text"),
     types.NoneType: (lambda value: value is None, "null"),
 }
+
+
+def filled(target: type[T], settings: Any, prefix: str, owner: str) -> T:
+    """Make the dataclass that a mapping describes.
+
+    Raises:
+        UserError: no mapping, a key that the class does not have, one that is missing, or a value it refuses.
+    """
+    if not isinstance(settings, Mapping):
+        raise UserError(f"{prefix}={settings} must be a mapping of settings")
+    check_settings(target, settings, prefix, owner)
+    return target(**settings)
+
+
+def check_settings(target: type[Any], settings: Mapping[str, Any], prefix: str, owner: str) -> None:
+    """Refuse keys that a dataclass does not have, one that it lacks, and values that are not as it is annotated.
+
+    Args:
+        target: the dataclass.
+        settings: by the fields' names.
+        prefix: of the keys on the command line, for the message.
+        owner: whose settings they are, for the message.
+
+    Raises:
+        UserError: one line, with the key.
+    """
+    known = {field.name: field for field in fields(target) if field.init}
+    for key in settings.keys() - known.keys():
+        raise unknown_name(f"setting of {prefix}", str(key), known)
+    required = {k for k, f in known.items() if f.default is MISSING and f.default_factory is MISSING}
+    for key in sorted(required - settings.keys()):
+        raise UserError(f"'{owner}' needs the setting '{key}'")
+    check_annotations(target, settings, prefix)
 
 
 def check_annotations(target: type[Any], settings: Mapping[str, Any], prefix: str) -> None:

@@ -8,7 +8,7 @@ import importlib
 import sys
 import traceback
 from collections.abc import Sequence
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,7 +23,7 @@ from hydra.version import setbase
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from bench.configuration.annotations import check_annotations
+from bench.configuration.annotations import check_settings
 from bench.configuration.cell import Cell
 from bench.configuration.folder import CONFIGS
 from bench.configuration.loader import Loader
@@ -31,7 +31,7 @@ from bench.configuration.origins import Origins
 from bench.configuration.other_families import check_families
 from bench.configuration.schema import CellConfig
 from bench.configuration.words import options
-from bench.errors import UserError, unknown_name
+from bench.errors import UserError
 
 T = TypeVar("T")
 
@@ -173,13 +173,7 @@ def build(config: dict[str, Any], kind: type[T]) -> T:
     if not issubclass(target, kind):
         raise UserError(f"'{name}': {target.__name__} is no {kind.__name__}")
     if is_dataclass(target):
-        known = {field.name: field for field in fields(target)}
-        for key in settings.keys() - known.keys():
-            raise unknown_name(f"setting of {section}", key, known)
-        required = {k for k, f in known.items() if f.default is MISSING and f.default_factory is MISSING}
-        for key in sorted(required - settings.keys()):
-            raise UserError(f"'{name}' needs the setting '{key}'")
-        check_annotations(target, settings, section)
+        check_settings(target, settings, section, name)
     try:
         return target(**settings)
     except UserError:

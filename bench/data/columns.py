@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 
+from bench.data.declared_rules import Named
 from bench.data.schema import Column, Label
 from bench.errors import UserError
 
@@ -42,7 +44,7 @@ def table_of_lines(lines: Lines, rules: Rules, file: str) -> pa.Table:
     arrays = {}
     for name, rule in rules.items():
         _check_each(lines.columns[name], rule, name, lambda row: f"{file}, row {lines.numbers[row]}")
-        arrays[name] = pa.array(lines.columns[name], rule.kind)
+        arrays[name] = pa.array(rule.converted(lines.columns[name]), rule.kind)
     return pa.table(arrays)
 
 
@@ -55,12 +57,13 @@ def table_of_arrow(table: pa.Table, rules: Rules, place: Place) -> pa.Table:
     arrays = {}
     for name, rule in rules.items():
         values = table.column(name)
-        if not rule.holds(values):
+        if rule.holds(values):
+            with suppress(pa.ArrowInvalid, pa.ArrowNotImplementedError):  # a form that Arrow cannot turn by itself
+                arrays[name] = values.cast(rule.kind)
+                continue
+        else:
             _check_each(values, rule, name, place)
-        try:
-            arrays[name] = values.cast(rule.kind)
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):  # a form that Arrow cannot turn by itself
-            arrays[name] = pa.array(values.to_pylist(), rule.kind)
+        arrays[name] = pa.array(rule.converted(values.to_pylist()), rule.kind)
     return pa.table(arrays)
 
 
@@ -92,6 +95,27 @@ def check_label_names(found: Mapping[str, Sequence[str]], rules: Rules, what: st
     for name, rule in rules.items():
         if isinstance(rule, Label) and name in found and tuple(found[name]) != rule.names:
             raise UserError(f"{what}: the labels of {name} are {list(found[name])} instead of {list(rule.names)}")
+
+
+def numbered(rules: Rules, found: Mapping[str, Sequence[str]], what: str) -> Rules:
+    """The rules for a file that declares label sets: where a label's names are those, its numbers are indices of them.
+
+    Args:
+        rules: the columns' rules.
+        found: the label set that the file declares for a column, where it does.
+        what: the file, for messages.
+
+    Raises:
+        UserError: the file numbers other labels, or in another order.
+    """
+    changed = dict(rules)
+    for name, rule in rules.items():
+        if not isinstance(rule, Named) or name not in found or rule.names == tuple(map(str, range(len(rule.names)))):
+            continue
+        if tuple(found[name]) != rule.names:
+            raise UserError(f"{what}: the labels of {name} are {list(found[name])} instead of {list(rule.names)}")
+        changed[name] = replace(rule, declared=True)
+    return changed
 
 
 def declared_labels(metadata: Mapping[bytes, bytes] | None) -> dict[str, list[str]]:

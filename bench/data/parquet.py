@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet
 
-from bench.data.columns import Rules, check_label_names, check_names, declared_labels, table_of_arrow
+from bench.data.columns import Rules, check_label_names, check_names, declared_labels, numbered, table_of_arrow
 from bench.errors import UserError
 
 
@@ -22,5 +22,6 @@ def read_parquet(content: bytes, file: Path, rules: Rules) -> pa.Table:
         table = parquet.read(columns=list(rules))
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the last for names of columns
         raise UserError(f"{file} is damaged: {(str(error).splitlines() or ['?'])[0]}; copy it again") from error
-    check_label_names(declared_labels(schema.metadata), rules, str(file))
-    return table_of_arrow(table, rules, lambda row: f"{file}, row {row + 1}")
+    declared = declared_labels(schema.metadata)
+    check_label_names(declared, rules, str(file))
+    return table_of_arrow(table, numbered(rules, declared, str(file)), lambda row: f"{file}, row {row + 1}")

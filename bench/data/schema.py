@@ -30,9 +30,20 @@ class Column(Protocol):
     def emptiness(self, values: pa.ChunkedArray) -> str | None:
         """What makes a column useless although each of its values, of `kind`, is right; None: nothing."""
 
+    def converted(self, values: list[Any]) -> list[Any]:
+        """Values without a fault, as `kind` keeps them."""
+
+
+class AsTheyAre:
+    """Of a rule whose values are kept as they are."""
+
+    def converted(self, values: list[Any]) -> list[Any]:
+        """The same."""
+        return values
+
 
 @dataclass(frozen=True)
-class Text:
+class Text(AsTheyAre):
     """Text in every row; some of them may be empty, all of them only where the column is `optional`."""
 
     optional: bool = False
@@ -47,7 +58,7 @@ class Text:
         if value is None:
             return "is missing"
         if not isinstance(value, str):
-            return f"is {_shown(value)} instead of text"
+            return f"is {shown(value)} instead of text"
         try:
             value.encode()
         except UnicodeEncodeError as error:
@@ -73,7 +84,7 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Label:
+class Label(AsTheyAre):
     """A class, by its index in `names`."""
 
     names: tuple[str, ...]
@@ -90,7 +101,7 @@ class Label:
         known = ", ".join(f"{index} ({name})" for index, name in enumerate(self.names))
         if value is None:
             return f"is missing; it has to be one of {known}"
-        return f"is {_shown(value)}, which is none of {known}{_unlabelled(value)}"
+        return f"is {shown(value)}, which is none of {known}{unlabelled(value)}"
 
     def holds(self, values: pa.ChunkedArray) -> bool:
         """Integers without gaps, in the range."""
@@ -105,7 +116,7 @@ class Label:
 
 
 @dataclass(frozen=True)
-class Score:
+class Score(AsTheyAre):
     """A number between `low` and `high`."""
 
     low: float
@@ -121,9 +132,9 @@ class Score:
         if value is None:
             return f"is missing; it has to be a number between {self.low:g} and {self.high:g}"
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            return f"is {_shown(value)} instead of a number"
+            return f"is {shown(value)} instead of a number"
         if not self.low <= value <= self.high:
-            return f"is {_shown(value)}, not between {self.low:g} and {self.high:g}{_unlabelled(value)}"
+            return f"is {shown(value)}, not between {self.low:g} and {self.high:g}{unlabelled(value)}"
         return None
 
     def holds(self, values: pa.ChunkedArray) -> bool:
@@ -140,7 +151,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Translation:
+class Translation(AsTheyAre):
     """A text in each of the languages."""
 
     languages: tuple[str, ...]
@@ -153,7 +164,7 @@ class Translation:
     def fault(self, value: Any) -> str | None:
         """A language is missing, or its text is none."""
         if not isinstance(value, Mapping):
-            return f"is {_shown(value)} instead of a text in each language" if value is not None else "is missing"
+            return f"is {shown(value)} instead of a text in each language" if value is not None else "is missing"
         for language in self.languages:
             if value.get(language) is None:
                 return f"has no text in the language '{language}'"
@@ -180,7 +191,7 @@ class Translation:
 
 
 @dataclass(frozen=True)
-class Choices:
+class Choices(AsTheyAre):
     """A list of `count` texts."""
 
     count: int
@@ -193,7 +204,7 @@ class Choices:
     def fault(self, value: Any) -> str | None:
         """No list, more or fewer texts, or one that is none."""
         if not isinstance(value, list):
-            return f"is {_shown(value)} instead of a list of texts" if value is not None else "is missing"
+            return f"is {shown(value)} instead of a list of texts" if value is not None else "is missing"
         if len(value) != self.count:
             return f"has {len(value)} texts instead of {self.count}"
         wrong = ((index, Text().fault(text)) for index, text in enumerate(value, 1))
@@ -211,10 +222,12 @@ class Choices:
         return Text().emptiness(pc.list_flatten(values))
 
 
-def _unlabelled(value: Any) -> str:
+def unlabelled(value: Any) -> str:
+    """What a value says that marks a label which is not public, for the end of a message."""
     return "; that marks a row whose label is not public, and such a split cannot be used" if value == NO_LABEL else ""
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value in a message, not all of a long one."""
     text = repr(value)
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

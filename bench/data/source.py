@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from bench.configuration.names import check_name
 from bench.configuration.schema import DataConfig
-from bench.data.columns import check_label_names, check_names, table_of_arrow
+from bench.data.columns import Rules, check_label_names, check_names, numbered, table_of_arrow
 from bench.data.mirror_files import MirrorFiles, find_files
 from bench.data.published import Published
 from bench.errors import UserError
@@ -89,7 +89,7 @@ def _key(fingerprint: str, published: Published, expected: int | None) -> str:
 
 
 def _read(found: MirrorFiles, published: Published, expected: int | None) -> pa.Table:
-    return _checked(found.read(published.columns), published, found.what, expected)
+    return checked(found.read(published.columns), published.columns, found.what, expected)
 
 
 def _on_the_hub(published: Published, split: str, expected: int | None) -> Located:
@@ -106,8 +106,9 @@ def _on_the_hub(published: Published, split: str, expected: int | None) -> Locat
         declared = {name: feature.names for name, feature in rows.features.items() if hasattr(feature, "names")}
         check_label_names(declared, published.columns, what)
         table = rows.select_columns(list(published.columns)).with_format("arrow")[:]
-        table = table_of_arrow(table, published.columns, lambda row: f"{what}, row {row + 1}")
-        return _checked(table, published, what, expected)
+        rules = numbered(published.columns, declared, what)
+        table = table_of_arrow(table, rules, lambda row: f"{what}, row {row + 1}")
+        return checked(table, published.columns, what, expected)
 
     fingerprint = str(rows._fingerprint)
     read_revision(published.name, split, fingerprint)
@@ -134,12 +135,12 @@ def _load(what: str, repository: str, **options: Any) -> "Dataset":
     return rows
 
 
-def _checked(table: pa.Table, published: Published, what: str, expected: int | None) -> pa.Table:
+def checked(table: pa.Table, rules: Rules, what: str, expected: int | None) -> pa.Table:
     """The rows, if there are as many as there must be and they say something.
 
     Args:
-        table: the published columns, each value as its rule says.
-        published: the rules.
+        table: the columns, each value as its rule says.
+        rules: for each column.
         what: the split, for messages.
         expected: how many rows there must be; None: any number but zero.
 
@@ -152,7 +153,7 @@ def _checked(table: pa.Table, published: Published, what: str, expected: int | N
         raise UserError(
             f"{what}: {len(table)} rows instead of the published {expected}; data.any_size=true takes them as they are"
         )
-    for name, rule in published.columns.items():
+    for name, rule in rules.items():
         if (emptiness := rule.emptiness(table.column(name))) is not None:
             raise UserError(f"{what}: {name} {emptiness}; there is nothing to learn or to score")
     return table

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.identity.digests import digest_of, whole
+from bench.identity.own_files import folder_with
 
 SUFFIXES = (".parquet", ".jsonl")
 Splits = dict[str, dict[str, Any]]  # "nyu-mll/glue/rte/train" → what is known of it
@@ -51,6 +52,18 @@ def read_generated(name: str, split: str, root: Path, files: Sequence[Path]) -> 
         splits[f"{name}/{split}"]["generator"] = _generator()
 
 
+def read_own(where: str, folder: Path, names: Sequence[str]) -> None:
+    """Take note of a split that is read from files which a task names itself.
+
+    Args:
+        where: what the record calls it.
+        folder: that the names start from.
+        names: of the files.
+    """
+    if (splits := _READ.get()) is not None:
+        splits[where] = {"digest": _digest_of_files(folder, names), "files": list(names), "own": str(folder)}
+
+
 def read_revision(name: str, split: str, revision: str) -> None:
     """Take note of a split of the hub; `revision` stands for its content."""
     if (splits := _READ.get()) is not None:
@@ -66,6 +79,9 @@ def changed(where: str, recorded: dict[str, Any], root: str | None) -> bool | No
         root: `data.root`.
     """
     folder: Path | None
+    if recorded.get("own") is not None and recorded.get("files"):
+        folder = folder_with(recorded["files"][0], root)
+        return None if folder is None else _digest_of_files(folder, recorded["files"]) != str(recorded["digest"])
     if recorded.get("generator") is not None:
         if recorded["generator"] == _generator():
             return False
@@ -80,11 +96,18 @@ def changed(where: str, recorded: dict[str, Any], root: str | None) -> bool | No
 
 def _digest(root: Path, name: str, split: str, files: Sequence[str]) -> str:
     """Of the files' content, and of the names of all that could be taken for the split's: another may come first."""
+    return digest_of(*_contents(root, files), *_named(root, name, split))
+
+
+def _digest_of_files(folder: Path, names: Sequence[str]) -> str:
+    return digest_of(*_contents(folder, names))
+
+
+def _contents(folder: Path, names: Sequence[str]) -> list[str]:
     try:
-        contents = [text for file in files for text in (file, whole(root / file))]
+        return [text for name in names for text in (name, whole(folder / name))]
     except OSError:
-        contents = ["missing"]
-    return digest_of(*contents, *_named(root, name, split))
+        return ["missing"]
 
 
 def _named(root: Path, name: str, split: str) -> list[str]:

@@ -8,13 +8,12 @@ from functools import partial
 from typing import Any
 
 from bench.configuration.cell import Cell
-from bench.configuration.compose import build
 from bench.configuration.schema import AttentionKind, Quantisation
 from bench.errors import UserError
 from bench.planning.pool import Predictions
 from bench.planning.predict import Prediction, Trace, device_of, predict
 from bench.planning.remedies import Remedy, remedies
-from bench.tasks.base import Task
+from bench.tasks.build import task_of
 
 # Of a training's settings, those that its memory depends on.
 SHAPE = ("batch_size", "micro_batch_size", "max_length", "precision", "master_weights", "gradient_checkpointing",
@@ -163,9 +162,8 @@ def _predicted(cell: Cell, trace: Trace = Trace.blocks) -> Prediction | str:
 
 def _shape(cell: Cell) -> str:
     """Equal for cells whose prediction is the same."""
-    task = cell.config["task"]
-    head = build(task, Task).head()
+    task = task_of(cell)
     training = {key: cell.config["training"][key] for key in SHAPE}
     names = {"model": ("title",), "method": ("title", "paper", "category")}
     parts = {part: {k: v for k, v in cell.config[part].items() if k not in drop} for part, drop in names.items()}
-    return json.dumps([parts, task.get("_target_"), str(head), training, cell.config["device"]], sort_keys=True)
+    return json.dumps([parts, task.form, str(task.head()), training, cell.config["device"]], sort_keys=True)

@@ -36,7 +36,7 @@ from bench.planning.line import Traced
 from bench.planning.optimisers import planned
 from bench.planning.places import Place, Places
 from bench.records.schema import MemorySplit, Parameters
-from bench.tasks.base import Task
+from bench.tasks.build import task_of
 from bench.training.arithmetic import Arithmetic
 from bench.training.loop import gradients_of, train
 from bench.training.losses import Losses
@@ -149,8 +149,7 @@ def _from_shallow(cell: Cell, device: str, whole: _Adapted) -> tuple[dict[str, i
 
 def _adapted(cell: Cell, device: str, depths: dict[str, int] | None = None) -> _Adapted:
     """The model of a cell as its method adapts it, with all its blocks or with so many in each stack."""
-    task, method, training = build(cell.config["task"], Task), build(cell.config["method"], Method), cell.training
-    task.check_family(cell.base.family)
+    task, method, training = task_of(cell), build(cell.config["method"], Method), cell.training
     source = replace(cell.base, weights=Weights.random) if cell.base.architecture else cell.base
     architecture = load_architecture(source, task.head())
     base = replace(source, weights=Weights.random)

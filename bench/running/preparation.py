@@ -86,7 +86,7 @@ def prepare(cell: Cell, task: Task, method: Method, meter: PhaseMeter, device: t
         UnsupportedError: the method and the model do not go together.
     """
     base, training = cell.base, cell.training
-    task.check_family(base.family)
+    task = task.on(base.family)
     with meter.phase("load"):
         architecture = load_architecture(base, task.head())
         tokenizer = None if cell.data.synthetic else load_tokenizer(base)

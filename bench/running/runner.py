@@ -37,7 +37,8 @@ from bench.running.run import Report, Run, silent
 from bench.running.scores import Best, evaluate_splits, note_metrics
 from bench.system.gpus import VISIBLE, chosen_gpus, settle_allocator
 from bench.system.terminal import say
-from bench.tasks.base import Task, TaskData
+from bench.tasks.base import TaskData
+from bench.tasks.build import task_of
 from bench.training.checkpoint import remove_checkpoints
 
 
@@ -126,7 +127,7 @@ def _attempt(
 def _live(run: Run) -> None:
     """Prepare, load and adapt, train, evaluate; fill in the record on the way."""
     cell, record, meter, report = run.cell, run.record, run.meter, run.report
-    task, method = build(cell.config["task"], Task), build(cell.config["method"], Method)
+    task, method = task_of(cell), build(cell.config["method"], Method)
     record.fingerprints = fingerprints_of(cell.config) | {"harness": record.environment["git"]}
     report("load", 0, 1, None)
     with reading() as read:

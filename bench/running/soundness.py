@@ -13,6 +13,7 @@ from typing import Any
 
 from bench.configuration.cell import Cell
 from bench.configuration.compose import build
+from bench.configuration.schema import Family
 from bench.errors import UnsupportedError
 from bench.models.declared import check_written
 from bench.system.cache import cache_folder, write_once
@@ -26,10 +27,10 @@ def check_components(cells: Iterable[Cell]) -> None:
     Raises:
         UserError: no such class, a setting that it has not, one that is missing, or a value that it refuses.
     """
-    wanted: dict[str, tuple[str, dict[str, Any]]] = {}
+    wanted: dict[str, tuple[str, dict[str, Any], str]] = {}
     for cell in cells:
         check_written(cell.config["model"]["structure"], cell.config["model"]["family"])
-        wanted |= {text: (kind, config) for kind, config, text in _parts(cell)}
+        wanted |= {text: (kind, config, family) for kind, config, family, text in _parts(cell)}
     if not wanted:
         return
     file = cache_folder() / "sound" / f"{_code()}.json"
@@ -38,11 +39,11 @@ def check_components(cells: Iterable[Cell]) -> None:
     except (OSError, ValueError, TypeError, RecursionError):
         known = set()
     found = set()
-    for text, (kind, config) in wanted.items():
+    for text, (kind, config, family) in wanted.items():
         digest = hashlib.sha256(text.encode()).hexdigest()[:32]
         if digest in known:
             continue
-        _build(kind, config)
+        _build(kind, config, family)
         if all(target.startswith("bench.") for target in _targets(config)):
             found.add(digest)
     if found:
@@ -51,23 +52,24 @@ def check_components(cells: Iterable[Cell]) -> None:
             write_once(file, lambda path: _write(path, known | found))
 
 
-def _build(kind: str, config: dict[str, Any]) -> None:
+def _build(kind: str, config: dict[str, Any], family: str) -> None:
     from bench.methods.base import Method
-    from bench.tasks.base import Task
+    from bench.tasks.build import task_from
 
     # What a method cannot do is a cell's result, not a mistake.
     with suppress(UnsupportedError):
-        build(config, Task) if kind == "task" else build(config, Method)
+        task_from(config).on(Family(family)) if kind == "task" else build(config, Method)
 
 
 def _write(path: Path, digests: set[str]) -> None:
     path.write_text(json.dumps(sorted(digests)))
 
 
-def _parts(cell: Cell) -> Iterator[tuple[str, dict[str, Any], str]]:
+def _parts(cell: Cell) -> Iterator[tuple[str, dict[str, Any], str, str]]:
+    family = str(cell.config["model"]["family"])
     for kind in ("task", "method"):
         config = cell.config[kind]
-        yield kind, config, json.dumps([kind, config], sort_keys=True, default=str)
+        yield kind, config, family, json.dumps([kind, config, family], sort_keys=True, default=str)
 
 
 def _targets(value: Any) -> Iterator[str]:

@@ -3,13 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from bench.configuration.cell import Cell
-from bench.configuration.compose import build
 from bench.configuration.schema import DataConfig, ModelConfig, Weights
 from bench.data.published import Published
 from bench.data.source import locate
 from bench.errors import UserError
 from bench.system.hub import offline_if_unreachable
-from bench.tasks.base import Task
+from bench.tasks.build import task_of
 
 # Configuration, weights, tokenizer; repositories also keep the same weights for other frameworks.
 MODEL_FILES = ["*.json", "*.safetensors", "*.model", "*.txt"]
@@ -62,7 +61,7 @@ def _models(cells: list[Cell]) -> Iterator[ModelConfig]:
 def _splits(cells: list[Cell]) -> Iterator[tuple[Published, str]]:
     seen = set()
     for cell in cells:
-        task = build(cell.config["task"], Task)
+        task = task_of(cell)
         if task.miniature or cell.data.root is not None or cell.data.synthetic:
             continue
         for published, split in task.sources():

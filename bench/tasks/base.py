@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from torch import nn
 from transformers import PreTrainedTokenizerBase
@@ -62,6 +62,9 @@ class Task:
         name: as on the command line.
         title: as tables print it.
         miniature: whether the data are the package's artificial ones instead of the hub's.
+
+    A class of the user's own says `family`, the kind of model that can do the task; one that several can do overrides
+    `on`.
     """
 
     name: str
@@ -102,16 +105,22 @@ class Task:
             if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
                 raise UserError(f"task.{key}={value} must be a whole number between {least} and {most}")
 
-    def check_family(self, family: Family) -> None:
-        """Refuse a model that cannot do the task.
+    def on(self, family: Family) -> Self:
+        """The task as models of a family do it.
 
         Raises:
-            UserError: the family does not fit.
+            UserError: they cannot.
         """
         if family != self.family:
             raise UserError(
                 f"task '{self.name}' needs a model of the family '{self.family}', this one is of '{family}'"
             )
+        return self
+
+    @property
+    def form(self) -> str:
+        """What training examples look like: equal for tasks whose examples of one length cost the same."""
+        return type(self).__name__
 
     def longest_input(self, max_length: int) -> int:
         """The longest input that the model will see, in tokens, where training inputs have up to `max_length`."""

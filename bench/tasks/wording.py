@@ -1,0 +1,140 @@
+"""Templates: text with the names of columns in braces, `Review: {text}`. Nothing in them is run."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from string import Formatter
+from typing import Any
+
+from transformers import PreTrainedTokenizerBase
+
+from bench.configuration.schema import Family
+from bench.errors import UserError, unknown_name
+from bench.models.tokenizer import prompt_tokens
+
+MARGIN = 2  # characters beyond its share that a text is shortened by, so that a few rounds suffice
+
+
+@dataclass(frozen=True)
+class Template:
+    """A template that was found to be sound.
+
+    Attributes:
+        parts: text, and the field behind it (None behind the last).
+    """
+
+    parts: tuple[tuple[str, str | None], ...]
+
+    @classmethod
+    def of(cls, text: str, known: Collection[str], key: str) -> "Template":
+        """Read `text`.
+
+        Args:
+            text: with fields in braces; `{{` and `}}` are braces.
+            known: the columns that there are.
+            key: where it stands, for the message.
+
+        Raises:
+            UserError: a brace that is not closed, or a field that is none of `known` or more than a name.
+        """
+        try:
+            found = list(Formatter().parse(text))
+        except ValueError as error:
+            raise UserError(f"{key}: {error}; a brace itself is written twice, {{{{") from error
+        for _, field, form, conversion in found:
+            if field is not None and (form or conversion):
+                raise UserError(f"{key}: {{{field}…}} has more than a column's name in it")
+            if field is not None and field not in known:
+                raise unknown_name(f"column in {key}", field, known)
+        return cls(tuple((before, field) for before, field, _, _ in found))
+
+    @property
+    def fields(self) -> list[str]:
+        """The columns that it takes, each once."""
+        return list(dict.fromkeys(field for _, field in self.parts if field is not None))
+
+    @property
+    def end(self) -> str:
+        """What stands behind the last field."""
+        last, field = self.parts[-1] if self.parts else ("", None)
+        return last if field is None else ""
+
+    def fill(self, row: Mapping[str, Any]) -> str:
+        """The text with a row's values."""
+        return "".join(before + ("" if field is None else str(row[field])) for before, field in self.parts)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What shortening did. Attributes: tokens, of each row; count, rows that were shortened."""
+
+    tokens: list[list[int]]
+    count: int
+
+
+def fitted(
+    tokenizer: PreTrainedTokenizerBase,
+    template: Template,
+    rows: list[dict[str, Any]],
+    longest: int,
+    *,
+    opened: bool,
+    place: str,
+) -> Cut:
+    """The tokens of filled templates, with their longest column shortened at its end until they fit.
+
+    What stands around the columns is never cut: an answer follows it.
+
+    Args:
+        tokenizer: the model's.
+        template: what is filled.
+        rows: its columns.
+        longest: tokens of each, at most.
+        opened: whether something is to follow, so that what the tokenizer puts behind a text is left out.
+        place: the task, for the message.
+
+    Raises:
+        UserError: the template alone is longer than that.
+    """
+
+    def tokens_of(some: Iterable[Mapping[str, Any]]) -> list[list[int]]:
+        texts = [template.fill(row) for row in some]
+        if opened:
+            return prompt_tokens(tokenizer, texts)
+        found: list[list[int]] = tokenizer(texts)["input_ids"] if texts else []
+        return found
+
+    tokens, rows = tokens_of(rows), [dict(row) for row in rows]
+    long = [at for at, row in enumerate(tokens) if len(row) > longest]
+    count = len(long)
+    while long:
+        for at in long:
+            name = max(template.fields, key=lambda field: len(str(rows[at][field])), default=None)
+            if name is None or not rows[at][name]:
+                raise UserError(
+                    f"{place}: its prompt alone takes {len(tokens[at])} tokens, and {longest} fit; raise "
+                    "training.max_length"
+                )
+            text, excess = str(rows[at][name]), len(tokens[at]) - longest
+            share = max(1, len(text) * excess // len(tokens[at]))
+            rows[at][name] = text[: max(0, len(text) - share - MARGIN)]
+        for at, found in zip(long, tokens_of([rows[at] for at in long]), strict=True):
+            tokens[at] = found
+        long = [at for at in long if len(tokens[at]) > longest]
+    return Cut(tokens, count)
+
+
+def of_family(given: str | Mapping[str, str] | None, family: Family, key: str) -> str | None:
+    """A text that may be said for each family apart.
+
+    Raises:
+        UserError: a key that is no family, or nothing for this one.
+    """
+    if given is None or isinstance(given, str):
+        return given
+    families = [str(each) for each in Family]
+    for name in given:
+        if name not in families:
+            raise unknown_name(f"family in {key}", name, families)
+    if family not in given:
+        raise UserError(f"{key} says nothing of the family '{family}'")
+    return given[family]
