@@ -84,12 +84,9 @@ def show(arguments: Sequence[str]) -> int:
     from bench.running.soundness import check_components
 
     config_dir, rest = config_dir_and_rest(arguments)
-    forms = [argument.removeprefix("format=") for argument in rest if argument.startswith("format=")]
-    form = forms[-1] if forms else "text"
-    if form not in FORMATS:
-        raise unknown_name("format", form, FORMATS)
+    form, overrides = _form(rest, FORMATS)
     with Configurations(config_dir) as configurations:
-        cell = configurations.cell([argument for argument in rest if not argument.startswith("format=")])
+        cell = configurations.cell(overrides)
     check_components([cell])
     found = None
     if cell.config["model"]["structure"] == DISCOVER:
@@ -131,11 +128,7 @@ def status(arguments: Sequence[str]) -> int:
     config_dir, rest = config_dir_and_rest(arguments)
     if not any(argument.startswith("experiment=") for argument in rest):
         raise UserError("name the experiment: bench status experiment=miniature/glue")
-    forms = [argument.removeprefix("format=") for argument in rest if argument.startswith("format=")]
-    form = forms[-1] if forms else "text"
-    if form not in ("text", "json"):
-        raise unknown_name("format", form, ("text", "json"))
-    overrides = [argument for argument in rest if not argument.startswith("format=")]
+    form, overrides = _form(rest, ("text", "json"))
     with Configurations(config_dir) as configurations:
         cells = select_cells(overrides, configurations.compose, configurations.folders)
     for results_dir in {cell.config["results_dir"] for _, cell in cells.values()}:
@@ -274,6 +267,49 @@ def fetch(arguments: Sequence[str]) -> int:
     return 0
 
 
+def check(arguments: Sequence[str]) -> int:
+    """A task as a model is given it; runs nothing."""
+    from bench.cli.check_view import show as show_report
+    from bench.cli.check_view import to_json
+    from bench.configuration.compose import Configurations
+    from bench.running.task_check import look_at_task
+    from bench.system.console import PlainConsole
+
+    config_dir, rest = config_dir_and_rest(arguments)
+    form, overrides = _form(rest, ("text", "json"))
+    with Configurations(config_dir) as configurations:
+        report = look_at_task(configurations.cell(overrides))
+    if form == "json":
+        say(to_json(report))
+    else:
+        show_report(report, PlainConsole())
+    return 0
+
+
+def task(arguments: Sequence[str]) -> int:
+    """A first declaration of a task, from a look at a file."""
+    from bench.cli.task_new import new_task
+
+    if not arguments or arguments[0] != "new":
+        raise UserError("say what to declare: bench task new reviews.csv out=mine")
+    files = [argument for argument in arguments[1:] if "=" not in argument]
+    settings = [argument for argument in arguments[1:] if "=" in argument]
+    if len(files) != 1:
+        raise UserError("name one file: bench task new reviews.csv out=mine")
+    given = own_settings("task new", settings, ("out", "name", "force")) if settings else {}
+    new_task(files[0], given.get("out", "."), given.get("name"), given.get("force", "false"), say)
+    return 0
+
+
+def _form(arguments: Sequence[str], known: Sequence[str]) -> tuple[str, list[str]]:
+    """The last `format=`, else the first that is known, and the rest of the arguments."""
+    forms = [argument.removeprefix("format=") for argument in arguments if argument.startswith("format=")]
+    form = forms[-1] if forms else known[0]
+    if form not in known:
+        raise unknown_name("format", form, known)
+    return form, [argument for argument in arguments if not argument.startswith("format=")]
+
+
 def doctor(arguments: Sequence[str]) -> int:
     """What this machine can run."""
     from bench.cli.doctor import examine, show
@@ -296,5 +332,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "report": report,
     "reference": reference,
     "fetch": fetch,
+    "check": check,
+    "task": task,
     "doctor": doctor,
 }

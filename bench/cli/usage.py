@@ -13,6 +13,8 @@ bench: a benchmark of parameter-efficient fine-tuning
   bench report    tables, figures and findings of all that has been run, as files and one page
   bench reference enter a figure of the paper, to be shown beside ours
   bench fetch     download an experiment's models and data, for machines without a network
+  bench task new  a first declaration of a task of your own, from a look at a file
+  bench check     a task as a model is given it, before anything is trained
   bench doctor    what this machine can run, and what is missing
 
 Settings are Hydra's: key=value. `bench COMMAND --help` says more.
@@ -113,6 +115,27 @@ Downloads the models and data that the cells need into the Hugging Face cache (H
 machines without a network. model=, task= and method= pick from the grid. Local models and data need nothing.
 
   bench fetch experiment=survey/glue model=roberta_base
+""",
+    "task": """\
+bench task new FILE [out=FOLDER] [name=NAME] [force=true]
+
+Looks at a file of rows (csv, tsv, jsonl, parquet) and writes FOLDER/task/NAME.yaml: which columns are text and which is
+the label, labels, metrics, what is held out; and FOLDER/training/NAME.yaml, training settings to begin with. It asks
+nothing and prints what it assumed; change the YAML as you like. Files that are there already are kept unless force=true.
+
+  bench task new reviews.csv out=mine
+  bench check --config-dir mine task=reviews
+  bench run --config-dir mine task=reviews method=lora
+""",
+    "check": """\
+bench check task=NAME [key=value …] [format=text|json] [--config-dir FOLDER]
+
+Loads the task and the model's tokenizer, as `bench run` with the same settings would, but no weights. Shows three
+examples as text and as tokens; of each split its rows, how often each answer is right, lengths, the share that
+training.max_length cuts and that of unknown tokens; texts that are in both training and evaluation; and the score of
+whoever answers without reading. What a run would refuse is refused.
+
+  bench check --config-dir mine task=reviews model=roberta_base
 """,
     "doctor": """\
 bench doctor

@@ -25,3 +25,15 @@ def read_parquet(content: bytes, file: Path, rules: Rules) -> pa.Table:
     declared = declared_labels(schema.metadata)
     check_label_names(declared, rules, str(file))
     return table_of_arrow(table, numbered(rules, declared, str(file)), lambda row: f"{file}, row {row + 1}")
+
+
+def names_of(content: bytes, file: Path) -> list[str]:
+    """The columns of a file.
+
+    Raises:
+        UserError: a damaged file.
+    """
+    try:
+        return list(pa.parquet.ParquetFile(pa.BufferReader(content)).schema_arrow.names)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{file} is damaged: {(str(error).splitlines() or ['?'])[0]}; copy it again") from error

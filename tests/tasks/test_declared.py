@@ -14,7 +14,6 @@ from bench.errors import UserError
 from bench.identity.data import changed, reading
 from bench.tasks.base import Task, TaskData
 from bench.tasks.build import task_from
-from tests.mirrors import decoder_tokenizer, tokenizer  # noqa: F401
 
 ROWS = [("den sti .", "bad"), ("nu rulbo .", "good"), ("va bu rinbra .", "bad"), ("sti kupal nu .", "good")] * 5
 Declare = Callable[..., dict[str, Any]]

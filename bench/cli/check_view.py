@@ -1,0 +1,56 @@
+"""What `bench check` found, in the terminal."""
+
+import json
+from dataclasses import asdict
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bench.running.task_check import TaskReport
+
+LONGEST = 400  # characters of an example
+
+
+def to_json(report: TaskReport) -> str:
+    """For programs."""
+    return json.dumps(asdict(report), indent=2, ensure_ascii=False)
+
+
+def show(report: TaskReport, console: Console) -> None:
+    """Examples first, then the splits, then what needs a look."""
+    print_line(console, f"{report.task} as {report.model} is given it")
+    for index, example in enumerate(report.examples, 1):
+        print_line(console, f"\nexample {index}: {_short(example.text)}")
+        print_line(console, f"  answer: {_short(example.answer)}")
+        print_line(console, f"  tokens: {_short(' '.join(example.tokens))}")
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
+    for name in ("Split", "Rows", "Tokens: median", "95 %", "Longest", "Cut", "Unknown", "Answers"):
+        table.add_column(name, justify="left" if name in ("Split", "Answers") else "right")
+    for name, split in report.splits.items():
+        lengths = split.lengths
+        answers = ", ".join(f"{label} {count / split.rows:.0%}" for label, count in split.labels.items())
+        table.add_row(
+            name, str(split.rows), str(lengths.median), str(lengths.p95), str(lengths.longest), f"{lengths.cut:.1%}",
+            f"{split.unknown:.1%}", Text(answers or "–"),
+        )  # fmt: skip
+    console.print()
+    console.print(table)
+    console.print()
+    for said, score in report.floors.items():
+        print_line(console, f"{report.main} of {said}: {score:.4f}")
+    for key, value in report.notes.items():
+        print_line(console, f"{key}: {value}")
+    for warning in report.warnings:
+        print_line(console, f"look at: {warning}")
+
+
+def print_line(console: Console, text: str) -> None:
+    """As it is, without markup or colours of its own."""
+    console.print(Text(text), soft_wrap=True)
+
+
+def _short(text: str) -> str:
+    flat = text.replace("\n", "⏎")
+    return flat if len(flat) <= LONGEST else f"{flat[:LONGEST]}…"
