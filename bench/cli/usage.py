@@ -121,7 +121,7 @@ bench task new FILE [out=FOLDER] [name=NAME] [force=true]
 
 Looks at a file of rows (csv, tsv, jsonl, parquet) and writes FOLDER/task/NAME.yaml: which columns are text and which is
 the label, labels, metrics, what is held out; and FOLDER/training/NAME.yaml, training settings to begin with. It asks
-nothing and prints what it assumed; change the YAML as you like. Files that are there already are kept unless force=true.
+nothing and prints what it assumed; change the YAML as you like. Files that are there are kept unless force=true.
 
   bench task new reviews.csv out=mine
   bench check --config-dir mine task=reviews

@@ -110,11 +110,13 @@ def numbered(rules: Rules, found: Mapping[str, Sequence[str]], what: str) -> Rul
     """
     changed = dict(rules)
     for name, rule in rules.items():
-        if not isinstance(rule, Named) or name not in found or rule.names == tuple(map(str, range(len(rule.names)))):
+        if not isinstance(rule, Named) or name not in found:
             continue
-        if tuple(found[name]) != rule.names:
-            raise UserError(f"{what}: the labels of {name} are {list(found[name])} instead of {list(rule.names)}")
-        changed[name] = replace(rule, declared=True)
+        numbers = rule.names == tuple(map(str, range(len(rule.names))))  # the column's values are the indices
+        names = rule.called if numbers else rule.names
+        if names and names != tuple(map(str, range(len(names)))) and tuple(found[name]) != names:
+            raise UserError(f"{what}: the labels of {name} are {list(found[name])} instead of {list(names)}")
+        changed[name] = rule if numbers else replace(rule, declared=True)
     return changed
 
 

@@ -99,7 +99,9 @@ class DataSource:
             found["validation"] = ["validation"]
         return {role: found[role] for role in ROLES if role in found}
 
-    def locate(self, split: str, rules: Rules, texts: Sequence[str], data: DataConfig) -> Located:
+    def locate(
+        self, split: str, rules: Rules, texts: Sequence[str], data: DataConfig, miniature: bool = False
+    ) -> Located:
         """Find one split.
 
         Args:
@@ -107,6 +109,7 @@ class DataSource:
             rules: the columns that the task needs.
             texts: of these, the texts; rows with the same ones are not parted.
             data: where mirrors and files are.
+            miniature: take the package's artificial data instead of the repository's.
 
         Returns:
             The split; reading it raises UserError where a column or a value is not as its rule says.
@@ -115,7 +118,7 @@ class DataSource:
             UserError: there is no such file, or data set.
         """
         is_part = self.holdout is not None and split in ("train", "validation")
-        source = self._source("train" if is_part else split, rules, data)
+        source = self._source("train" if is_part else split, rules, data, miniature)
         part = [self.holdout, self.holdout_seed, list(texts), split] if is_part else None
         asked = sorted((column, sorted(map(plain_text, _listed(wanted)))) for column, wanted in self.where.items())
         names = [sorted(self.rename.items()), asked, part, list(self.may_be_empty)]
@@ -129,10 +132,10 @@ class DataSource:
 
         return Located(source.fingerprint, f"{source.key} {names}", read)
 
-    def _source(self, split: str, rules: Rules, data: DataConfig) -> Located:
+    def _source(self, split: str, rules: Rules, data: DataConfig, miniature: bool) -> Located:
         asked: Rules = {**self._in_files(rules), **{name: Plain() for name in self.where if name not in rules}}
         if self.hub is not None:
-            return locate(Published(self.hub, self.subset, asked, self.rows), split, data)
+            return locate(Published(self.hub, self.subset, asked, self.rows), split, data, miniature)
         files = self.files if not isinstance(self.files, Mapping) else self.files[split]
         assert files is not None
         found = find_own(_names(files), split, data.root, self.delimiter, self.quotes)

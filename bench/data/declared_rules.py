@@ -47,10 +47,12 @@ class Named(AsTheyAre):
 
     Attributes:
         names: of the labels, as the column has them.
+        called: what each is called, where the column has something else (numbers).
         declared: whether the file itself numbers the labels by these names, so that a number is an index.
     """
 
     names: tuple[str, ...]
+    called: tuple[str, ...] = ()
     declared: bool = False
     _index: dict[str, int] = field(init=False, repr=False, compare=False)
 

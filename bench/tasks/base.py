@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from torch import nn
 from transformers import PreTrainedTokenizerBase
@@ -105,7 +105,7 @@ class Task:
             if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
                 raise UserError(f"task.{key}={value} must be a whole number between {least} and {most}")
 
-    def on(self, family: Family) -> Self:
+    def on(self, family: Family) -> "Task":
         """The task as models of a family do it.
 
         Raises:

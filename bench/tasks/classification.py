@@ -85,7 +85,7 @@ class TextTask(Declared):
         if given is None and family == Family.encoder:
             return None
         if given is None:
-            named = [f"{name}: {{{name}}}" for name in self.texts] if len(self.texts) > 1 else [f"{{{self.text}}}"]
+            named = [f"{name}: {{{name}}}" for name in self.texts] if len(self.texts) > 1 else [f"{{{self.texts[0]}}}"]
             given = "\n".join([*named, f"{self.label}:"] if to_answer else named)
         return Template.of(given, self.texts, "task.prompt")
 
@@ -182,7 +182,7 @@ class Classification(TextTask):
 
     def label_rule(self) -> Named:
         """One of the values."""
-        return Named(self.values)
+        return Named(self.values, self.names if isinstance(self.labels, dict) else ())
 
     def head(self) -> Head | None:
         """Where the model answers by one."""

@@ -4,6 +4,7 @@
 """
 
 import copy
+import itertools
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -107,7 +108,7 @@ class Declared(Task):
         return f"{type(self).__name__} {self.answer}"
 
     def _answer_of(self, family: Family) -> str:
-        given = of_family(self.answer, family, "task.answer")
+        given = of_family(self.answer, family, "task.answer") or "auto"
         possible = self.possible.get(family, ())
         if not possible:
             fitting = " or ".join(f"'{name}'" for name, ways in self.possible.items() if ways)
@@ -146,7 +147,7 @@ class Declared(Task):
         shortened: dict[str, int] = {}
 
         def read(split: str, *, train: bool) -> pa.Table:
-            located = self.source.locate(split, self.rules(), self.texts, data)
+            located = self.source.locate(split, self.rules(), self.texts, data, self.miniature)
             revisions[split] = located.fingerprint
             limit = data.limit_train if train else data.limit_evaluation
             table = self._cached(tokenizer, located, max_length, limit, train=train)
@@ -182,10 +183,11 @@ class Declared(Task):
         return Split(_examples(table), self.references(table))
 
     def score(self, references: dict[str, list[Any]], predictions: dict[str, list[Any]]) -> dict[str, float]:
-        """Every metric of the first split, and of further ones under `metric_split`."""
+        """Every metric of the first split, and of further ones with what tells their names from the first's."""
         scores: dict[str, float] = {}
-        for index, (split, right) in enumerate(references.items()):
-            suffix = f"_{split}" if index else ""
+        first = next(iter(references), "")
+        for split, right in references.items():
+            suffix = "" if split == first else f"_{split.removeprefix(_common(first, split))}"
             for scorer in self.scorers:
                 scores[f"{scorer.metric.name}{suffix}"] = scorer.score(right, predictions[split])
         return scores
@@ -198,6 +200,13 @@ class Declared(Task):
             return exact[0] if exact else super().metric(name)
         longest = max(fitting, key=lambda metric: len(metric.name))
         return replace(longest, name=name)
+
+
+def _common(first: str, other: str) -> str:
+    """The words that both names begin with, and the underscore behind them: `validation_`."""
+    words = zip(first.split("_"), other.split("_"), strict=False)
+    same = list(itertools.takewhile(lambda pair: pair[0] == pair[1], words))
+    return "".join(f"{word}_" for word, _ in same)
 
 
 def _examples(table: pa.Table) -> Examples:

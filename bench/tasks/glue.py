@@ -5,7 +5,7 @@ left out, as in the survey.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import pyarrow as pa
@@ -16,29 +16,65 @@ from bench.configuration.schema import DataConfig, Family
 from bench.data import published
 from bench.data.example import Example, Examples
 from bench.data.published import Published
-from bench.data.schema import Label
+from bench.data.schema import Label, Score
 from bench.data.source import locate
 from bench.data.synthetic import Shape, classification
 from bench.data.token_cache import Columns, cached, encode, from_outside, tokenizer_fingerprint
-from bench.errors import unknown_name
+from bench.errors import UserError, unknown_name
 from bench.evaluation.classification import classify
 from bench.evaluation.inference import Inference
 from bench.models.head import Head
 from bench.records.metric import Metric, known_metric
 from bench.tasks.base import Split, Task, TaskData
+from bench.tasks.classification import Classification
+from bench.tasks.regression import Regression
 
 
 @dataclass(kw_only=True)
 class Glue(Task):
-    """One GLUE task. Attributes: subset, its name on the hub."""
+    """One GLUE task: on encoders by a task head, on other models as a declared task of the same rows.
+
+    Attributes:
+        subset: its name on the hub.
+        answer, prompt, words: see `bench.tasks.declared` and `bench.tasks.classification`; an encoder-decoder is given
+            T5's prompts unless another is said.
+    """
 
     subset: str
+    answer: str | dict[str, str] = "auto"
+    prompt: str | dict[str, str] | None = None
+    words: dict[str, str] = field(default_factory=dict)
 
     family: ClassVar[Family] = Family.encoder
 
     def __post_init__(self) -> None:
         if self.subset not in published.GLUE:
             raise unknown_name("GLUE task", self.subset, published.GLUE)
+        self.declared()  # which checks answer, prompt and words
+
+    def on(self, family: Family) -> Task:
+        """Itself on an encoder that is given the texts as its tokenizer joins them."""
+        if family != Family.encoder and type(self) is not Glue:
+            raise UserError(f"task '{self.name}': {type(self).__name__} is a task of encoders, as {Glue.__name__} is")
+        asked = self.declared().on(family)
+        return self if family == Family.encoder and asked.template(family) is None else asked
+
+    def declared(self) -> Classification | Regression:
+        """The same rows, labels and metrics as a declared task."""
+        *texts, label = self.published.columns
+        rule = self.published.columns[label]
+        splits = {"train": "train", "validation": list(self.validation_splits)}
+        source = {"hub": self.published.repository, "subset": self.subset, "splits": splits}
+        settings: dict[str, Any] = {
+            "name": self.name, "title": self.title, "miniature": self.miniature, "label": label,
+            "data": {**source, "rows": dict(self.published.rows), "may_be_empty": texts},
+            "text": texts, "answer": self.answer, "prompt": self.prompt or {**_t5_prompts(self.subset, texts)},
+            "scored_by": list(published.GLUE_METRICS[self.subset]),
+        }  # fmt: skip
+        if isinstance(rule, Label):
+            return Classification(**settings, labels=dict(enumerate(rule.names)), words=self.words)
+        assert isinstance(rule, Score)
+        return Regression(**settings, low=rule.low, high=rule.high)
 
     @property
     def main_metric(self) -> str:
@@ -118,6 +154,12 @@ class Glue(Task):
             for name, value in glue_scores(self.subset, labels, predictions[split]).items():
                 scores[f"{name}{suffix}"] = value
         return scores
+
+
+def _t5_prompts(subset: str, texts: Sequence[str]) -> dict[str, str]:
+    """What T5 was given in its own training; Raffel et al. 2020, https://arxiv.org/abs/1910.10683, appendix D."""
+    named = reversed(texts) if subset == "mnli" else texts
+    return {Family.encoder_decoder.value: " ".join([subset, *(f"{text}: {{{text}}}" for text in named)])}
 
 
 def _columns(tokenizer: PreTrainedTokenizerBase, regression: bool) -> pa.Schema:

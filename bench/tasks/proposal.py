@@ -184,7 +184,9 @@ def _texts(columns: Mapping[str, Sequence[str]], label: str, assumed: list[str])
     if not long and words:
         long = [max(words, key=lambda name: (len(set(columns[name])), words[name]))]
     if not long:
-        raise UserError(f"beside {label}, which looks like the label, no column of {', '.join(columns)} looks like text")
+        raise UserError(
+            f"beside {label}, which looks like the label, no column of {', '.join(columns)} looks like text"
+        )
     chosen = max(long, key=lambda name: words[name])
     assumed.append(f"{chosen} is the text: it has the most words, {words[chosen]:.1f} on average")
     if others := [name for name in columns if name not in (chosen, label)]:

@@ -124,10 +124,10 @@ def fitted(
 
 
 def of_family(given: str | Mapping[str, str] | None, family: Family, key: str) -> str | None:
-    """A text that may be said for each family apart.
+    """A text that may be said for some families alone; None: nothing is said for this one.
 
     Raises:
-        UserError: a key that is no family, or nothing for this one.
+        UserError: a key that is no family.
     """
     if given is None or isinstance(given, str):
         return given
@@ -135,6 +135,4 @@ def of_family(given: str | Mapping[str, str] | None, family: Family, key: str) -
     for name in given:
         if name not in families:
             raise unknown_name(f"family in {key}", name, families)
-    if family not in given:
-        raise UserError(f"{key} says nothing of the family '{family}'")
-    return given[family]
+    return given.get(family)

@@ -122,12 +122,8 @@ def test_all_kinds_of_files_give_the_same_rows(declare, tokenizer, tmp_path, kin
 
 def test_quoted_fields_may_hold_commas_quotes_and_lines(declare, tokenizer):
     rows = ['"den, ""sti""\nnu .",bad', *ROWS]
-    task, data = loaded(declare(rows), tokenizer)
-    texts = [tokenizer.decode(example["input_ids"], skip_special_tokens=True) for example in data.train]
-    texts += [
-        tokenizer.decode(e["input_ids"], skip_special_tokens=True) for e in data.validation["validation"].examples
-    ]
-    assert len(texts) == len(ROWS) + 1
+    _, data = loaded(declare(rows), tokenizer)
+    assert len(data.train) + len(data.validation["validation"].examples) == len(ROWS) + 1
 
 
 def test_a_number_and_its_text_are_the_same_label(declare, tokenizer, tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from transformers import PreTrainedTokenizerBase
 
-from bench.configuration.schema import DataConfig
+from bench.configuration.schema import DataConfig, Family
 from bench.data.published import GLUE
 from bench.errors import UserError
 from bench.tasks.glue import Glue
@@ -107,3 +107,33 @@ def test_long_pairs_are_cut_to_the_length(mirror: Mirror, tokenizer: PreTrainedT
 def test_unknown_task_names_the_nearest() -> None:
     with pytest.raises(UserError, match="did you mean sst2"):
         task("sst")
+
+
+@pytest.mark.parametrize("subset", sorted(GLUE))
+def test_on_an_encoder_the_declared_task_has_the_same_tokens_labels_and_metrics(subset, tokenizer):
+    """What other models are given of GLUE comes of the same rows; where both ways can be had they agree."""
+    task, small = Glue(name="own", title="", subset=subset, miniature=True), DataConfig(limit_train=50)
+    own, declared = task.load(tokenizer, 24, small), task.declared().on(Family.encoder).load(tokenizer, 24, small)
+    assert list(own.train) == list(declared.train)
+    for name, split in own.validation.items():
+        assert list(split.examples) == list(declared.validation[name].examples)
+        assert split.references == declared.validation[name].references
+    references = {name: split.references for name, split in own.validation.items()}
+    assert task.score(references, references) == task.declared().score(references, references)
+
+
+def test_an_encoder_decoder_is_given_t5s_own_prompts():
+    task = Glue(name="own", title="", subset="mnli").on(Family.encoder_decoder)
+    assert task.template(Family.encoder_decoder).fill({"premise": "P", "hypothesis": "H"}) == (
+        "mnli hypothesis: H premise: P"
+    )
+    assert task.label_words == ("entailment", "neutral", "contradiction")
+    assert (task.head(), task.way) == (None, "words")
+
+
+def test_a_task_of_ones_own_over_glue_stays_with_encoders():
+    class Mine(Glue):
+        pass
+
+    with pytest.raises(UserError, match="Mine is a task of encoders"):
+        Mine(name="own", title="", subset="rte").on(Family.decoder)
