@@ -41,7 +41,7 @@ def read_last_token(model: Any, family: Family) -> Any:
     if family in HEADS and has_task_head(family, model.config):
         if model.config.is_encoder_decoder != (family == Family.encoder_decoder) or not hasattr(model, HEADS[family]):
             raise no_head(model.config)
-        model.__class__ = _reading(type(model), family)
+        model.__class__ = _reading(model.__class__, family)
     return model
 
 
@@ -92,12 +92,12 @@ def shifted(inputs: Tensor, mask: Tensor | None, start: Tensor) -> Tensor:
 
 
 @cache
-def _takes_positions(kind: type[Any]) -> bool:
+def _takes_positions(kind: Any) -> bool:
     return "position_ids" in signature(kind.forward).parameters
 
 
 @cache
-def _reading(kind: type[Any], family: Family) -> type[Any]:
+def _reading(kind: Any, family: Family) -> Any:
     """A class of the same name, place and signature as `kind`, one for all models of it."""
     forward = _decoder_forward if family == Family.decoder else _encoder_decoder_forward
 
@@ -120,7 +120,7 @@ def _decoder_forward(
     **others: Any,
 ) -> SequenceClassifierOutputWithPast:
     """A decoder's logits `(batch, labels)` and, with labels, its loss; see transformers' forward passes."""
-    if position_ids is None and attention_mask is not None and _takes_positions(type(self.base_model)):
+    if position_ids is None and attention_mask is not None and _takes_positions(self.base_model.__class__):
         length = others["inputs_embeds"].shape[1] if input_ids is None else input_ids.shape[1]
         position_ids = positions(attention_mask, length)
     if position_ids is not None:
