@@ -16,7 +16,7 @@ class PromptTuning(PromptLearning):
     """[P; E(x)] instead of E(x), with P `(virtual tokens, hidden)` trained and the model frozen.
 
     On an encoder the classifier reads the first position, which is then a virtual token; so does the peft library,
-    which the survey used.
+    which the survey used. On a decoder a task head reads the text's last token, and the prompt stands before it all.
     """
 
     shardable = True

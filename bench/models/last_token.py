@@ -5,6 +5,9 @@ transformers looks for that token by comparing the input with the padding token 
 another one where the padding token is also the end token or a token of the text, takes padding itself where it is given
 embeddings, as by prompts, and refuses batches where there is no padding token, or where texts differ in end tokens.
 Here the attention mask says which token is the last. Where theirs is right, ours is the same.
+
+Padding may stand on either side, but for encoder-decoders with absolute positions (BART): what their encoders make of a
+text depends on the column that it begins in. The harness pads on the right.
 """
 
 from functools import cache
