@@ -20,7 +20,7 @@ from transformers.modeling_outputs import Seq2SeqSequenceClassifierOutput, Seque
 from transformers.utils.generic import can_return_tuple
 
 from bench.configuration.schema import Family
-from bench.errors import UnsupportedError
+from bench.errors import UnsupportedError, UserError
 from bench.models.auto_classes import has_task_head, no_head
 
 HEADS = {Family.decoder: "score", Family.encoder_decoder: "classification_head"}  # what transformers calls them
@@ -39,11 +39,13 @@ def read_last_token(model: Any, family: Family) -> Any:
         The model.
 
     Raises:
-        UserError: its task head is of another kind.
+        UserError: its task head is of another kind, or nothing says what its decoder starts with.
     """
     if family in HEADS and has_task_head(family, model.config):
         if model.config.is_encoder_decoder != (family == Family.encoder_decoder) or not hasattr(model, HEADS[family]):
             raise no_head(model.config)
+        if family == Family.encoder_decoder and _start_token(model.config) is None:
+            raise UserError(f"config.json of this {model.config.model_type} model names no decoder_start_token_id")
         model.__class__ = _reading(model.__class__, family)
     return model
 
@@ -133,7 +135,7 @@ def _decoder_forward(
     return SequenceClassifierOutputWithPast(
         loss=_loss(self, logits, labels),
         logits=logits,
-        past_key_values=outputs.past_key_values,
+        past_key_values=getattr(outputs, "past_key_values", None),  # the first GPT keeps none
         hidden_states=outputs.hidden_states,
         attentions=outputs.attentions,
     )
@@ -178,8 +180,14 @@ def _encoder_decoder_forward(
 
 def _start(config: Any, inputs: Tensor, mask: Tensor | None) -> Tensor:
     if config.model_type not in STARTS_WITH_LAST:
-        return inputs.new_full((), config.decoder_start_token_id)
+        return inputs.new_full((), _start_token(config))
     return last_states(inputs[..., None], mask)
+
+
+def _start_token(config: Any) -> Any:
+    """None where nothing says it; T5 starts with padding, also where its configuration names no start."""
+    own = getattr(config, "decoder_start_token_id", None)
+    return config.pad_token_id if own is None else own
 
 
 def _loss(model: Any, logits: Tensor, labels: Tensor | None) -> Tensor | None:

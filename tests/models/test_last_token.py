@@ -257,3 +257,10 @@ def test_the_checkpoints_head_is_refused_where_the_task_takes_a_language_model()
 def test_embeddings_alone_are_refused_by_an_encoder_decoder():
     model = model_of("t5")
     refusal(model, inputs_embeds=torch.zeros(1, 3, 64), kind=UnsupportedError)
+
+
+def test_a_decoder_starts_with_padding_unless_told_otherwise_and_is_refused_without_either():
+    told, untold = (tiny_model("encoder_decoder", **HEAD, decoder_start_token_id=token) for token in (PAD, None))
+    assert torch.equal(logits(untold, padded()), logits(told, padded()))
+    said = refusal(tiny_model, "encoder_decoder", **HEAD, decoder_start_token_id=None, pad_token_id=None)
+    assert "decoder_start_token_id" in said
