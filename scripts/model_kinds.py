@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from bench.configuration.schema import Family
-from bench.models.auto_classes import AUTO_CLASSES
+from bench.models.auto_classes import auto_class
+from bench.models.last_token import read_last_token
 from tests.tiny import HIDDEN, tiny_config
 
 BARTS: dict[str, Any] = {
@@ -60,15 +61,21 @@ KINDS: dict[Family, dict[str, dict[str, Any]]] = {
 WITHOUT_FUSED = ("deberta-v2", "mpnet", "mamba")  # no fused attention
 
 
-def kind_model(family: Family, kind: str) -> nn.Module:
-    """The same random weights at every call; larger than the initialiser's, so that two layers do something."""
+def kind_model(family: Family, kind: str, **more: Any) -> nn.Module:
+    """The same random weights at every call; larger than the initialiser's, so that two layers do something.
+
+    Args:
+        family: of the model.
+        kind: of it.
+        **more: keys of its configuration; with a `problem_type` it has a task head.
+    """
     torch.manual_seed(7)
-    changes = KINDS[family][kind]
+    changes = KINDS[family][kind] | more
     config = tiny_config(family, **{"model_type": kind} | {key: v for key, v in changes.items() if v is not None})
     for key in changes.keys() - {key for key, v in changes.items() if v is not None}:
         delattr(config, key)
     attention = {"attn_implementation": "eager"} if kind in WITHOUT_FUSED else {}
-    model: nn.Module = AUTO_CLASSES[family].from_config(config, **attention)
+    model: nn.Module = read_last_token(auto_class(family, config).from_config(config, **attention), family)
     for name, parameter in model.named_parameters():
         parameter.data.add_(torch.randn_like(parameter) * (0.02 if "embed" in name or "shared" in name else 0.1))
     return model

@@ -11,15 +11,17 @@ from torch import nn
 from bench.configuration.compose import Configurations, build
 from bench.configuration.schema import Family, Quantisation, TrainingConfig
 from bench.methods.base import Method, Setting
-from bench.models.auto_classes import AUTO_CLASSES
+from bench.models.auto_classes import auto_class
 from bench.models.families import structure_of
 from bench.models.head import head_parameters, train_head
+from bench.models.last_token import read_last_token
 from bench.models.quantisation import Packing, quantise, settle
 from bench.training.optimiser import make_optimiser
 
 HIDDEN = 64
 TEXT = 9  # tokens
 VOCABULARY = 60
+HEAD = {"num_labels": 2, "problem_type": "single_label_classification"}  # of any family
 # Sizes of a method's settings that fit a hidden size of 64; everything else is as in its YAML.
 SIZES = {
     "bottleneck": 8, "r": 4, "init_r": 4, "target_r": 2, "length": 4, "inner": 16, "num_virtual_tokens": 4,
@@ -52,7 +54,8 @@ def tiny_config(family: str, **changes: Any) -> transformers.PretrainedConfig:
 def tiny_model(family: str, nf4: bool = False, int8: bool = False, **changes: Any) -> nn.Module:
     """The same random weights at every call."""
     torch.manual_seed(7)
-    model = AUTO_CLASSES[Family(family)].from_config(tiny_config(family, **changes))
+    config = tiny_config(family, **changes)
+    model = read_last_token(auto_class(Family(family), config).from_config(config), Family(family))
     for name, parameter in model.named_parameters():
         # Larger than the initialiser's, so that two layers do something, and no bias or norm is at its neutral value.
         parameter.data.add_(torch.randn_like(parameter) * (0.02 if "embed" in name or "shared" in name else 0.1))
@@ -71,7 +74,7 @@ def tiny_setting(model: nn.Module, family: str, **changes: Any) -> Setting:
     )
 
 
-def tiny_batch(family: str, seed: int = 0, size: int = 4) -> dict[str, torch.Tensor]:
+def tiny_batch(family: str, seed: int = 0, size: int = 4, has_head: bool = False) -> dict[str, torch.Tensor]:
     """Texts of two lengths, padded on the right; labels that can be learned by heart."""
     generator = torch.Generator().manual_seed(seed)
     ids = torch.randint(3, VOCABULARY, (size, TEXT), generator=generator)
@@ -82,8 +85,8 @@ def tiny_batch(family: str, seed: int = 0, size: int = 4) -> dict[str, torch.Ten
         "encoder": torch.arange(size) % 2,
         "encoder_decoder": torch.randint(3, VOCABULARY, (size, 5), generator=generator),
         "decoder": torch.where(mask == 1, ids, -100),
-    }[family]
-    if family == "decoder":
+    }["encoder" if has_head else family]
+    if family == "decoder" and not has_head:
         labels[:, 0] = -100  # no model predicts its first token
     return {"input_ids": ids, "attention_mask": mask, "labels": labels}
 
@@ -143,7 +146,7 @@ class Adapted:
 
     def train(self, steps: int, rate: float = 1e-2, size: int = 4) -> list[float]:
         """The loop's order of hooks; one batch, again and again. Returns the losses."""
-        batch = tiny_batch(self.family, size=size)
+        batch = tiny_batch(self.family, size=size, has_head=bool(self.setting.structure.head))
         self.model.train()
         self.method.prepare(self.model, self.gradients)
         structure = self.setting.structure
@@ -164,7 +167,7 @@ class Adapted:
     def gradients(self) -> Iterator[torch.Tensor]:
         """Three batches."""
         for seed in range(3):
-            loss = self.model(**tiny_batch(self.family, seed)).loss
+            loss = self.model(**tiny_batch(self.family, seed, has_head=bool(self.setting.structure.head))).loss
             loss.backward()
             yield loss.detach()
             self.model.zero_grad()

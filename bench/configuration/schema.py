@@ -106,7 +106,7 @@ class ModelConfig:
     shipped: str | None = None  # backbone inside the package
     architecture: dict[str, Any] = field(default_factory=dict)  # transformers', to count and for random weights
     weights: Weights = Weights.pretrained
-    head: HeadWeights = HeadWeights.fresh  # of an encoder; language models have none
+    head: HeadWeights = HeadWeights.fresh  # of a task head; language models have none
     dtype: Dtype = Dtype.float32  # of the frozen base; what is trained is kept in fp32
     quantisation: Quantisation = Quantisation.none
     double_quantisation: bool = True  # of nf4: the scales of the blocks are quantised too

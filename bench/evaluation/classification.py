@@ -1,4 +1,4 @@
-"""Predict labels (or scores) with an encoder and its head."""
+"""Predict labels (or scores) with a model and its task head."""
 
 from collections.abc import Sequence
 

@@ -21,11 +21,12 @@ from bench.methods.library.refusals import refuse
 from bench.methods.library.values import check_numbers, check_words
 from bench.methods.shared.peft_library import (
     IN_THE_CACHE,
-    TASK_TYPES,
     PeftMethod,
     check_positions,
+    check_prompt,
     fit_prompt,
     innermost,
+    task_type,
 )  # fmt: skip
 from bench.methods.shared.prefixed_attention import ATTENTION_LIMIT
 from bench.methods.shared.reallotment import (
@@ -106,7 +107,7 @@ class PeftAny(PeftMethod):
         if options.get("loftq_config"):  # the library fills in what a dictionary lacks for every other one
             options["loftq_config"] = vars(peft.LoftQConfig()) | options["loftq_config"]
         if self.is_prompt:
-            options["task_type"] = TASK_TYPES[setting.family]
+            options["task_type"] = task_type(setting)
             options.setdefault("num_virtual_tokens", VIRTUAL_TOKENS)
             if self.kind not in IN_THE_CACHE:
                 options["num_transformer_submodules"] = 1
@@ -121,6 +122,7 @@ class PeftAny(PeftMethod):
             if not self.options.get(key):
                 raise UserError(f"peft.type={self.kind} needs peft.{key}=…")
         if self.is_prompt:
+            check_prompt(f"peft.type={self.kind}", setting)
             check_positions(self.options.get("num_virtual_tokens", VIRTUAL_TOKENS), setting)
         if self.kind == "ADALORA" and setting.total_steps - self.options.get("tfinal", 0) < SHORTEST:
             raise UserError(

@@ -16,7 +16,7 @@ from bench.configuration.schema import Family
 from bench.errors import UnsupportedError, UserError
 from bench.methods.base import Setting
 from bench.methods.prefix import key_width
-from bench.methods.shared.peft_library import TASK_TYPES, PromptLearning, innermost
+from bench.methods.shared.peft_library import PromptLearning, innermost, task_type
 from bench.methods.shared.prefixed_attention import ATTENTION_LIMIT, put_prefix, use_prefixed_attention
 from bench.methods.shared.ranges import one_of
 from bench.methods.trainable import freeze
@@ -118,7 +118,7 @@ class PrefixTuning(PromptLearning):
 
     def peft_config(self, setting: Setting) -> peft.PeftConfig:
         """PrefixTuningConfig without the reparameterising network."""
-        return peft.PrefixTuningConfig(task_type=TASK_TYPES[setting.family], num_virtual_tokens=self.num_virtual_tokens)
+        return peft.PrefixTuningConfig(task_type=task_type(setting), num_virtual_tokens=self.num_virtual_tokens)
 
 
 def _check_cache(title: str, model: Any) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import peft
 
 from bench.methods.base import Setting
-from bench.methods.shared.peft_library import TASK_TYPES, PromptLearning
+from bench.methods.shared.peft_library import PromptLearning, check_prompt, task_type
 
 
 @dataclass(kw_only=True)
@@ -16,7 +16,7 @@ class PromptTuning(PromptLearning):
     """[P; E(x)] instead of E(x), with P `(virtual tokens, hidden)` trained and the model frozen.
 
     On an encoder the classifier reads the first position, which is then a virtual token; so does the peft library,
-    which the survey used.
+    which the survey used. On a decoder a task head reads the text's last token, and the prompt stands before it all.
     """
 
     shardable = True
@@ -25,10 +25,15 @@ class PromptTuning(PromptLearning):
     where = "the input embeddings (T5: of the encoder)"
     trains = "P"
 
+    def check(self, setting: Setting) -> None:
+        """Not where a decoder reads the same text as tokens."""
+        check_prompt(self.title, setting)
+        super().check(setting)
+
     def peft_config(self, setting: Setting) -> peft.PeftConfig:
         """PromptTuningConfig; one prompt, for T5 too, whose decoder gets none."""
         return peft.PromptTuningConfig(
-            task_type=TASK_TYPES[setting.family],
+            task_type=task_type(setting),
             num_virtual_tokens=self.num_virtual_tokens,
             num_transformer_submodules=1,
         )

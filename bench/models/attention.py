@@ -16,7 +16,7 @@ from transformers.utils.import_utils import is_flash_attn_greater_or_equal
 
 from bench.configuration.schema import AttentionKind, ModelConfig, Precision
 from bench.errors import UnsupportedError, UserError
-from bench.models.auto_classes import AUTO_CLASSES
+from bench.models.auto_classes import auto_class
 
 PACKAGE, OLDEST = "flash-attn", "2.3.3"  # transformers refuses older ones
 FLASH_FROM, FLASH_HEAD = (8, 0), 256  # compute capability: Ampere; the widest head, from flash-attn's README
@@ -88,7 +88,7 @@ def supports(kind: AttentionKind, config: ModelConfig, architecture: PretrainedC
         AttentionKind.flash_attention_2: "_supports_flash_attn",
         AttentionKind.flex: "_supports_flex_attn",
     }
-    mapping = AUTO_CLASSES[config.family]._model_mapping
+    mapping = auto_class(config.family, architecture)._model_mapping
     if kind not in names or type(architecture) not in mapping:  # of another family: building the model says it
         return True
     return bool(getattr(_get_model_class(architecture, mapping), names[kind], False))

@@ -8,6 +8,7 @@ from torch import nn
 
 from bench.configuration.schema import Family
 from bench.errors import UserError
+from bench.models.auto_classes import has_task_head
 from bench.models.declared import DISCOVER, KEY, entry_of
 from bench.models.discover import discover
 from bench.models.entries import ENTRIES
@@ -74,7 +75,7 @@ def _structure(
     model: Any, family: Family, blocks: tuple[Block, ...], *, has_positions: bool = True, **rest: Any
 ) -> Structure:
     base = model.base_model
-    has_head = family == Family.encoder
+    has_head = has_task_head(family, model.config)
     head = [
         name for name, child in model.named_children() if child is not base and any(True for _ in child.parameters())
     ]

@@ -1,4 +1,4 @@
-"""The task head: what stands on top of an encoder, and is trained with every method."""
+"""The task head: what stands on top of a model that is no language model, and is trained with every method."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

@@ -16,10 +16,11 @@ from bench.configuration.schema import AttentionKind, Dtype, HeadWeights, ModelC
 from bench.errors import UserError
 from bench.models.already_quantised import refuse_packed, refuse_quantised
 from bench.models.attention import buildable, implementation
-from bench.models.auto_classes import AUTO_CLASSES
+from bench.models.auto_classes import auto_class
 from bench.models.checkpoint import read_checkpoint
 from bench.models.families import structure_of
 from bench.models.head import Head, renew, with_pooler
+from bench.models.last_token import read_last_token
 from bench.models.number_types import TORCH, lower
 from bench.models.quantisation import Packing, check_packed, quantise, reading_options, settle
 from bench.models.report import check_base, check_head, check_values
@@ -37,11 +38,11 @@ quiet_transformers()
 
 
 def load_architecture(config: ModelConfig, head: Head | None) -> PretrainedConfig:
-    """The model's transformers configuration, with the head's labels set.
+    """The model's transformers configuration, with the head's labels set; its `problem_type` says there is a head.
 
     Random weights need no files where the configuration spells the architecture out.
     """
-    labels: dict[str, Any] = {}
+    labels: dict[str, Any] = {"problem_type": None}  # a checkpoint may have been saved with a head
     if head is not None:
         kind = "regression" if head.regression else "single_label_classification"
         labels = {"num_labels": head.labels, "problem_type": kind}
@@ -148,7 +149,7 @@ def _from_checkpoint(
         empty, packing = build_empty(config, architecture), Packing.of(config, quantisation)
         options |= reading_options(empty, structure_of(empty, config.family, config.structure), packing)
     try:
-        model, report = AUTO_CLASSES[config.family].from_pretrained(
+        model, report = auto_class(config.family, architecture).from_pretrained(
             checkpoint.folder,
             config=architecture,
             attn_implementation=implementation(_settled(config, architecture)),
@@ -163,6 +164,7 @@ def _from_checkpoint(
         )
     except (OSError, ValueError, SafetensorError) as error:
         raise _not_built(config, error) from error
+    model = read_last_token(model, config.family)
     structure = with_pooler(structure_of(model, config.family, config.structure), model, checkpoint)
     check_base(model, report, structure, source)
     if quantisation != Quantisation.none:
@@ -185,11 +187,12 @@ def _settled(config: ModelConfig, architecture: PretrainedConfig) -> AttentionKi
 def _from_config(config: ModelConfig, architecture: PretrainedConfig, attention: AttentionKind) -> Any:
     try:
         # A copy, as `from_pretrained` makes one: methods change the attention of their own model only.
-        return AUTO_CLASSES[config.family].from_config(
+        model = auto_class(config.family, architecture).from_config(
             copy.deepcopy(architecture), attn_implementation=implementation(attention), dtype=torch.float32
         )
     except ValueError as error:
         raise _not_built(config, error) from error
+    return read_last_token(model, config.family)
 
 
 def _not_built(config: ModelConfig, error: Exception) -> UserError:

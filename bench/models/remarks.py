@@ -21,7 +21,8 @@ def check_head_choice(config: ModelConfig, structure: Structure) -> None:
         return
     if not structure.head:
         raise UserError(
-            f"model.head=checkpoint: {config.name} has no task head; its language-model head is the checkpoint's anyway"
+            f"model.head=checkpoint: {config.name} has no task head for this task; its language-model head is the "
+            "checkpoint's anyway"
         )
     if config.weights == Weights.random:
         raise UserError("model.head=checkpoint needs a checkpoint, and model.weights=random reads none")

@@ -42,8 +42,8 @@ def measure_overhead(run: Run, model: nn.Module, method: Method, prepared: Prepa
     training = run.cell.training
     examples = prepared.data.train[: training.micro_batch_size or training.batch_size]
     batch = to_device(prepared.padding(list(examples)), run.device)
-    if prepared.setting.family != Family.encoder_decoder:
-        del batch["labels"]  # an encoder-decoder's labels are its decoder's inputs, all others do without
+    if prepared.setting.family != Family.encoder_decoder or prepared.setting.structure.head:
+        del batch["labels"]  # of an encoder-decoder that writes they are its decoder's inputs, all others do without
 
     def prepare(form: nn.Module) -> nn.Module:
         return prepared.arithmetic.wrap(form.to(run.device))

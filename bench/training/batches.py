@@ -77,15 +77,15 @@ def target_count(batch: dict[str, Tensor]) -> int:
 
 
 def token_count(batch: dict[str, Tensor], targets_apart: bool) -> int:
-    """Tokens of a batch without padding; `targets_apart` adds those of the labels (encoder-decoders)."""
+    """Tokens of a batch without padding; `targets_apart` adds the labels, where they are tokens (encoder-decoders)."""
     if isinstance(batch, Filler):
         return 0
-    targets = int((batch["labels"] != IGNORED).sum()) if targets_apart else 0
+    targets = int((batch["labels"] != IGNORED).sum()) if targets_apart and batch["labels"].dim() == 2 else 0
     return int(batch["attention_mask"].sum()) + targets
 
 
 def padded_count(batch: dict[str, Tensor], targets_apart: bool) -> int:
-    """Tokens of a batch with padding; `targets_apart` adds those of the labels (encoder-decoders)."""
+    """Tokens of a batch with padding; `targets_apart` adds the labels, where they are tokens (encoder-decoders)."""
     if isinstance(batch, Filler):
         return 0
-    return batch["input_ids"].numel() + (batch["labels"].numel() if targets_apart else 0)
+    return batch["input_ids"].numel() + (batch["labels"].numel() if targets_apart and batch["labels"].dim() == 2 else 0)

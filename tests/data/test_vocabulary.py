@@ -79,6 +79,12 @@ def test_what_is_to_be_written_counts_too(tmp_path: Path) -> None:
     assert known.unknown == {"train": 0.5}
 
 
+@pytest.mark.parametrize("family", ["encoder", "encoder_decoder", "decoder"])
+def test_classes_are_no_tokens(family: str, tmp_path: Path) -> None:
+    known = checked(tmp_path, {"input_ids": [5, 6, 2], "labels": 3}, family=family)
+    assert known.unknown == {"train": 0.0}
+
+
 def test_a_token_that_the_rules_use_for_the_unknown_counts_though_nobody_names_it(tmp_path: Path) -> None:
     known = checked(tmp_path, {"input_ids": [1, 3, 5, 2], "labels": 0}, without=("unk_token",))
     assert known.unknown == {"train": 0.5}

@@ -24,10 +24,10 @@ SIZES = {
 USUAL = [("encoder", "full"), ("encoder", "mam"), ("encoder_decoder", "lora"), ("decoder", "qlora")]
 
 
-def deep_cell(compose, family, method, *more, **changes):
+def deep_cell(compose, family, method, *more, task=None, **changes):
     model, shape = SMALL[family]
     sizes = [f"++model.architecture.{key}={value}" for key, value in (shape | SIZES[family] | changes).items()]
-    names = [f"model={model}", f"task={TASKS[family]}", f"method={method}"]
+    names = [f"model={model}", f"task={task or TASKS[family]}", f"method={method}"]
     if method == "adapter_s":  # whose own bottleneck is wider than this model
         names.append("method.bottleneck=16")
     return compose(*names, *sizes, "model.weights=random", "training.batch_size=4", "training.max_length=32", *more)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.data.example import IGNORED, Padding
-from bench.training.batches import epoch_order, target_count, token_count
+from bench.training.batches import epoch_order, padded_count, target_count, token_count
 
 LENGTHS = st.lists(st.integers(1, 200), min_size=1, max_size=300)
 
@@ -60,3 +60,11 @@ def test_labels_of_whole_examples_are_numbers():
     assert target_count(batch) == 2
     scores = Padding(token=0)([{"input_ids": [1], "labels": 2.5}])["labels"]
     assert scores.dtype == torch.float32
+
+
+def test_labels_that_are_one_number_each_are_no_tokens_of_an_encoder_decoder():
+    padding = Padding(token=0)
+    classes = padding([{"input_ids": [5, 6, 7], "labels": 1}, {"input_ids": [5], "labels": 0}])
+    assert (token_count(classes, True), padded_count(classes, True), target_count(classes)) == (4, 6, 2)
+    texts = padding([{"input_ids": [5, 6, 7], "labels": [8, 9]}, {"input_ids": [5], "labels": [8]}])
+    assert (token_count(texts, True), padded_count(texts, True), target_count(texts)) == (7, 10, 3)

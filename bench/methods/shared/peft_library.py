@@ -22,8 +22,7 @@ from bench.models.fused import fuse, split_fused
 from bench.models.head import train_head
 from bench.models.quantisation import dequantise, forget_quantisation, is_quantised
 
-TASK_TYPES = {
-    Family.encoder: peft.TaskType.SEQ_CLS,
+LANGUAGE_MODELS = {
     Family.encoder_decoder: peft.TaskType.SEQ_2_SEQ_LM,
     Family.decoder: peft.TaskType.CAUSAL_LM,
 }
@@ -110,6 +109,11 @@ class PromptLearning(PeftMethod):
         return "virtual tokens are inputs, not weights"
 
 
+def task_type(setting: Setting) -> peft.TaskType:
+    """What the library calls the cell's kind of task."""
+    return peft.TaskType.SEQ_CLS if setting.structure.head else LANGUAGE_MODELS[setting.family]
+
+
 def innermost(model: nn.Module) -> nn.Module:
     """The pretrained model inside the library's wrappers; the paths of a structure are relative to it."""
     while isinstance(model, peft.PeftModel | BaseTuner):
@@ -128,6 +132,22 @@ def check_positions(virtual_tokens: int, setting: Setting) -> None:
         raise UserError(
             f"{virtual_tokens} virtual tokens + training.max_length={setting.max_length} exceed the "
             f"model's {limit} positions; lower one of them"
+        )
+
+
+def check_prompt(what: str, setting: Setting) -> None:
+    """Refuse a prompt in front of embeddings where a decoder reads the text's tokens too.
+
+    Args:
+        what: the method, as a message begins.
+        setting: the cell's.
+
+    Raises:
+        UnsupportedError: the model is an encoder-decoder with a task head.
+    """
+    if setting.family == Family.encoder_decoder and setting.structure.head:
+        raise UnsupportedError(
+            f"{what} on an encoder-decoder with a task head: its decoder reads the text's tokens, and a prompt has none"
         )
 
 
