@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+import yaml
 
 from bench.cli.commands import run_command
 
@@ -50,9 +51,9 @@ def test_the_page_leads_from_a_csv_to_a_table_on_every_family(place, capsys):
         Path(name).write_text(text)
     assert run_command([*told[2], *SHORT]) == 0
     assert run_command(told[3]) == 0
-    table = Path("results/tables/reviews.csv").read_text()
+    tables = [file.read_text().lower() for file in Path("results/tables").rglob("*.csv")]
     for model in ("roberta", "t5", "llama"):
-        assert sum(model in line.lower() for line in table.splitlines()) >= 3, table
+        assert any(sum(model in line for line in table.splitlines()) >= 3 for table in tables), tables
 
 
 def test_the_declaration_on_the_page_is_what_the_command_writes(place):
@@ -61,6 +62,4 @@ def test_the_declaration_on_the_page_is_what_the_command_writes(place):
     assert run_command(commands()[0]) == 0
     shown = next(text for text in blocks("yaml") if "/task/" in text)
     written = Path("mine/task/reviews.yaml").read_text()
-    import yaml
-
     assert yaml.safe_load(written) == yaml.safe_load(shown) | {"title": "reviews"}
