@@ -19,6 +19,7 @@ def in_batches(
     tokens: int | None = None,
     extra: int = 0,
     copies: int = 1,
+    equal: bool = False,
 ) -> Iterator[tuple[list[int], dict[str, Tensor]]]:
     """Put the model into evaluation mode and yield the examples' indices with their padded batch, longest first.
 
@@ -30,22 +31,30 @@ def in_batches(
         tokens: tokens of a batch, at most, with padding; see `sorted_batches`.
         extra: tokens that the model will hold of each example beside the input: new ones, a shared prefix.
         copies: how many times it will hold them: beams.
+        equal: put together only examples of one length, for models that must be given no padding.
     """
     model.eval()
     device = next(model.parameters()).device
     lengths = [len(example["input_ids"]) for example in examples]
-    for indices in sorted_batches(lengths, batch_size, tokens, extra, copies):
+    for indices in sorted_batches(lengths, batch_size, tokens, extra, copies, equal=equal):
         batch = padding([examples[index] for index in indices])
         yield indices, {key: value.to(device) for key, value in batch.items()}
 
 
 def sorted_batches(
-    lengths: Sequence[int], batch_size: int, tokens: int | None = None, extra: int = 0, copies: int = 1
+    lengths: Sequence[int],
+    batch_size: int,
+    tokens: int | None = None,
+    extra: int = 0,
+    copies: int = 1,
+    *,
+    equal: bool = False,
 ) -> list[list[int]]:
     """Batches for evaluation: longest first, so that memory peaks at once and padding is least.
 
     A batch has at most `batch_size` examples, and at most `tokens` tokens where it has more than one example: its
-    longest length plus `extra`, times `copies`, times its examples. It ends early where much of it would be padding.
+    longest length plus `extra`, times `copies`, times its examples. It ends early where much of it would be padding, or
+    any with `equal`.
     """
     order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
     batches = []
@@ -54,7 +63,8 @@ def sorted_batches(
         size = batch_size
         if tokens is not None:
             size = max(1, min(size, tokens // ((lengths[order[start]] + extra) * copies)))
-        size = _similar([lengths[index] for index in order[start : start + size]])
+        following = [lengths[index] for index in order[start : start + size]]
+        size = following.count(following[0]) if equal else _similar(following)
         batches.append(order[start : start + size])
         start += size
     return batches

@@ -24,10 +24,12 @@ from sklearn.metrics import (
 )
 
 from bench.errors import UserError, unknown_name
+from bench.evaluation.squad import exact, overlap
+from bench.evaluation.translation_metric import translation_scores
 from bench.records.metric import Metric, known_metric
 
 Function = Callable[[Sequence[Any], Sequence[Any]], float]
-CLASSES, NUMBERS = "classes", "numbers"
+CLASSES, NUMBERS, TEXTS = "classes", "numbers", "texts"
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,22 @@ def _correlation(function: Callable[..., Any]) -> Function:
     return score
 
 
+def _mean_of(function: Callable[[str, str], float], right: Sequence[str], said: Sequence[str]) -> float:
+    return float(np.mean([function(a, b) for a, b in zip(right, said, strict=True)]))
+
+
+def _rouge(name: str) -> Function:
+    """The mean F1 in 0…1 by Google's rouge-score, words stemmed; Lin 2004, https://aclanthology.org/W04-1013."""
+
+    def score(right: Sequence[str], said: Sequence[str]) -> float:
+        from rouge_score.rouge_scorer import RougeScorer  # draws in nltk, which takes a second
+
+        scorer = RougeScorer([name], use_stemmer=True)
+        return _mean_of(lambda a, b: float(scorer.score(a, b)[name].fmeasure), right, said)
+
+    return score
+
+
 METRICS: dict[str, dict[str, Function]] = {
     CLASSES: {
         "accuracy": accuracy_score,
@@ -124,6 +142,14 @@ METRICS: dict[str, dict[str, Function]] = {
         "rmse": root_mean_squared_error,
         "mae": mean_absolute_error,
         "r2": r2_score,
+    },
+    TEXTS: {
+        "bleu": lambda right, said: translation_scores(list(right), list(said))["bleu"],
+        "chrf": lambda right, said: translation_scores(list(right), list(said))["chrf"],
+        "exact_match": lambda right, said: _mean_of(lambda a, b: float(a.strip() == b.strip()), right, said),
+        "squad_exact_match": lambda right, said: _mean_of(exact, right, said),
+        "squad_f1": lambda right, said: _mean_of(overlap, right, said),
+        **{name: _rouge(name) for name in ("rouge1", "rouge2", "rougeL", "rougeLsum")},
     },
 }
 

@@ -10,6 +10,8 @@ from bench.tasks.base import Task
 FORMS = {
     "classification": "bench.tasks.classification.Classification",
     "regression": "bench.tasks.regression.Regression",
+    "generation": "bench.tasks.generation.Generation",
+    "multiple_choice": "bench.tasks.multiple_choice.MultipleChoice",
 }
 # A key of the YAML, and the class's own name for it where the protocol has a method of that name.
 FIELDS = {"metrics": "scored_by"}

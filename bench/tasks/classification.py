@@ -24,7 +24,7 @@ from bench.evaluation.metrics import CLASSES
 from bench.evaluation.multiple_choice import choose
 from bench.models.head import Head
 from bench.models.tokenizer import end_token, unknown_token
-from bench.tasks.declared import SHORTENED, Answer, Declared
+from bench.tasks.declared import SHORTENED, Answer, Declared, rows_of
 from bench.tasks.wording import Cut, Template, fitted, of_family
 
 ROWS = pa.list_(pa.int32())
@@ -45,8 +45,8 @@ class TextTask(Declared):
     def __post_init__(self) -> None:
         """Refuse more than two texts, and prompts that ask for columns that are none of them."""
         super().__post_init__()
-        if not 1 <= len(self.texts) <= 2:
-            raise UserError(f"task.text={self.text} must name one column or two")
+        if not self.texts or len(set(self.texts)) < len(self.texts):
+            raise UserError(f"task.text={self.text} must name a column, or several different ones")
         if self.label in self.texts:
             raise UserError(f"task.label={self.label} is one of the texts")
         for column in self.source.may_be_empty:
@@ -83,6 +83,8 @@ class TextTask(Declared):
         """
         given = of_family(self.prompt, family, "task.prompt") if self.prompt is not None else None
         if given is None and family == Family.encoder:
+            if len(self.texts) > 2:
+                raise UserError(f"task.text={self.text}: an encoder joins two texts at most; say task.prompt")
             return None
         if given is None:
             named = [f"{name}: {{{name}}}" for name in self.texts] if len(self.texts) > 1 else [f"{{{self.texts[0]}}}"]
@@ -103,7 +105,7 @@ class TextTask(Declared):
                 texts = [some[name] for name in self.texts]
                 options: dict[str, Any] = {"max_length": max_length, "return_attention_mask": False}
                 return {**tokenizer(*texts, truncation=True, **options), "labels": labels}
-            cut = fitted(tokenizer, template, _rows(some), max_length, opened=False, place=f"task '{self.name}'")
+            cut = fitted(tokenizer, template, rows_of(some), max_length, opened=False, place=f"task '{self.name}'")
             shortened += cut.count
             return {"input_ids": cut.tokens, "labels": labels}
 
@@ -265,7 +267,7 @@ class Classification(TextTask):
         self, tokenizer: PreTrainedTokenizerBase, template: Template, some: dict[str, list[Any]], longest: int, *,
         opened: bool,
     ) -> Cut:  # fmt: skip
-        return fitted(tokenizer, template, _rows(some), longest, opened=opened, place=f"task '{self.name}'")
+        return fitted(tokenizer, template, rows_of(some), longest, opened=opened, place=f"task '{self.name}'")
 
     def _answers(self, tokenizer: PreTrainedTokenizerBase) -> Answers:
         """What follows a prompt for each label: a space, unless the prompt ends in one, and its word."""
@@ -300,8 +302,3 @@ def word_tokens(tokenizer: PreTrainedTokenizerBase, words: Sequence[str]) -> lis
         if rows.count(row) > 1:
             raise UserError(f"the tokenizer of {tokenizer.name_or_path} cannot tell {word!r} from another of the words")
     return [[*row, end] for row in rows]
-
-
-def _rows(some: dict[str, list[Any]]) -> list[dict[str, Any]]:
-    """Columns as rows."""
-    return [dict(zip(some, values, strict=True)) for values in zip(*some.values(), strict=True)]

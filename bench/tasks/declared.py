@@ -202,6 +202,11 @@ class Declared(Task):
         return replace(longest, name=name)
 
 
+def rows_of(columns: dict[str, list[Any]]) -> list[dict[str, Any]]:
+    """Columns as rows."""
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
 def _common(first: str, other: str) -> str:
     """The words that both names begin with, and the underscore behind them: `validation_`."""
     words = zip(first.split("_"), other.split("_"), strict=False)

@@ -20,8 +20,8 @@ from bench.data.source import locate
 from bench.data.synthetic import Shape, translation
 from bench.data.token_cache import Columns, cached, encode, from_outside, tokenizer_fingerprint
 from bench.errors import UserError
+from bench.evaluation.generation import Search, write
 from bench.evaluation.inference import Inference
-from bench.evaluation.translation import Search, translate
 from bench.evaluation.translation_metric import bleu_tokenizer, translation_scores, translation_signatures
 from bench.models.tokenizer import end_token
 from bench.records.metric import Metric, known_metric
@@ -145,7 +145,7 @@ class Wmt16(Task):
 
     def predict(self, model: nn.Module, examples: Sequence[Example], run: Inference) -> list[Any]:
         """Translations as text."""
-        return translate(model, examples, run, self._search)
+        return write(model, examples, run, self._search)
 
     def score(self, references: dict[str, list[Any]], predictions: dict[str, list[Any]]) -> dict[str, float]:
         """Corpus BLEU and chrF of the first split."""

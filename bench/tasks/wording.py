@@ -123,6 +123,33 @@ def fitted(
     return Cut(tokens, count)
 
 
+def answer_tokens(
+    tokenizer: PreTrainedTokenizerBase, template: Template, answers: list[str], end: int, *, goes_on: bool
+) -> list[list[int]]:
+    """The tokens of answers, and the end token behind each.
+
+    Args:
+        tokenizer: the model's.
+        template: what they are answers to.
+        answers: as text.
+        end: the end token.
+        goes_on: whether they follow the prompt (a decoder), and are cut into tokens as behind its end: a space, unless
+            it ends in one, and the answer; else they are texts by themselves.
+    """
+    if not answers:
+        return []
+    if not goes_on:
+        rows: list[list[int]] = tokenizer(text_target=answers, add_special_tokens=False)["input_ids"]
+        return [[*row, end] for row in rows]
+    space = "" if template.end[-1:].isspace() or not template.end else " "
+    [before] = prompt_tokens(tokenizer, [template.end])
+    found = []
+    for row in prompt_tokens(tokenizer, [f"{template.end}{space}{answer}" for answer in answers]):
+        same = next((at for at, (a, b) in enumerate(zip(row, before, strict=False)) if a != b), len(before))
+        found.append([*row[same:], end])
+    return found
+
+
 def of_family(given: str | Mapping[str, str] | None, family: Family, key: str) -> str | None:
     """A text that may be said for some families alone; None: nothing is said for this one.
 

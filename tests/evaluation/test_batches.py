@@ -8,8 +8,8 @@ from transformers import AutoModelForSeq2SeqLM, AutoModelForSequenceClassificati
 from bench.data.example import Example, Padding
 from bench.evaluation.batching import sorted_batches
 from bench.evaluation.classification import classify
+from bench.evaluation.generation import Search, write
 from bench.evaluation.inference import Inference
-from bench.evaluation.translation import Search, translate
 
 
 def texts(seed: int) -> list[Example]:
@@ -50,7 +50,7 @@ def test_translations() -> None:
 
     def run(batch_size: int, tokens: int | None) -> list[str]:
         inference = Inference(Numbers(), Padding(0), batch_size, tokens)  # type: ignore[arg-type]
-        return translate(model, texts(1), inference, Search(beams=2, max_new_tokens=6))
+        return write(model, texts(1), inference, Search(beams=2, max_new_tokens=6))
 
     alone = run(1, None)
     assert len(set(alone)) > 1

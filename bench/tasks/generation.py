@@ -1,0 +1,173 @@
+"""Write a text for a text: translations, summaries, answers; on encoder-decoders and decoders."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import pyarrow as pa
+from torch import nn
+from transformers import PreTrainedTokenizerBase
+
+from bench.configuration.schema import Family
+from bench.data.columns import Rules
+from bench.data.declared_rules import Filled
+from bench.data.example import IGNORED, Example
+from bench.data.schema import Text
+from bench.data.synthetic import Shape, continuation, translation
+from bench.data.token_cache import encode
+from bench.errors import UserError, unknown_name
+from bench.evaluation.generation import Search, write
+from bench.evaluation.inference import Inference
+from bench.evaluation.metrics import TEXTS
+from bench.evaluation.translation_metric import translation_signatures
+from bench.models.tokenizer import end_token, prompt_tokens
+from bench.tasks.declared import SHORTENED, Answer, Declared, rows_of
+from bench.tasks.wording import Template, answer_tokens, fitted, of_family
+
+ROWS = pa.list_(pa.int32())
+LARGEST = 100_000  # new tokens
+
+
+@dataclass(kw_only=True)
+class Generation(Declared):
+    """Write what stands in the column `target`.
+
+    Attributes:
+        text: the column, or those that the prompt takes.
+        target: the column with what is to be written.
+        beams, max_new_tokens, length_penalty, early_stopping: see `bench.evaluation.generation.Search`.
+        stop: text that ends an answer beside the end token.
+    """
+
+    text: str | list[str]
+    target: str
+    max_new_tokens: int
+    beams: int = 1
+    length_penalty: float = 1.0
+    early_stopping: bool = False
+    stop: str | None = None
+
+    kinds: ClassVar[str] = TEXTS
+    defaults: ClassVar[Mapping[Family, Answer]] = dict.fromkeys(
+        (Family.encoder_decoder, Family.decoder), Answer.generate
+    )
+    possible: ClassVar[Mapping[Family, Sequence[Answer]]] = dict.fromkeys(
+        (Family.encoder_decoder, Family.decoder), (Answer.generate,)
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse columns that are the same, prompts with others, and a search that cannot be."""
+        super().__post_init__()
+        self.check_numbers(beams=(1, 1000), max_new_tokens=(1, LARGEST))
+        if self.target in self.texts:
+            raise UserError(f"task.target={self.target} is one of the texts")
+        for column in self.source.may_be_empty:
+            if column not in self.texts:
+                raise unknown_name("text in task.data.may_be_empty", column, self.texts)
+        if self.stop == "":
+            raise UserError("task.stop is empty, and every answer would be; null lets the end token alone end it")
+        for family in self.possible:
+            self.template(family)
+
+    def usual_metrics(self) -> Sequence[str]:
+        """Those of a summary or an answer; BLEU has to be asked for."""
+        return ("rougeL", "exact_match")
+
+    @property
+    def texts(self) -> list[str]:
+        """The columns that are read."""
+        return [self.text] if isinstance(self.text, str) else list(self.text)
+
+    def rules(self) -> Rules:
+        """Text everywhere."""
+        optional = {name: Text() if name in self.source.may_be_empty else Filled() for name in self.texts}
+        return {**optional, self.target: Filled()}
+
+    def template(self, family: Family) -> Template:
+        """The prompt; of a decoder it ends in words that the answer follows."""
+        given = of_family(self.prompt, family, "task.prompt")
+        if given is None:
+            named = [f"{name}: {{{name}}}" for name in self.texts] if len(self.texts) > 1 else [f"{{{self.texts[0]}}}"]
+            given = "\n".join([*named, f"{self.target}:"] if family == Family.decoder else named)
+        return Template.of(given, self.texts, "task.prompt")
+
+    def longest_input(self, max_length: int) -> int:
+        """A decoder has its prompt before it while it writes."""
+        return max_length + (self.max_new_tokens if self.asked == Family.decoder else 0)
+
+    def synthesise(self, shape: Shape) -> list[Example]:
+        """Random texts, each with another to be written, or with their own second half."""
+        return translation(shape) if self.asked == Family.encoder_decoder else continuation(shape)
+
+    def tokens(self, tokenizer: PreTrainedTokenizerBase, rows: pa.Table, max_length: int, *, train: bool) -> pa.Table:
+        """See `Declared`. The loss is taken on the target and the end token.
+
+        Raises:
+            UserError: a target that does not fit.
+        """
+        assert self.asked is not None
+        template, shortened, done = self.template(self.asked), 0, 0
+        goes_on, end = self.asked == Family.decoder, end_token(tokenizer)
+
+        def tokenise(some: dict[str, list[Any]]) -> dict[str, list[Any]]:
+            nonlocal shortened, done
+            targets = some[self.target]
+            answers = answer_tokens(tokenizer, template, targets, end, goes_on=goes_on)
+            if train:
+                self._check_fit(tokenizer, template, answers, max_length, done)
+            done += len(targets)
+            room = max((len(answer) for answer in answers), default=0) if goes_on and train else 0
+            cut = fitted(
+                tokenizer, template, rows_of(some), max_length - room, opened=goes_on, place=f"task '{self.name}'"
+            )
+            shortened += cut.count
+            if goes_on and train:
+                pairs = list(zip(cut.tokens, answers, strict=True))
+                return {
+                    "input_ids": [[*prompt, *answer] for prompt, answer in pairs],
+                    "labels": [[IGNORED] * len(prompt) + answer for prompt, answer in pairs],
+                    "reference": targets,
+                }
+            found: dict[str, list[Any]] = {"input_ids": cut.tokens, "reference": targets}
+            return found if goes_on else {**found, "labels": answers}
+
+        columns = {"input_ids": ROWS, "reference": pa.string()}
+        if train or not goes_on:
+            columns["labels"] = ROWS
+        table = encode(rows, tokenise, pa.schema(list(columns.items())))
+        return table.replace_schema_metadata({SHORTENED: str(shortened)})
+
+    def _check_fit(
+        self, tokenizer: PreTrainedTokenizerBase, template: Template, answers: list[list[int]], longest: int, done: int
+    ) -> None:
+        """Refuse targets that leave no room for the prompt's own words."""
+        around = 0
+        if self.asked == Family.decoder:
+            [empty] = prompt_tokens(tokenizer, [template.fill(dict.fromkeys(template.fields, ""))])
+            around = len(empty)
+        for row, answer in enumerate(answers):
+            if len(answer) + around > longest:
+                raise UserError(
+                    f"task '{self.name}': {self.target} of training row {done + row + 1} takes {len(answer)} tokens, "
+                    f"and {longest - around} fit; raise training.max_length, or leave the row out"
+                )
+
+    def references(self, table: pa.Table) -> list[Any]:
+        """The targets."""
+        found: list[Any] = table.column("reference").to_pylist()
+        return found
+
+    def notes(self, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
+        """How a text is looked for, and sacreBLEU's signatures where it scores."""
+        notes: dict[str, Any] = {"search": asdict(self._search), "stop": self.stop}
+        if {"bleu", "chrf"}.intersection(scorer.metric.name for scorer in self.scorers):
+            notes["sacrebleu"] = translation_signatures()
+        return notes
+
+    @property
+    def _search(self) -> Search:
+        return Search(self.beams, self.max_new_tokens, self.length_penalty, self.early_stopping)
+
+    def predict(self, model: nn.Module, examples: Sequence[Example], run: Inference) -> list[Any]:
+        """Texts."""
+        return write(model, examples, run, self._search, self.stop)

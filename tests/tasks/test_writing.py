@@ -1,0 +1,102 @@
+"""Declared tasks whose answers are written: what is learnt, what is asked, what is refused."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from transformers import PreTrainedTokenizerBase
+
+from bench.configuration.schema import DataConfig, Family
+from bench.errors import UserError
+from bench.tasks.build import task_from
+
+QUESTIONS = [
+    {"q": f"nu rulbo {word} ?", "a": "den sti .", "b": f"va {word} bu .", "right": "ab"[at % 2], "c": f"nu {word} ."}
+    for at, word in enumerate(["sti", "kupal", "nu", "den", "va", "bu", "per", "vafe"])
+]
+CHOICE: dict[str, Any] = {
+    "form": "multiple_choice", "name": "own", "title": "", "text": "q", "options": ["a", "b"], "label": "right",
+    "labels": ["a", "b"],
+}  # fmt: skip
+WRITE: dict[str, Any] = {
+    "form": "generation", "name": "own", "title": "", "text": "q", "target": "c", "max_new_tokens": 8,
+}  # fmt: skip
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> dict[str, Any]:
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in QUESTIONS))
+    return {"files": str(tmp_path / "rows.jsonl"), "holdout": 0.25}
+
+
+def learnt(tokenizer: PreTrainedTokenizerBase, example: dict[str, Any]) -> str:
+    return tokenizer.decode([token for token in example["labels"] if token >= 0], skip_special_tokens=True)
+
+
+def test_a_decoder_learns_the_right_answer_and_is_asked_about_all(data, decoder_tokenizer):
+    task = task_from(CHOICE | {"data": data}).on(Family.decoder)
+    found = task.load(decoder_tokenizer, 64, DataConfig())
+    answers = {row["a" if row["right"] == "a" else "b"] for row in QUESTIONS}
+    assert {learnt(decoder_tokenizer, example) for example in found.train} <= answers
+    asked = found.validation["validation"]
+    for example, right in zip(asked.examples, asked.references, strict=True):
+        assert len(example["counts"]) == 2
+        first = decoder_tokenizer.decode(example["options"][: example["counts"][0]])
+        assert first == "den sti ."
+        assert right in (0, 1)
+
+
+@pytest.mark.parametrize(("normalised", "size"), [("none", 1), ("characters", len("den sti .")), ("tokens", 3)])
+def test_answers_are_divided_by_what_is_asked_for(data, decoder_tokenizer, normalised, size):
+    task = task_from(CHOICE | {"data": data, "normalised": normalised}).on(Family.decoder)
+    found = task.load(decoder_tokenizer, 64, DataConfig())
+    assert {example["sizes"][0] for example in found.validation["validation"].examples} == {size}
+
+
+@pytest.mark.parametrize("family", [Family.decoder, Family.encoder_decoder])
+def test_the_target_and_the_end_alone_are_learnt(data, decoder_tokenizer, family):
+    task = task_from(WRITE | {"data": data}).on(family)
+    found = task.load(decoder_tokenizer, 64, DataConfig())
+    assert {learnt(decoder_tokenizer, example) for example in found.train} <= {row["c"] for row in QUESTIONS}
+    assert all(example["labels"][-1] == decoder_tokenizer.eos_token_id for example in found.train)
+    assert task.longest_input(64) == (72 if family == Family.decoder else 64)
+    assert set(found.validation["validation"].references) <= {row["c"] for row in QUESTIONS}
+
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "options and labels": (CHOICE | {"labels": ["a"]}, "task.options names 2 columns, task.labels 1 values"),
+    "a column twice": (CHOICE | {"options": ["a", "q"]}, "the column q is two things at once"),
+    "a way of dividing": (CHOICE | {"normalised": "bytes"}, "unknown way in task.normalised 'bytes'"),
+    "an encoder": (CHOICE, "needs a model of the family"),
+    "the text as target": (WRITE | {"target": "q"}, "task.target=q is one of the texts"),
+    "an empty stop": (WRITE | {"stop": ""}, "task.stop is empty"),
+    "a search": (WRITE | {"beams": 0}, "task.beams=0"),
+    "a metric of classes": (WRITE | {"metrics": ["accuracy"]}, "unknown metric 'accuracy'"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_cannot_be_is_refused_in_a_line(data, name):
+    config, message = WRONG[name]
+    with pytest.raises(UserError, match=message) as error:
+        task_from(config | {"data": data}).on(Family.encoder if name == "an encoder" else Family.decoder)
+    assert "\n" not in str(error.value)
+
+
+def test_a_target_that_does_not_fit_is_refused_with_its_row(data, decoder_tokenizer):
+    with pytest.raises(UserError, match=r"c of training row 1 takes \d tokens, and \d fit; raise training.max_length"):
+        task_from(WRITE | {"data": data}).on(Family.decoder).load(decoder_tokenizer, 6, DataConfig())
+
+
+def test_letters_are_a_classification_with_a_prompt(data, decoder_tokenizer):
+    config = {
+        "form": "classification", "name": "own", "title": "", "data": data, "text": ["q", "a", "b"], "label": "right",
+        "labels": {"a": "A", "b": "B"}, "answer": "words", "prompt": "{q}\nA. {a}\nB. {b}\nAnswer:",
+    }  # fmt: skip
+    found = task_from(config).on(Family.decoder).load(decoder_tokenizer, 64, DataConfig())
+    assert {learnt(decoder_tokenizer, example) for example in found.train} == {"A", "B"}
+    with pytest.raises(UserError, match="an encoder joins two texts at most"):
+        task_from(config | {"answer": "auto", "prompt": None}).on(Family.encoder).load(
+            decoder_tokenizer, 64, DataConfig()
+        )
