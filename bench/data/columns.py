@@ -112,9 +112,10 @@ def numbered(rules: Rules, found: Mapping[str, Sequence[str]], what: str) -> Rul
     for name, rule in rules.items():
         if not isinstance(rule, Named) or name not in found:
             continue
-        numbers = rule.names == tuple(map(str, range(len(rule.names))))  # the column's values are the indices
-        names = rule.called if numbers else rule.names
-        if names and names != tuple(map(str, range(len(names)))) and tuple(found[name]) != names:
+        indices = tuple(map(str, range(len(rule.names))))
+        numbers = rule.names == indices  # the column's values
+        names = (rule.called if numbers else rule.names) or indices
+        if indices not in (names, tuple(found[name])) and tuple(found[name]) != names:
             raise UserError(f"{what}: the labels of {name} are {list(found[name])} instead of {list(names)}")
         changed[name] = rule if numbers else replace(rule, declared=True)
     return changed

@@ -99,6 +99,10 @@ def _rows(task: dict[str, Any]) -> float:
     """Training examples. The miniature's data are as many for every task, about."""
     if task.get("miniature"):
         return UNKNOWN_ROWS
+    declared = task.get("data")
+    if isinstance(declared, dict):
+        rows = declared.get("rows")
+        return float(rows.get("train", UNKNOWN_ROWS)) if isinstance(rows, dict) else UNKNOWN_ROWS
     from bench.data.published import ALPACA, GLUE, wmt16  # draws in pyarrow, which a finished sweep does not need
 
     subset = task.get("subset")
