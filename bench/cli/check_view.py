@@ -1,6 +1,7 @@
 """What `bench check` found, in the terminal."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from rich import box
@@ -8,17 +9,36 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bench.running.method_check import MethodReport
 from bench.running.task_check import TaskReport
 
 LONGEST = 400  # characters of an example
 
 
-def to_json(report: TaskReport) -> str:
+def to_json(report: TaskReport | Sequence[MethodReport]) -> str:
     """For programs."""
-    return json.dumps(asdict(report), indent=2, ensure_ascii=False)
+    plain = asdict(report) if isinstance(report, TaskReport) else [asdict(one) for one in report]
+    return json.dumps(plain, indent=2, ensure_ascii=False)
 
 
-def show(report: TaskReport, console: Console) -> None:
+def show_methods(reports: Sequence[MethodReport], console: Console) -> None:
+    """Family by family: counts, losses, promises kept and broken."""
+    for report in reports:
+        print_line(console, f"{report.family} ({report.model})")
+        if report.refused is not None:
+            print_line(console, f"  refused: {report.refused}")
+        if report.parameters is not None:
+            share = report.parameters.trainable / report.parameters.base_total
+            print_line(console, f"  trains {report.parameters.trainable:,} parameters, {share:.2%} of the base")
+        for promise in report.kept:
+            print_line(console, f"  right: {promise}")
+        for broken in report.broken:
+            print_line(console, f"  wrong: {broken}")
+        if report.losses:
+            print_line(console, f"  losses: {', '.join(f'{loss:.3f}' for loss in report.losses)}")
+
+
+def show_task(report: TaskReport, console: Console) -> None:
     """Examples first, then the splits, then what needs a look."""
     print_line(console, f"{report.task} as {report.model} is given it")
     for index, example in enumerate(report.examples, 1):

@@ -268,21 +268,32 @@ def fetch(arguments: Sequence[str]) -> int:
 
 
 def check(arguments: Sequence[str]) -> int:
-    """A task as a model is given it; runs nothing."""
-    from bench.cli.check_view import show as show_report
-    from bench.cli.check_view import to_json
+    """A task as a model is given it, or whether a method keeps its word; trains nothing that is kept."""
+    from bench.cli.check_view import show_methods, show_task, to_json
     from bench.configuration.compose import Configurations
-    from bench.running.task_check import look_at_task
     from bench.system.console import PlainConsole
 
     config_dir, rest = config_dir_and_rest(arguments)
     form, overrides = _form(rest, ("text", "json"))
+    groups = {override.partition("=")[0] for override in overrides}
+    if "task" not in groups and "method" in groups:
+        from bench.running.method_check import CELLS, SETTINGS, look_at_method
+
+        if others := groups & {"model", "experiment"}:
+            raise UserError(f"check method=… tries the package's own small models; leave out {min(others)}=")
+        with Configurations(config_dir) as configurations:
+            cells = {
+                family: configurations.cell([f"model={model}", f"task={task}", *SETTINGS, *overrides])
+                for family, (model, task) in CELLS.items()
+            }
+        reports = [look_at_method(cell, family) for family, cell in cells.items()]
+        say(to_json(reports)) if form == "json" else show_methods(reports, PlainConsole())
+        return 1 if any(report.broken for report in reports) else 0
+    from bench.running.task_check import look_at_task
+
     with Configurations(config_dir) as configurations:
-        report = look_at_task(configurations.cell(overrides))
-    if form == "json":
-        say(to_json(report))
-    else:
-        show_report(report, PlainConsole())
+        found = look_at_task(configurations.cell(overrides))
+    say(to_json(found)) if form == "json" else show_task(found, PlainConsole())
     return 0
 
 

@@ -14,7 +14,7 @@ bench: a benchmark of parameter-efficient fine-tuning
   bench reference enter a figure of the paper, to be shown beside ours
   bench fetch     download an experiment's models and data, for machines without a network
   bench task new  a first declaration of a task of your own, from a look at a file
-  bench check     a task as a model is given it, before anything is trained
+  bench check     a task as a model is given it, or whether a method keeps its word on every family
   bench doctor    what this machine can run, and what is missing
 
 Settings are Hydra's: key=value. `bench COMMAND --help` says more.
@@ -129,13 +129,19 @@ nothing and prints what it assumed; change the YAML as you like. Files that are 
 """,
     "check": """\
 bench check task=NAME [key=value …] [format=text|json] [--config-dir FOLDER]
+bench check method=NAME [key=value …] [format=text|json] [--config-dir FOLDER]
 
 Loads the task and the model's tokenizer, as `bench run` with the same settings would, but no weights. Shows three
 examples as text and as tokens; of each split its rows, how often each answer is right, lengths, the share that
 training.max_length cuts and that of unknown tokens; texts that are in both training and evaluation; and the score of
 whoever answers without reading. What a run would refuse is refused.
 
+A method without a task is tried on the package's three small models, on random tokens: is it the base at the start,
+does all that it counts get a gradient, does what it stores give the same outputs, and the merged model too? Exit code 1
+if it breaks a promise.
+
   bench check --config-dir mine task=reviews model=roberta_base
+  bench check --config-dir mine method=only_norms
 """,
     "doctor": """\
 bench doctor

@@ -47,8 +47,7 @@ def written(tmp_path):
         features = {"label": {"names": names, "_type": "ClassLabel"}}
         metadata = {"huggingface": json.dumps({"info": {"features": features}})}
         rows = [
-            {**dict.fromkeys(config["text"], f"nu rulbo {at}"), "idx": at, "label": at % len(names)}
-            for at in range(8)
+            {**dict.fromkeys(config["text"], f"nu rulbo {at}"), "idx": at, "label": at % len(names)} for at in range(8)
         ]
         for split in source["splits"].values():
             table = pa.Table.from_pylist(rows).replace_schema_metadata(metadata)
