@@ -13,6 +13,7 @@ from bench.data.columns import Rules
 from bench.data.declared_rules import Plain, plain_text
 from bench.data.own_files import find_own, splits_of
 from bench.data.published import Published
+from bench.data.schema import Translation
 from bench.data.source import Located, checked, locate
 from bench.errors import UserError, unknown_name
 from bench.identity.data import read_own
@@ -32,6 +33,8 @@ class DataSource:
         splits: which of the repository's splits are trained on, scored along training, and scored at the end.
         rows: how many rows each of the repository's splits has, as published.
         rename: the columns' names in the files, where others are wanted: `{"#1 String": first}`.
+        fields: columns that hold a text for each of several names, and which of these become columns:
+            `{translation: [en, ro]}`.
         where: keep the rows whose column has this value, or one of these.
         holdout: the share of the training rows that is kept for validation, where there is no split for it; rows with
             the same text stay together.
@@ -46,6 +49,7 @@ class DataSource:
     splits: Mapping[str, str | Sequence[str]] = field(default_factory=lambda: {"train": "train"})
     rows: Mapping[str, int] = field(default_factory=dict)
     rename: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
     where: Mapping[str, Any] = field(default_factory=dict)
     holdout: float | None = None
     holdout_seed: int = 0
@@ -121,10 +125,10 @@ class DataSource:
         source = self._source("train" if is_part else split, rules, data, miniature)
         part = [self.holdout, self.holdout_seed, list(texts), split] if is_part else None
         asked = sorted((column, sorted(map(plain_text, _listed(wanted)))) for column, wanted in self.where.items())
-        names = [sorted(self.rename.items()), asked, part, list(self.may_be_empty)]
+        names = [sorted(self.rename.items()), sorted(self.fields.items()), asked, part, list(self.may_be_empty)]
 
         def read() -> pa.Table:
-            table = self._filtered(source.rows(), split)
+            table = self._unfolded(self._filtered(source.rows(), split))
             table = table.rename_columns([self.rename.get(name, name) for name in table.column_names])
             if is_part:
                 table = table.filter(self._held_out(table, texts, split))
@@ -147,7 +151,16 @@ class DataSource:
     def _in_files(self, rules: Rules) -> Rules:
         """The rules under the names that the files have."""
         back = {new: old for old, new in self.rename.items()}
-        return {back.get(name, name): rule for name, rule in rules.items()}
+        inside = {name: column for column, names in self.fields.items() for name in names}
+        folded = {column: Translation(tuple(names)) for column, names in self.fields.items()}
+        return {**folded, **{back.get(name, name): rule for name, rule in rules.items() if name not in inside}}
+
+    def _unfolded(self, table: pa.Table) -> pa.Table:
+        """With a column of its own for each of the `fields`."""
+        for column, names in self.fields.items():
+            for name in names:
+                table = table.append_column(name, pc.struct_field(table.column(column), name))
+        return table
 
     def _filtered(self, table: pa.Table, split: str) -> pa.Table:
         for column, wanted in self.where.items():

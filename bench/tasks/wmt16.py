@@ -22,10 +22,11 @@ from bench.data.token_cache import Columns, cached, encode, from_outside, tokeni
 from bench.errors import UserError
 from bench.evaluation.generation import Search, write
 from bench.evaluation.inference import Inference
-from bench.evaluation.translation_metric import bleu_tokenizer, translation_scores, translation_signatures
+from bench.evaluation.translation_metric import DEFAULT, bleu_tokenizer, translation_scores, translation_signatures
 from bench.models.tokenizer import end_token
 from bench.records.metric import Metric, known_metric
 from bench.tasks.base import Split, Task, TaskData
+from bench.tasks.generation import Generation
 
 COLUMNS = pa.schema([("input_ids", pa.list_(pa.int32())), ("labels", pa.list_(pa.int32())), ("reference", pa.string())])
 LARGEST_PENALTY = 10.0  # the power of a length; far from any that was ever used
@@ -68,6 +69,25 @@ class Wmt16(Task):
             raise UserError(f"task.length_penalty={self.length_penalty} must be between ±{LARGEST_PENALTY:g}")
         if not isinstance(self.early_stopping, bool):
             raise UserError(f"task.early_stopping={self.early_stopping} must be true or false")
+
+    def on(self, family: Family) -> Task:
+        """Itself on encoder-decoders; a decoder goes on from the prefix and the source."""
+        if family != Family.decoder or type(self) is not Wmt16:
+            return super().on(family)
+        if self.bleu_tokenizer is not None or self._words != DEFAULT:
+            raise UserError(f"task '{self.name}' on a decoder is scored with BLEU's tokenizer {DEFAULT} alone")
+        published = self.published
+        return Generation(
+            name=self.name, title=self.title, miniature=self.miniature, text=self.source, target=self.target,
+            data={
+                "hub": published.repository, "subset": self.subset, "rows": dict(published.rows),
+                "splits": {"train": self.train_split, "validation": "validation", "test": "test"},
+                "fields": {"translation": [self.source, self.target]},
+            },
+            prompt=f"{self.prefix}{{{self.source}}}\n{self.target}:", scored_by=["bleu", "chrf"], stop="\n",
+            max_new_tokens=self.max_new_tokens, beams=self.beams, length_penalty=self.length_penalty,
+            early_stopping=self.early_stopping,
+        ).on(family)  # fmt: skip
 
     @property
     def main_metric(self) -> str:

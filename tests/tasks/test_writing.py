@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from transformers import PreTrainedTokenizerBase
 
+from bench.configuration.compose import Configurations
 from bench.configuration.schema import DataConfig, Family
 from bench.errors import UserError
 from bench.tasks.build import task_from
@@ -100,3 +101,15 @@ def test_letters_are_a_classification_with_a_prompt(data, decoder_tokenizer):
         task_from(config | {"answer": "auto", "prompt": None}).on(Family.encoder).load(
             decoder_tokenizer, 64, DataConfig()
         )
+
+
+def test_a_decoder_translates_wmt16_behind_the_same_prefix(decoder_tokenizer):
+    with Configurations() as configurations:
+        config = configurations.cell(["task=miniature/wmt16", "model=miniature/llama"]).config["task"]
+    task = task_from(config).on(Family.decoder)
+    found = task.load(decoder_tokenizer, 96, DataConfig(limit_train=20, limit_evaluation=5))
+    assert len(found.train) == 20
+    assert [metric.name for metric in task.metrics()] == ["bleu", "chrf"]
+    assert set(found.evaluation) == {"validation", "test"}
+    assert all(isinstance(text, str) and text for text in found.test["test"].references)
+    assert found.notes["sacrebleu"]["bleu"].startswith("nrefs:1")
