@@ -8,9 +8,9 @@ from bench.errors import UserError
 from bench.tasks.proposal import propose
 
 TRAINING = """\
-# How the task is trained: each method as its authors trained it on GLUE, all for as many epochs (training/own).
+# How the task is trained: each method as its authors trained it on GLUE, all for as many epochs (training/_own).
 defaults:
-  - /training/own@_here_
+  - /training/_own@_here_
 """
 
 

@@ -16,9 +16,10 @@ LIGHT = {
     "findings": [],
     "report": [],
     "reference": ["set", "table=III"],
+    "task": ["new", "rows.csv"],
 }
 # These train, count or examine, or make the classes that a cell names to check their settings.
-NEED_TORCH = {"run", "sweep", "show", "plan", "fetch", "doctor"}
+NEED_TORCH = {"run", "sweep", "show", "plan", "fetch", "check", "doctor"}
 PROGRAM = """
 import json, sys
 from bench.cli.commands import run_command
