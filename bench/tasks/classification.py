@@ -18,6 +18,7 @@ from bench.data.token_cache import encode
 from bench.errors import UserError, unknown_name
 from bench.evaluation.answers import Answers, answers_after
 from bench.evaluation.classification import classify
+from bench.evaluation.generation import Search, write
 from bench.evaluation.inference import Inference
 from bench.evaluation.label_words import likeliest
 from bench.evaluation.metrics import CLASSES
@@ -283,9 +284,23 @@ class Classification(TextTask):
         """The labels' indices."""
         if self.way == Answer.head:
             return classify(model, examples, run.padding, run.batch_size, run.tokens)
+        if self.way == Answer.generate:
+            return self._read(write(model, examples, run, Search(beams=1, max_new_tokens=self._longest(run.tokenizer))))
         if self.asked == Family.decoder:
             return choose(model, examples, run, self._answers(run.tokenizer))
         return likeliest(model, examples, run, word_tokens(run.tokenizer, self.label_words))
+
+    def _longest(self, tokenizer: PreTrainedTokenizerBase) -> int:
+        """Tokens of the longest word, its end token included."""
+        if self.asked == Family.decoder:
+            answers = self._answers(tokenizer)
+            return len(answers.begin) + max(len(rest) for rest in answers.rest) + 1
+        return max(len(word) for word in word_tokens(tokenizer, self.label_words))
+
+    def _read(self, texts: Sequence[str]) -> list[int]:
+        """The labels whose words were written, letter for letter; -1 for anything else, which is wrong."""
+        numbers = {word.strip(): index for index, word in enumerate(self.label_words)}
+        return [numbers.get(text, -1) for text in texts]
 
 
 def word_tokens(tokenizer: PreTrainedTokenizerBase, words: Sequence[str]) -> list[list[int]]:

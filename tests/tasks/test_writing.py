@@ -9,7 +9,9 @@ from transformers import PreTrainedTokenizerBase
 
 from bench.configuration.compose import Configurations
 from bench.configuration.schema import DataConfig, Family
+from bench.data.example import Padding
 from bench.errors import UserError
+from bench.evaluation.inference import Inference
 from bench.tasks.build import task_from
 
 QUESTIONS = [
@@ -113,3 +115,21 @@ def test_a_decoder_translates_wmt16_behind_the_same_prefix(decoder_tokenizer):
     assert set(found.evaluation) == {"validation", "test"}
     assert all(isinstance(text, str) and text for text in found.test["test"].references)
     assert found.notes["sacrebleu"]["bleu"].startswith("nrefs:1")
+
+
+@pytest.mark.parametrize("family", [Family.decoder, Family.encoder_decoder])
+def test_what_is_written_counts_only_where_it_is_a_labels_word(data, decoder_tokenizer, monkeypatch, family):
+    config = {
+        "form": "classification", "name": "own", "title": "", "data": data, "text": "q", "label": "right",
+        "labels": ["a", "b"], "words": {"a": "sti", "b": "nu"}, "answer": "generate", "prompt": "{q} Answer:",
+    }  # fmt: skip
+    task, asked = task_from(config).on(family), []
+
+    def written(model, examples, run, search):
+        asked.append(search.max_new_tokens)
+        return ["nu", "sti", "nu nu", ""]
+
+    monkeypatch.setattr("bench.tasks.classification.write", written)
+    assert task.predict(None, [], Inference(decoder_tokenizer, Padding(0), 1)) == [1, 0, -1, -1]
+    assert asked == [2], "a word and the end"
+    assert task.score({"validation": [1, 1, 1, 0]}, {"validation": [1, 0, -1, -1]})["accuracy"] == 0.25
