@@ -5,6 +5,7 @@ path, so that a YAML there can name a class in a file beside it.
 """
 
 import importlib
+import json
 import sys
 import traceback
 from collections.abc import Sequence
@@ -148,7 +149,14 @@ def cell_of(config: DictConfig, origins: Origins | None = None) -> Cell:
         raise UserError(
             f"peft.{next(iter(plain['peft']))} belongs to method=peft/any, not to '{plain['method']['name']}'"
         )
-    return Cell.from_config({str(key): value for key, value in plain.items()}, origins)
+    return Cell.from_config(_with_text_keys(plain), origins)
+
+
+def _with_text_keys(value: Any) -> Any:
+    """Keys as records and caches keep them, in JSON: a label 0 would come back from there as "0"."""
+    if isinstance(value, dict):
+        return {key if isinstance(key, str) else json.dumps(key): _with_text_keys(item) for key, item in value.items()}
+    return [_with_text_keys(item) for item in value] if isinstance(value, list) else value
 
 
 def without_hydra(config: DictConfig) -> DictConfig:

@@ -205,7 +205,7 @@ def test_a_wrong_setting_is_refused_in_a_line(declare, tokenizer, name):
 
 
 WRONG_DATA: dict[str, tuple[dict[str, Any], str]] = {
-    "a key": ({"file": "x.csv"}, "unknown setting of task.data 'file'; did you mean files?"),
+    "a key": ({"file": "x.csv"}, "unknown setting of task.data 'file'; did you mean files"),
     "nothing to validate on": ({"holdout": None}, "task.data has nothing to validate on"),
     "a share": ({"holdout": 2}, "task.data.holdout=2 must be a share between 0 and 1"),
     "files and hub": ({"hub": "a/b"}, "task.data names either files or hub"),
