@@ -151,7 +151,7 @@ class DataSource:
     def _in_files(self, rules: Rules) -> Rules:
         """The rules under the names that the files have."""
         back = {new: old for old, new in self.rename.items()}
-        inside = {name: column for column, names in self.fields.items() for name in names}
+        inside = {name for names in self.fields.values() for name in names}
         folded = {column: Translation(tuple(names)) for column, names in self.fields.items()}
         return {**folded, **{back.get(name, name): rule for name, rule in rules.items() if name not in inside}}
 

@@ -10,6 +10,7 @@ from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
 from bench.data.published import GLUE_METRICS
+from bench.evaluation.metrics import correlation
 
 
 class GlueMetric(evaluate.Metric):  # type: ignore[misc]  # evaluate is not typed
@@ -40,17 +41,10 @@ def glue_scores(task: str, references: list[Any], predictions: list[Any]) -> dic
     return scores
 
 
-def _correlation(function: Any, references: np.ndarray, predictions: np.ndarray) -> float:
-    """A correlation coefficient; 0 where one side is constant and it is not defined."""
-    if len(references) < 2 or np.ptp(references) == 0 or np.ptp(predictions) == 0:
-        return 0.0
-    return float(function(references, predictions)[0])
-
-
 METRICS = {
     "accuracy": lambda references, predictions: float(accuracy_score(references, predictions)),
     "f1": lambda references, predictions: float(f1_score(references, predictions, zero_division=0)),
     "matthews_correlation": lambda references, predictions: float(matthews_corrcoef(references, predictions)),
-    "pearson": lambda references, predictions: _correlation(pearsonr, references, predictions),
-    "spearman": lambda references, predictions: _correlation(spearmanr, references, predictions),
+    "pearson": correlation(pearsonr),
+    "spearman": correlation(spearmanr),
 }

@@ -97,7 +97,9 @@ def _f1_of_two(right: Sequence[int], said: Sequence[int]) -> float:
     return float(f1_score(right, [int(label == 1) for label in said], zero_division=0))
 
 
-def _correlation(function: Callable[..., Any]) -> Function:
+def correlation(function: Callable[..., Any]) -> Function:
+    """SciPy's coefficient, without what it says of its significance."""
+
     def score(right: Sequence[float], said: Sequence[float]) -> float:
         """0 where one side is constant and it is not defined."""
         if len(right) < 2 or np.ptp(right) == 0 or np.ptp(said) == 0:
@@ -135,9 +137,9 @@ METRICS: dict[str, dict[str, Function]] = {
         "cohen_kappa": cohen_kappa_score,
     },
     NUMBERS: {
-        "pearson": _correlation(pearsonr),
-        "spearman": _correlation(spearmanr),
-        "kendall": _correlation(kendalltau),
+        "pearson": correlation(pearsonr),
+        "spearman": correlation(spearmanr),
+        "kendall": correlation(kendalltau),
         "mse": mean_squared_error,
         "rmse": root_mean_squared_error,
         "mae": mean_absolute_error,

@@ -10,10 +10,9 @@ from transformers import PreTrainedTokenizerBase
 
 from bench.configuration.schema import Family
 from bench.data.columns import Rules
-from bench.data.declared_rules import Filled, Named, plain_text
+from bench.data.declared_rules import Named, plain_text
 from bench.data.example import IGNORED, Example
-from bench.data.schema import Text
-from bench.data.synthetic import Shape, classification, continuation, translation
+from bench.data.synthetic import Shape, classification
 from bench.data.token_cache import encode
 from bench.errors import UserError, unknown_name
 from bench.evaluation.answers import Answers, answers_after
@@ -36,11 +35,9 @@ class TextTask(Declared):
     """One text or two, and one thing to be said of them.
 
     Attributes:
-        text: the column, or both.
         label: the column with what is to be said.
     """
 
-    text: str | list[str]
     label: str
 
     def __post_init__(self) -> None:
@@ -50,22 +47,13 @@ class TextTask(Declared):
             raise UserError(f"task.text={self.text} must name a column, or several different ones")
         if self.label in self.texts:
             raise UserError(f"task.label={self.label} is one of the texts")
-        for column in self.source.may_be_empty:
-            if column not in self.texts:
-                raise unknown_name("text in task.data.may_be_empty", column, self.texts)
         for family in Family:
             if isinstance(self.prompt, str) or (self.prompt is not None and family in self.prompt):
                 self.template(family)
 
-    @property
-    def texts(self) -> list[str]:
-        """The columns with text."""
-        return [self.text] if isinstance(self.text, str) else list(self.text)
-
     def rules(self) -> Rules:
         """Texts, empty only where that is said, and the label."""
-        optional = {name: Text() if name in self.source.may_be_empty else Filled() for name in self.texts}
-        return {**optional, self.label: self.label_rule()}
+        return {**self.text_rules(), self.label: self.label_rule()}
 
     def label_rule(self) -> Any:
         """The rule of the column `label`."""
@@ -195,7 +183,7 @@ class Classification(TextTask):
         """Random texts with a random label each, in the form that the model learns them in."""
         if self.way == Answer.head:
             return classification(shape, len(self.values), regression=False)
-        return translation(shape) if self.asked == Family.encoder_decoder else continuation(shape)
+        return super().synthesise(shape)
 
     def tokens(self, tokenizer: PreTrainedTokenizerBase, rows: pa.Table, max_length: int, *, train: bool) -> pa.Table:
         """See `Declared`; a model that writes is trained on the word and the end token."""

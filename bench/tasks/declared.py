@@ -18,11 +18,14 @@ from bench.configuration.annotations import filled
 from bench.configuration.schema import DataConfig, Family
 from bench.data.columns import Rules
 from bench.data.declared import DataSource, all_splits
-from bench.data.example import Examples
+from bench.data.declared_rules import Filled
+from bench.data.example import Example, Examples
 from bench.data.published import Published
+from bench.data.schema import Text
 from bench.data.source import Located
+from bench.data.synthetic import Shape, continuation, translation
 from bench.data.token_cache import cached, from_outside, tokenizer_fingerprint
-from bench.errors import UserError
+from bench.errors import UserError, unknown_name
 from bench.evaluation.metrics import Scorer, scorers_of
 from bench.records.metric import Metric
 from bench.tasks.base import Split, Task, TaskData
@@ -46,12 +49,14 @@ class Declared(Task):
 
     Attributes:
         data: where the rows come from, see `bench.data.declared.DataSource`.
+        text: the column with text, or those that the prompt takes.
         scored_by: the YAML's `metrics`: names, or mappings with `_target_` for a metric of one's own.
         answer: one of `Answer`, or one for each family; auto: what `defaults` says.
         prompt: a template, or one for each family; what it is by default is each form's.
     """
 
     data: dict[str, Any]
+    text: str | list[str]
     scored_by: list[Any] = field(default_factory=list)
     answer: str | dict[str, str] = "auto"
     prompt: str | dict[str, str] | None = None
@@ -64,6 +69,9 @@ class Declared(Task):
     def __post_init__(self) -> None:
         """Read the parts of the declaration, and refuse what does not go together."""
         self.source = filled(DataSource, self.data, "task.data", self.name)
+        for column in self.source.may_be_empty:
+            if column not in self.texts:
+                raise unknown_name("text in task.data.may_be_empty", column, self.texts)
         self.scorers: list[Scorer] = scorers_of(self.scored_by, self.kinds, self.usual_metrics())
 
     @abstractmethod
@@ -75,9 +83,17 @@ class Declared(Task):
         """The columns that are read."""
 
     @property
-    @abstractmethod
     def texts(self) -> list[str]:
         """Of these, those with text to be read by the model."""
+        return [self.text] if isinstance(self.text, str) else list(self.text)
+
+    def text_rules(self) -> dict[str, Text]:
+        """Of `texts`: empty only where that is said."""
+        return {name: Text() if name in self.source.may_be_empty else Filled() for name in self.texts}
+
+    def synthesise(self, shape: Shape) -> list[Example]:
+        """Random texts, each with another to be written, or with their own second half."""
+        return translation(shape) if self.asked == Family.encoder_decoder else continuation(shape)
 
     @abstractmethod
     def tokens(self, tokenizer: PreTrainedTokenizerBase, rows: pa.Table, max_length: int, *, train: bool) -> pa.Table:

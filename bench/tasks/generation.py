@@ -12,10 +12,8 @@ from bench.configuration.schema import Family
 from bench.data.columns import Rules
 from bench.data.declared_rules import Filled
 from bench.data.example import IGNORED, Example
-from bench.data.schema import Text
-from bench.data.synthetic import Shape, continuation, translation
 from bench.data.token_cache import encode
-from bench.errors import UserError, unknown_name
+from bench.errors import UserError
 from bench.evaluation.generation import Search, write
 from bench.evaluation.inference import Inference
 from bench.evaluation.metrics import TEXTS
@@ -33,13 +31,11 @@ class Generation(Declared):
     """Write what stands in the column `target`.
 
     Attributes:
-        text: the column, or those that the prompt takes.
         target: the column with what is to be written.
         beams, max_new_tokens, length_penalty, early_stopping: see `bench.evaluation.generation.Search`.
         stop: text that ends an answer beside the end token.
     """
 
-    text: str | list[str]
     target: str
     max_new_tokens: int
     beams: int = 1
@@ -61,9 +57,6 @@ class Generation(Declared):
         self.check_numbers(beams=(1, 1000), max_new_tokens=(1, LARGEST))
         if self.target in self.texts:
             raise UserError(f"task.target={self.target} is one of the texts")
-        for column in self.source.may_be_empty:
-            if column not in self.texts:
-                raise unknown_name("text in task.data.may_be_empty", column, self.texts)
         if self.stop == "":
             raise UserError("task.stop is empty, and every answer would be; null lets the end token alone end it")
         for family in self.possible:
@@ -73,15 +66,9 @@ class Generation(Declared):
         """Those of a summary or an answer; BLEU has to be asked for."""
         return ("rougeL", "exact_match")
 
-    @property
-    def texts(self) -> list[str]:
-        """The columns that are read."""
-        return [self.text] if isinstance(self.text, str) else list(self.text)
-
     def rules(self) -> Rules:
         """Text everywhere."""
-        optional = {name: Text() if name in self.source.may_be_empty else Filled() for name in self.texts}
-        return {**optional, self.target: Filled()}
+        return {**self.text_rules(), self.target: Filled()}
 
     def template(self, family: Family) -> Template:
         """The prompt; of a decoder it ends in words that the answer follows."""
@@ -94,10 +81,6 @@ class Generation(Declared):
     def longest_input(self, max_length: int) -> int:
         """A decoder has its prompt before it while it writes."""
         return max_length + (self.max_new_tokens if self.asked == Family.decoder else 0)
-
-    def synthesise(self, shape: Shape) -> list[Example]:
-        """Random texts, each with another to be written, or with their own second half."""
-        return translation(shape) if self.asked == Family.encoder_decoder else continuation(shape)
 
     def tokens(self, tokenizer: PreTrainedTokenizerBase, rows: pa.Table, max_length: int, *, train: bool) -> pa.Table:
         """See `Declared`. The loss is taken on the target and the end token.

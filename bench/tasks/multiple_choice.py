@@ -15,8 +15,6 @@ from bench.configuration.schema import Family
 from bench.data.columns import Rules
 from bench.data.declared_rules import Filled, Named, plain_text
 from bench.data.example import IGNORED, Example
-from bench.data.schema import Text
-from bench.data.synthetic import Shape, continuation, translation
 from bench.data.token_cache import encode
 from bench.errors import UserError, unknown_name
 from bench.evaluation.continuations import likeliest_option
@@ -36,7 +34,6 @@ class MultipleChoice(Declared):
     """Choose one of the answers in the columns `options`.
 
     Attributes:
-        text: the column, or those that the prompt takes.
         options: the columns with the answers.
         label: the column that says which is right.
         labels: its values, in the order of `options`.
@@ -44,7 +41,6 @@ class MultipleChoice(Declared):
             `acc_norm` divides by bytes), or its `tokens`.
     """
 
-    text: str | list[str]
     options: list[str]
     label: str
     labels: list[Any]
@@ -64,9 +60,6 @@ class MultipleChoice(Declared):
             raise UserError(f"the column {twice[0]} is two things at once in this task")
         if self.normalised not in NORMALISED:
             raise unknown_name("way in task.normalised", self.normalised, NORMALISED)
-        for column in self.source.may_be_empty:
-            if column not in self.texts:
-                raise unknown_name("text in task.data.may_be_empty", column, self.texts)
         for family in WRITING:
             self.template(family)
 
@@ -79,15 +72,9 @@ class MultipleChoice(Declared):
         """What the answers are called."""
         return tuple(plain_text(label) for label in self.labels)
 
-    @property
-    def texts(self) -> list[str]:
-        """The columns that the prompt may take."""
-        return [self.text] if isinstance(self.text, str) else list(self.text)
-
     def rules(self) -> Rules:
         """Text in all, and one of the labels."""
-        optional = {name: Text() if name in self.source.may_be_empty else Filled() for name in self.texts}
-        return {**optional, **dict.fromkeys(self.options, Filled()), self.label: Named(self.names)}
+        return {**self.text_rules(), **dict.fromkeys(self.options, Filled()), self.label: Named(self.names)}
 
     def template(self, family: Family) -> Template:
         """The prompt, in which the answers may stand too."""
@@ -96,10 +83,6 @@ class MultipleChoice(Declared):
             asked = "\n".join(f"{{{name}}}" for name in self.texts)
             given = f"{asked}\nAnswer:" if family == Family.decoder else asked
         return Template.of(given, [*self.texts, *self.options], "task.prompt")
-
-    def synthesise(self, shape: Shape) -> list[Example]:
-        """Random texts, each with another to be written, or with their own second half."""
-        return translation(shape) if self.asked == Family.encoder_decoder else continuation(shape)
 
     def tokens(self, tokenizer: PreTrainedTokenizerBase, rows: pa.Table, max_length: int, *, train: bool) -> pa.Table:
         """See `Declared`; a model is trained to write the right answer and the end token, and asked about all."""
