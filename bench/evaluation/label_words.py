@@ -44,7 +44,7 @@ def likeliest(model: nn.Module, examples: Sequence[Example], run: Inference, wor
 def encoder_once(model: nn.Module) -> Iterator[None]:
     """Within the block, what the encoder gave at its first call it gives at every one: the inputs are the same."""
     encoder: Any = model.get_encoder()  # type: ignore[operator]
-    forward, given = encoder.forward, list[Any]()
+    own, forward, given = vars(encoder).get("forward"), encoder.forward, list[Any]()
 
     def remembered(*args: Any, **kwargs: Any) -> Any:
         if not given:
@@ -56,3 +56,5 @@ def encoder_once(model: nn.Module) -> Iterator[None]:
         yield
     finally:
         del encoder.forward
+        if own is not None:  # a library's or a method's, put on this one module
+            encoder.forward = own
