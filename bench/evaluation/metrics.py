@@ -4,6 +4,7 @@ Predictions of classes are indices of the labels, -1 where what was written is n
 """
 
 import importlib
+import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -113,13 +114,24 @@ def _mean_of(function: Callable[[str, str], float], right: Sequence[str], said: 
     return float(np.mean([function(a, b) for a, b in zip(right, said, strict=True)]))
 
 
+def _rouge_scorer(name: str) -> Any:
+    """Google's scorer; drawn in late, for nltk comes with it and takes a second.
+
+    absl comes too, and its log handler takes hold of what stands for stderr at that moment and closes it when logging
+    is configured anew, as each sweep does: pytest's and notebooks' own. The process's own stderr it leaves open.
+    """
+    from absl.logging import get_absl_handler
+    from rouge_score.rouge_scorer import RougeScorer
+
+    get_absl_handler().python_handler.setStream(sys.__stderr__)
+    return RougeScorer([name], use_stemmer=True)
+
+
 def _rouge(name: str) -> Function:
     """The mean F1 in 0…1 by Google's rouge-score, words stemmed; Lin 2004, https://aclanthology.org/W04-1013."""
 
     def score(right: Sequence[str], said: Sequence[str]) -> float:
-        from rouge_score.rouge_scorer import RougeScorer  # draws in nltk, which takes a second
-
-        scorer = RougeScorer([name], use_stemmer=True)
+        scorer = _rouge_scorer(name)
         return _mean_of(lambda a, b: float(scorer.score(a, b)[name].fmeasure), right, said)
 
     return score

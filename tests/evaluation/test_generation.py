@@ -1,5 +1,9 @@
 """What a decoder writes: the same in batches as alone and as step by step, whatever a method puts in front of it."""
 
+import io
+import logging.config
+from contextlib import redirect_stderr
+
 import pytest
 import torch
 from peft import PromptTuningConfig, get_peft_model
@@ -94,6 +98,19 @@ def test_rouge_is_googles():
     assert one.score(right, said) == pytest.approx(5 / 6)
     assert two.score(right, said) == pytest.approx(3 / 5)
     assert longest.score(right, said) == pytest.approx(5 / 6)
+
+
+def test_rouge_closes_nothing_where_logging_is_configured_anew():
+    """As each sweep does; absl, on which rouge-score stands, would close what was stderr when it was made."""
+    notebooks = io.StringIO()
+    with redirect_stderr(notebooks):
+        [rouge] = scorers_of(["rouge1"], TEXTS, ())
+        from absl.logging import get_absl_handler
+
+        get_absl_handler().python_handler.setStream(notebooks)  # as it is when it is imported here
+        assert rouge.score(["a"], ["a"]) == 1
+    logging.config.dictConfig({"version": 1, "disable_existing_loggers": False})
+    assert not notebooks.closed
 
 
 @pytest.mark.parametrize("model", ["miniature/t5", "miniature/llama"])

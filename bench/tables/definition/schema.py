@@ -127,9 +127,9 @@ def load_definition(name: str, config_dir: str | None = None) -> TableDefinition
 
 def _definition(data: dict[str, Any], path: Path) -> TableDefinition:
     columns = data.get("columns")
-    table = _typed(TableDefinition, {**data, "columns": []}, str(path))
     if not data.get("title") or not isinstance(columns, list) or not columns:
         raise UserError(f"{path}: needs a title and a list of columns")
+    table = _typed(TableDefinition, {**data, "columns": []}, str(path))
     if tuple(table.blocks) not in {("model",), ("model", "task")}:
         raise UserError(f"{path}: blocks must be [model] or [model, task]")
     if table.rows[:1] != ("method",):

@@ -36,6 +36,7 @@ def test_a_user_brings_a_table_of_their_own(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("{}", "needs a title and a list of columns"),
         ("title: x", "needs a title and a list of columns"),
         ("- 1", "is a mapping"),
         ("{", "while parsing"),
