@@ -10,10 +10,10 @@ import pyarrow.compute as pc
 
 from bench.configuration.schema import DataConfig
 from bench.data.columns import Rules
-from bench.data.declared_rules import Plain, plain_text
+from bench.data.declared_rules import Fields, Plain, plain_text
 from bench.data.own_files import find_own, splits_of
 from bench.data.published import Published
-from bench.data.schema import Translation
+from bench.data.schema import Text
 from bench.data.source import Located, checked, locate
 from bench.errors import UserError, unknown_name
 from bench.identity.data import read_own
@@ -33,8 +33,8 @@ class DataSource:
         splits: which of the repository's splits are trained on, scored along training, and scored at the end.
         rows: how many rows each of the repository's splits has, as published.
         rename: the columns' names in the files, where others are wanted: `{"#1 String": first}`.
-        fields: columns that hold a text for each of several names, and which of these become columns:
-            `{translation: [en, ro]}`.
+        fields: columns that hold something for each of several names, and which of these become columns:
+            `{translation: [en, ro]}`, `{answers: [text]}`.
         where: keep the rows whose column has this value, or one of these.
         holdout: the share of the training rows that is kept for validation, where there is no split for it; rows with
             the same text stay together.
@@ -65,8 +65,8 @@ class DataSource:
             for role in given if isinstance(given, Mapping) else ():
                 if role not in ROLES:
                     raise unknown_name(f"split in task.data.{key}", role, ROLES)
-        if isinstance(self.files, Mapping) and "train" not in self.files:
-            raise UserError("task.data.files names no split train")
+        if len(_names(self.splits.get("train", "train"))) != 1:
+            raise UserError(f"task.data.splits.train={self.splits['train']}: one split is trained on")
         if self.holdout is not None and not 0 < self.holdout < 1:
             raise UserError(f"task.data.holdout={self.holdout} must be a share between 0 and 1")
         if self.delimiter is not None and len(self.delimiter) != 1:
@@ -77,31 +77,41 @@ class DataSource:
         if twice := [name for name in self.rename.values() if list(self.rename.values()).count(name) > 1]:
             raise UserError(f"task.data.rename gives two columns the name {twice[0]}")
 
+    @property
+    def train_split(self) -> str:
+        """What is trained on, as the repository calls it."""
+        return "train" if self.hub is None else _names(self.splits.get("train", "train"))[0]
+
     def published(self, rules: Rules) -> Published:
         """The repository, with the rules of its own columns."""
         assert self.hub is not None
         return Published(self.hub, self.subset, self._in_files(rules), self.rows)
 
-    def roles(self, root: str | None) -> dict[str, list[str]]:
+    def roles(self, root: str | None, *, trains: bool = True, validates: bool = True) -> dict[str, list[str]]:
         """For each of `ROLES`, the names of its splits, a held-out one included.
 
+        Args:
+            root: `data.root`.
+            trains: whether there must be something to train on; where not, it is not named.
+            validates: whether there must be something to validate on.
+
         Raises:
-            UserError: nothing to validate on, or two things.
+            UserError: nothing to train or to validate on, or two things to validate on.
         """
         if self.hub is not None:
             found = {role: _names(self.splits[role]) for role in ROLES if self.splits.get(role)}
         else:
             assert self.files is not None
             found = {role: [role] for role in splits_of(self.files, ROLES, root)}
-        if "train" not in found:
-            raise UserError("task.data.splits names no split train")
+        if "train" not in found and (trains or self.holdout is not None):
+            raise UserError(f"task.data.{'files' if self.hub is None else 'splits'} names no split train")
         if self.holdout is not None and "validation" in found:
             raise UserError("task.data.holdout: there is a split for validation; leave one of them out")
-        if self.holdout is None and "validation" not in found:
+        if self.holdout is None and "validation" not in found and validates:
             raise UserError("task.data has nothing to validate on; say task.data.holdout=0.1, or name a split for it")
         if self.holdout is not None:
             found["validation"] = ["validation"]
-        return {role: found[role] for role in ROLES if role in found}
+        return {role: found[role] for role in ROLES if role in found and (trains or role != "train")}
 
     def locate(
         self, split: str, rules: Rules, texts: Sequence[str], data: DataConfig, miniature: bool = False
@@ -121,8 +131,8 @@ class DataSource:
         Raises:
             UserError: there is no such file, or data set.
         """
-        is_part = self.holdout is not None and split in ("train", "validation")
-        source = self._source("train" if is_part else split, rules, data, miniature)
+        is_part = self.holdout is not None and split in (self.train_split, "validation")
+        source = self._source(self.train_split if is_part else split, rules, data, miniature)
         part = [self.holdout, self.holdout_seed, list(texts), split] if is_part else None
         asked = sorted((column, sorted(map(plain_text, _listed(wanted)))) for column, wanted in self.where.items())
         names = [sorted(self.rename.items()), sorted(self.fields.items()), asked, part, list(self.may_be_empty)]
@@ -151,9 +161,11 @@ class DataSource:
     def _in_files(self, rules: Rules) -> Rules:
         """The rules under the names that the files have."""
         back = {new: old for old, new in self.rename.items()}
-        inside = {name for names in self.fields.values() for name in names}
-        folded = {column: Translation(tuple(names)) for column, names in self.fields.items()}
-        return {**folded, **{back.get(name, name): rule for name, rule in rules.items() if name not in inside}}
+        own = {back.get(name, name): rule for name, rule in rules.items()}
+        folded = {
+            column: Fields({name: own.pop(name, Text()) for name in names}) for column, names in self.fields.items()
+        }
+        return {**folded, **own}
 
     def _unfolded(self, table: pa.Table) -> pa.Table:
         """With a column of its own for each of the `fields`."""

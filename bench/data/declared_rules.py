@@ -5,13 +5,14 @@ written out.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bench.data.schema import AsTheyAre, Text, shown, unlabelled
+from bench.data.schema import AsTheyAre, Column, Text, shown, unlabelled
 
 LISTED = 8  # of a set of labels, in messages
 
@@ -39,6 +40,83 @@ class Filled(Text):
     def holds(self, values: pa.ChunkedArray) -> bool:
         """Sound text, none of it blank."""
         return super().holds(values) and not _has_blank(values)
+
+
+@dataclass(frozen=True)
+class Texts(AsTheyAre):
+    """One text or a list of them, each as `each` says; kept as a list."""
+
+    each: Text = field(default_factory=Filled)
+
+    @property
+    def kind(self) -> pa.DataType:
+        """A list of texts."""
+        return pa.list_(pa.string())
+
+    def fault(self, value: Any) -> str | None:
+        """No text at all, or one that says nothing."""
+        if not isinstance(value, list):
+            return self.each.fault(value)
+        if not value:
+            return "is an empty list; it has to have a text"
+        faults = ((at, self.each.fault(text)) for at, text in enumerate(value, 1))
+        return next((f"has a text {at} that {fault}" for at, fault in faults if fault), None)
+
+    def holds(self, values: pa.ChunkedArray) -> bool:
+        """They are looked at one by one."""
+        return False
+
+    def emptiness(self, values: pa.ChunkedArray) -> str | None:
+        """No text in any row."""
+        return self.each.emptiness(pc.list_flatten(values))
+
+    def converted(self, values: list[Any]) -> list[Any]:
+        """As lists."""
+        return [value if isinstance(value, list) else [value] for value in values]
+
+
+@dataclass(frozen=True)
+class Fields(AsTheyAre):
+    """A struct, with a rule for each of its fields that are read."""
+
+    rules: Mapping[str, Column]
+
+    @property
+    def kind(self) -> pa.DataType:
+        """These fields alone."""
+        return pa.struct([(name, rule.kind) for name, rule in self.rules.items()])
+
+    def fault(self, value: Any) -> str | None:
+        """No struct, or the fault of a field."""
+        if not isinstance(value, Mapping):
+            return f"is {shown(value)} instead of fields with names" if value is not None else "is missing"
+        for name, rule in self.rules.items():
+            if name not in value:
+                return f"has no field {name}"
+            if wrong := rule.fault(value[name]):
+                return f"in its field {name} {wrong}"
+        return None
+
+    def holds(self, values: pa.ChunkedArray) -> bool:
+        """A struct with sound fields."""
+        if not pa.types.is_struct(values.type) or values.null_count:
+            return False
+        names = [field.name for field in values.type]
+        return all(
+            names.count(name) == 1 and rule.holds(pc.struct_field(values, name)) for name, rule in self.rules.items()
+        )
+
+    def emptiness(self, values: pa.ChunkedArray) -> str | None:
+        """Of a field."""
+        for name, rule in self.rules.items():
+            if wrong := rule.emptiness(pc.struct_field(values, name)):
+                return f"in its field {name} {wrong}"
+        return None
+
+    def converted(self, values: list[Any]) -> list[Any]:
+        """Field by field."""
+        columns = {name: rule.converted([value[name] for value in values]) for name, rule in self.rules.items()}
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 @dataclass(frozen=True)

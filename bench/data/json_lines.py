@@ -1,4 +1,4 @@
-"""JSON lines: an object with the columns in every line that is not blank."""
+"""JSON lines: an object with the columns in every line that is not blank; and JSON: a list of such objects."""
 
 import json
 from collections.abc import Collection
@@ -31,16 +31,36 @@ def read_json_lines(content: bytes, file: Path, columns: Collection[str]) -> Lin
     return Lines(header or (), numbers, values)
 
 
+def read_json(content: bytes, file: Path, columns: Collection[str]) -> Lines:
+    """The rows of a file that is one list of objects; only `columns` are kept of them.
+
+    Raises:
+        UserError: not UTF-8, not JSON, no list, or one with something else than objects; with file and row.
+    """
+    rows = _parsed(content.removeprefix(BYTE_ORDER_MARK), str(file))
+    if not isinstance(rows, list):
+        raise UserError(f"{file}: not a list of objects with columns; a file with one in every line is called .jsonl")
+    for number, row in enumerate(rows, 1):
+        if not isinstance(row, dict):
+            raise UserError(f"{file}, row {number}: not an object with columns")
+    header = tuple(rows[0]) if rows else ()
+    return Lines(header, range(1, len(rows) + 1), {name: [row.get(name) for row in rows] for name in columns})
+
+
 def _row(line: bytes, place: str) -> dict[str, Any]:
+    row = _parsed(line, place)
+    if not isinstance(row, dict):
+        raise UserError(f"{place}: not an object with columns")
+    return row
+
+
+def _parsed(content: bytes, place: str) -> Any:
     try:
-        row = json.loads(line.decode(), object_pairs_hook=_object)
+        return json.loads(content.decode(), object_pairs_hook=_object)
     except UnicodeDecodeError as error:
         raise UserError(f"{place}: not UTF-8: {error.reason} at byte {error.start}") from error
     except (ValueError, RecursionError) as error:  # numbers of thousands of digits, thousands of brackets
         raise UserError(f"{place}: not JSON: {error}") from error
-    if not isinstance(row, dict):
-        raise UserError(f"{place}: not an object with columns")
-    return row
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -9,13 +9,13 @@ import pyarrow as pa
 from bench.data.columns import Rules, table_of_lines
 from bench.data.content import content_of, digest_of
 from bench.data.delimited import SUFFIXES, Dialect, read_delimited
-from bench.data.json_lines import read_json_lines
+from bench.data.json_lines import read_json, read_json_lines
 from bench.data.parquet import read_parquet
 from bench.data.shards import shards_in
 from bench.errors import UserError
 from bench.identity.own_files import folder_with, folders
 
-KINDS = (*SUFFIXES, ".jsonl", ".parquet")
+KINDS = (*SUFFIXES, ".json", ".jsonl", ".parquet")
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,9 @@ class OwnFiles:
     def _read_one(self, file: Path, content: bytes, rules: Rules) -> pa.Table:
         if file.suffix == ".parquet":
             return read_parquet(content, file, rules)
-        if file.suffix == ".jsonl":
-            return table_of_lines(read_json_lines(content, file, rules), rules, str(file))
+        if file.suffix in (".json", ".jsonl"):
+            read = read_json if file.suffix == ".json" else read_json_lines
+            return table_of_lines(read(content, file, rules), rules, str(file))
         lines = read_delimited(content, file, rules, Dialect.of(file, self.delimiter, self.quotes))
         return table_of_lines(lines, rules, str(file))
 
@@ -105,14 +106,15 @@ def _files(folder: Path, name: str, split: str) -> list[str]:
     found = _in_folder(folder / name, split)
     if not found:
         raise UserError(
-            f"task.data.files: {folder / name} has no {split}.csv, .tsv, .jsonl or .parquet; name the files one by one"
+            f"task.data.files: {folder / name} has no {split}.csv, .tsv, .json, .jsonl or .parquet; name the files one "
+            "by one"
         )
     return [str(Path(name) / file.name) for file in found]
 
 
 def _in_folder(folder: Path, split: str) -> list[Path]:
     try:
-        delimited = [file for suffix in SUFFIXES if (file := folder / f"{split}{suffix}").is_file()]
+        delimited = [file for suffix in (*SUFFIXES, ".json") if (file := folder / f"{split}{suffix}").is_file()]
         sharded = shards_in(folder, split)
     except OSError as error:
         raise UserError(f"cannot look into {error.filename}: {error.strerror}") from error

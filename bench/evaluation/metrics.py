@@ -4,10 +4,10 @@ Predictions of classes are indices of the labels, -1 where what was written is n
 """
 
 import importlib
-import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -25,8 +25,7 @@ from sklearn.metrics import (
 )
 
 from bench.errors import UserError, unknown_name
-from bench.evaluation.squad import exact, overlap
-from bench.evaluation.translation_metric import translation_scores
+from bench.evaluation.written import WRITTEN
 from bench.records.metric import Metric, known_metric
 
 Function = Callable[[Sequence[Any], Sequence[Any]], float]
@@ -49,8 +48,8 @@ def scorers_of(given: Sequence[Any], kind: str, usual: Sequence[str]) -> list[Sc
     """The metrics that a task names.
 
     Args:
-        given: names, and mappings with `_target_`, a class or function called with references and predictions, and
-            what `Metric` takes: `name`, `better`, `low`, `high`; empty: the usual ones.
+        given: names, and mappings with `_target_`, a class or function called with references and predictions, or a
+            class of `evaluate.Metric`, and what `Metric` takes: `name`, `better`, `low`, `high`; empty: the usual ones.
         kind: of the task's predictions.
         usual: names.
 
@@ -80,6 +79,8 @@ def _own(given: dict[str, Any]) -> Scorer:
     try:
         found = getattr(importlib.import_module(module), name)
         function = found() if isinstance(found, type) else found
+        if callable(getattr(function, "compute", None)) and not isinstance(found, FunctionType):
+            function = _computed(function, str(given.get("name", name)))
     except Exception as error:  # a module of the user's own may fail in any way
         raise UserError(f"task.metrics: cannot use {target}: {type(error).__name__}: {error}") from error
     called = given.pop("name", name)
@@ -87,6 +88,18 @@ def _own(given: dict[str, Any]) -> Scorer:
         if key not in Metric.__dataclass_fields__:
             raise unknown_name("setting of a metric", key, Metric.__dataclass_fields__)
     return Scorer(replace(known_metric(called), **given, assumed=False) if given else known_metric(called), function)
+
+
+def _computed(metric: Any, name: str) -> Function:
+    """A metric of the library `evaluate`, as a function: the value that it gives by that name, or its only one."""
+
+    def score(right: Sequence[Any], said: Sequence[Any]) -> float:
+        values = metric.compute(references=list(right), predictions=list(said))
+        if name not in values and len(values) != 1:
+            raise UserError(f"task.metrics: the metric gives {', '.join(values)}, and none is called {name}; say name")
+        return float(values[name] if name in values else next(iter(values.values())))
+
+    return score
 
 
 def _f1(average: str) -> Function:
@@ -110,34 +123,19 @@ def correlation(function: Callable[..., Any]) -> Function:
     return score
 
 
-def _mean_of(function: Callable[[str, str], float], right: Sequence[str], said: Sequence[str]) -> float:
-    return float(np.mean([function(a, b) for a, b in zip(right, said, strict=True)]))
+def _by_group(right: Sequence[tuple[str, int]], said: Sequence[int]) -> float:
+    """The share of groups of which every row is right: MultiRC's exact match by question.
 
-
-def _rouge_scorer(name: str) -> Any:
-    """Google's scorer; drawn in late, for nltk comes with it and takes a second.
-
-    absl comes too, and its log handler takes hold of what stands for stderr at that moment and closes it when logging
-    is configured anew, as each sweep does: pytest's and notebooks' own. The process's own stderr it leaves open.
+    Khashabi et al. 2018, https://aclanthology.org/N18-1023; Wang et al. 2019, https://arxiv.org/abs/1905.00537.
     """
-    from absl.logging import get_absl_handler
-    from rouge_score.rouge_scorer import RougeScorer
-
-    get_absl_handler().python_handler.setStream(sys.__stderr__)
-    return RougeScorer([name], use_stemmer=True)
-
-
-def _rouge(name: str) -> Function:
-    """The mean F1 in 0…1 by Google's rouge-score, words stemmed; Lin 2004, https://aclanthology.org/W04-1013."""
-
-    def score(right: Sequence[str], said: Sequence[str]) -> float:
-        scorer = _rouge_scorer(name)
-        return _mean_of(lambda a, b: float(scorer.score(a, b)[name].fmeasure), right, said)
-
-    return score
+    whole: dict[str, bool] = {}
+    for (group, label), answer in zip(right, said, strict=True):
+        whole[group] = whole.get(group, True) and label == answer
+    return sum(whole.values()) / len(whole)
 
 
-METRICS: dict[str, dict[str, Function]] = {
+GROUPED = "exact_match_by_group"  # its references are pairs of group and label
+METRICS: dict[str, Mapping[str, Function]] = {
     CLASSES: {
         "accuracy": accuracy_score,
         "balanced_accuracy": lambda right, said: _quiet(balanced_accuracy_score, right, said),
@@ -147,6 +145,7 @@ METRICS: dict[str, dict[str, Function]] = {
         "f1_weighted": _f1("weighted"),
         "matthews_correlation": matthews_corrcoef,
         "cohen_kappa": cohen_kappa_score,
+        GROUPED: _by_group,
     },
     NUMBERS: {
         "pearson": correlation(pearsonr),
@@ -157,14 +156,7 @@ METRICS: dict[str, dict[str, Function]] = {
         "mae": mean_absolute_error,
         "r2": r2_score,
     },
-    TEXTS: {
-        "bleu": lambda right, said: translation_scores(list(right), list(said))["bleu"],
-        "chrf": lambda right, said: translation_scores(list(right), list(said))["chrf"],
-        "exact_match": lambda right, said: _mean_of(lambda a, b: float(a.strip() == b.strip()), right, said),
-        "squad_exact_match": lambda right, said: _mean_of(exact, right, said),
-        "squad_f1": lambda right, said: _mean_of(overlap, right, said),
-        **{name: _rouge(name) for name in ("rouge1", "rouge2", "rougeL", "rougeLsum")},
-    },
+    TEXTS: WRITTEN,
 }
 
 

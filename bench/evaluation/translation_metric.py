@@ -1,5 +1,6 @@
 """Corpus BLEU and chrF, by sacreBLEU; Post 2018, https://arxiv.org/abs/1804.08771."""
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 
 from sacrebleu import BLEU, CHRF
@@ -40,11 +41,20 @@ def bleu_tokenizer(language: str, wanted: str | None = None) -> str:
     return name
 
 
-def translation_scores(references: list[str], predictions: list[str], tokenizer: str = DEFAULT) -> dict[str, float]:
-    """BLEU and chrF in 0…100 of parallel lists, one reference each; BLEU's words are those of `tokenizer`."""
+def translation_scores(
+    references: Sequence[Sequence[str | None]], predictions: Sequence[str], tokenizer: str = DEFAULT
+) -> dict[str, float]:
+    """BLEU and chrF in 0…100.
+
+    Args:
+        references: one list or several, each parallel to the predictions; None where a prediction has no more.
+        predictions: what was written.
+        tokenizer: finds BLEU's words.
+    """
     return {
-        "bleu": float(BLEU(tokenize=tokenizer).corpus_score(predictions, [references]).score),
-        "chrf": float(CHRF().corpus_score(predictions, [references]).score),
+        # sacreBLEU does take None, it only does not say so
+        "bleu": float(BLEU(tokenize=tokenizer).corpus_score(predictions, references).score),  # type: ignore[arg-type]
+        "chrf": float(CHRF().corpus_score(predictions, references).score),  # type: ignore[arg-type]
     }
 
 

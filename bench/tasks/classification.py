@@ -1,5 +1,6 @@
 """Classification of one text or two: by a head, by the likelihood of label words, or by what is written."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -10,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 
 from bench.configuration.schema import Family
 from bench.data.columns import Rules
-from bench.data.declared_rules import Named, plain_text
+from bench.data.declared_rules import Named, Plain, plain_text
 from bench.data.example import IGNORED, Example
 from bench.data.synthetic import Shape, classification
 from bench.data.token_cache import encode
@@ -20,7 +21,7 @@ from bench.evaluation.classification import classify
 from bench.evaluation.generation import Search, write
 from bench.evaluation.inference import Inference
 from bench.evaluation.label_words import likeliest
-from bench.evaluation.metrics import CLASSES
+from bench.evaluation.metrics import CLASSES, GROUPED, Scorer
 from bench.evaluation.multiple_choice import choose
 from bench.models.head import Head
 from bench.models.tokenizer import end_token, unknown_token
@@ -28,6 +29,7 @@ from bench.tasks.declared import SHORTENED, Answer, Declared, rows_of
 from bench.tasks.wording import Cut, Template, fitted, of_family
 
 ROWS = pa.list_(pa.int32())
+GROUP = "reference_group"
 
 
 @dataclass(kw_only=True)
@@ -118,10 +120,12 @@ class Classification(TextTask):
     Attributes:
         labels: the values of the column `label`, in the order of their numbers; or what each is called.
         words: what is written for each label (by what it is called); the others are written as they are called.
+        group: the columns that rows which belong together have in common; for metrics by group.
     """
 
     labels: list[Any] | dict[Any, str]
     words: dict[Any, str] = field(default_factory=dict)
+    group: list[str] = field(default_factory=list)
 
     kinds: ClassVar[str] = CLASSES
     defaults: ClassVar[Mapping[Family, Answer]] = {
@@ -144,6 +148,10 @@ class Classification(TextTask):
         for name in self.words:
             if plain_text(name) not in self.names:
                 raise unknown_name("label in task.words", plain_text(name), self.names)
+        if GROUPED in [scorer.metric.name for scorer in self.scorers] and not self.group:
+            raise UserError(f"the metric {GROUPED} needs task.group, the columns that rows of one group share")
+        if self.label in self.group:
+            raise UserError(f"task.group names the label, {self.label}")
         if "f1" in [scorer.metric.name for scorer in self.scorers] and len(self.values) != 2:
             raise UserError(
                 f"the metric f1 is that of two labels, and there are {len(self.values)}; say f1_macro, f1_micro or "
@@ -171,6 +179,11 @@ class Classification(TextTask):
         given = {plain_text(name): word for name, word in self.words.items()}
         return tuple(given.get(name, name) for name in self.names)
 
+    def rules(self) -> Rules:
+        """Also what groups rows."""
+        rules = super().rules()
+        return {**rules, **{name: Plain() for name in self.group if name not in rules}}
+
     def label_rule(self) -> Named:
         """One of the values."""
         return Named(self.values, self.names if isinstance(self.labels, dict) else ())
@@ -190,10 +203,30 @@ class Classification(TextTask):
         if len(set(rows.column(self.label).to_pylist())) < 2 and train:
             raise UserError(f"task '{self.name}': {self.label} is the same in all {len(rows)} training rows")
         if self.way == Answer.head:
-            return self.with_head(tokenizer, rows, max_length, pa.int64())
-        if self.asked == Family.decoder:
-            return self._continued(tokenizer, rows, max_length, train=train)
-        return self._written(tokenizer, rows, max_length)
+            table = self.with_head(tokenizer, rows, max_length, pa.int64())
+        elif self.asked == Family.decoder:
+            table = self._continued(tokenizer, rows, max_length, train=train)
+        else:
+            table = self._written(tokenizer, rows, max_length)
+        if self.group and not train:
+            columns = [rows.column(name).to_pylist() for name in self.group]
+            table = table.append_column(GROUP, pa.array(list(map(_key, zip(*columns, strict=True)))))
+        return table
+
+    def references(self, table: pa.Table) -> list[Any]:
+        """The labels; with their groups in front where there are some."""
+        labels = super().references(table)
+        return list(zip(table.column(GROUP).to_pylist(), labels, strict=True)) if self.group else labels
+
+    def right_answers(self, references: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        """The labels."""
+        if not self.group:
+            return references
+        return {split: [label for _, label in pairs] for split, pairs in references.items()}
+
+    def seen_by(self, scorer: Scorer, references: list[Any]) -> list[Any]:
+        """Labels alone, unless the metric is of groups."""
+        return references if scorer.metric.name == GROUPED or not self.group else [label for _, label in references]
 
     def _written(self, tokenizer: PreTrainedTokenizerBase, rows: pa.Table, max_length: int) -> pa.Table:
         """For an encoder-decoder: the prompt, and the label's word as another text."""
@@ -289,6 +322,11 @@ class Classification(TextTask):
         """The labels whose words were written, letter for letter; -1 for anything else, which is wrong."""
         numbers = {word.strip(): index for index, word in enumerate(self.label_words)}
         return [numbers.get(text, -1) for text in texts]
+
+
+def _key(values: Sequence[str | None]) -> str:
+    """Short, and the same for the same values."""
+    return hashlib.blake2b(repr(values).encode(), digest_size=8).hexdigest()
 
 
 def word_tokens(tokenizer: PreTrainedTokenizerBase, words: Sequence[str]) -> list[list[int]]:

@@ -6,11 +6,12 @@
 import copy
 import itertools
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any, ClassVar, Self
 
+import numpy as np
 import pyarrow as pa
 from transformers import PreTrainedTokenizerBase
 
@@ -29,6 +30,8 @@ from bench.errors import UserError, unknown_name
 from bench.evaluation.metrics import Scorer, scorers_of
 from bench.records.metric import Metric
 from bench.tasks.base import Split, Task, TaskData
+from bench.tasks.instructions import Instructions, counts_of
+from bench.tasks.other_rows import Set, lesson_of, sets_of
 from bench.tasks.wording import of_family
 
 SHORTENED = b"shortened"
@@ -53,6 +56,11 @@ class Declared(Task):
         scored_by: the YAML's `metrics`: names, or mappings with `_target_` for a metric of one's own.
         answer: one of `Answer`, or one for each family; auto: what `defaults` says.
         prompt: a template, or one for each family; what it is by default is each form's.
+        trained_on: other rows to learn from: `data` alone for rows of the same columns, or with `form: instruction`
+            what `bench.tasks.instructions.Instructions` takes.
+        tested_on: by name, further sets of rows that are scored at the end, each by what differs from `data` and its
+            `split` (test unless said otherwise); the metrics are means over them. Without a split for validation in
+            `data` they are that too.
     """
 
     data: dict[str, Any]
@@ -60,6 +68,8 @@ class Declared(Task):
     scored_by: list[Any] = field(default_factory=list)
     answer: str | dict[str, str] = "auto"
     prompt: str | dict[str, str] | None = None
+    trained_on: dict[str, Any] | None = None
+    tested_on: dict[str, dict[str, Any]] = field(default_factory=dict)
     asked: Family | None = field(init=False, default=None)  # the family that the task is done by, see `on`
 
     kinds: ClassVar[str]  # the metrics that suit it, see `bench.evaluation.metrics`
@@ -69,9 +79,16 @@ class Declared(Task):
     def __post_init__(self) -> None:
         """Read the parts of the declaration, and refuse what does not go together."""
         self.source = filled(DataSource, self.data, "task.data", self.name)
+        self.instructions: Instructions | None = None
+        self.lesson: DataSource | None = None
+        if self.trained_on is not None:
+            lesson = lesson_of(self.trained_on, self.data, self.name)
+            self.instructions = lesson if isinstance(lesson, Instructions) else None
+            self.lesson = lesson.source if isinstance(lesson, Instructions) else lesson
+        self.sets: list[Set] = sets_of(self.tested_on, self.data, self.name)
         for column in self.source.may_be_empty:
-            if column not in self.texts:
-                raise unknown_name("text in task.data.may_be_empty", column, self.texts)
+            if column not in self.written:
+                raise unknown_name("text in task.data.may_be_empty", column, self.written)
         self.scorers: list[Scorer] = scorers_of(self.scored_by, self.kinds, self.usual_metrics())
 
     @abstractmethod
@@ -87,9 +104,14 @@ class Declared(Task):
         """Of these, those with text to be read by the model."""
         return [self.text] if isinstance(self.text, str) else list(self.text)
 
+    @property
+    def written(self) -> list[str]:
+        """All columns with text that may be empty where that is said."""
+        return self.texts
+
     def text_rules(self) -> dict[str, Text]:
-        """Of `texts`: empty only where that is said."""
-        return {name: Text() if name in self.source.may_be_empty else Filled() for name in self.texts}
+        """Of `written`: empty only where that is said."""
+        return {name: Text() if name in self.source.may_be_empty else Filled() for name in self.written}
 
     def synthesise(self, shape: Shape) -> list[Example]:
         """Random texts, each with another to be written, or with their own second half."""
@@ -148,65 +170,113 @@ class Declared(Task):
         return [scorer.metric for scorer in self.scorers]
 
     def sources(self) -> list[tuple[Published, str]]:
-        """The repository's splits; files of one's own are there already."""
-        if self.source.hub is None:
-            return []
-        published, roles = self.source.published(self.rules()), self.source.roles(None)
-        if self.source.holdout is not None:
-            roles = {role: splits for role, splits in roles.items() if role != "validation"}
-        return [(published, split) for split in all_splits(roles)]
+        """The repositories' splits; files of one's own are there already."""
+        rules = self.rules()
+        found: list[tuple[Published, str]] = []
+        if self.source.hub is not None:
+            roles = self._roles(None)
+            if self.source.holdout is not None:
+                roles = {**roles, "train": [self.source.train_split], "validation": []}
+            found += [(self.source.published(rules), split) for split in all_splits(roles)]
+        if self.lesson is not None and self.lesson.hub is not None:
+            asked = rules if self.instructions is None else self.instructions.rules()
+            found.append((self.lesson.published(asked), self.lesson.train_split))
+        return found + [(one.source.published(rules), one.split) for one in self.sets if one.source.hub is not None]
+
+    def _roles(self, root: str | None) -> dict[str, list[str]]:
+        """The splits of `data`, see `DataSource.roles`."""
+        roles = self.source.roles(root, trains=self.lesson is None, validates=not self.sets)
+        if self.sets and "test" in roles:
+            raise UserError("task.data names a split test, and task.tested_on others; leave one of them out")
+        return roles
 
     def load(self, tokenizer: PreTrainedTokenizerBase, max_length: int, data: DataConfig) -> TaskData:
         """Read, check and tokenise all splits."""
-        roles = self.source.roles(data.root)
+        roles, rules = self._roles(data.root), self.rules()
         revisions: dict[str, str] = {}
-        shortened: dict[str, int] = {}
+        notes: dict[str, Any] = {"answer": str(self.way), "texts_shortened": {}}
 
-        def read(split: str, *, train: bool) -> pa.Table:
-            located = self.source.locate(split, self.rules(), self.texts, data, self.miniature)
-            revisions[split] = located.fingerprint
+        def read(name: str, source: DataSource, split: str, *, train: bool = False) -> pa.Table:
+            located = source.locate(split, rules, self.texts, data, self.miniature)
+            revisions[name] = located.fingerprint
             limit = data.limit_train if train else data.limit_evaluation
-            table = self._cached(tokenizer, located, max_length, limit, train=train)
+
+            def made() -> pa.Table:
+                return self.tokens(tokenizer, located.rows().slice(0, limit), max_length, train=train)
+
+            table = self._cached(tokenizer, located, [max_length, limit, train], made)
             if count := int((table.schema.metadata or {}).get(SHORTENED, b"0")):
-                shortened[split] = count
+                notes["texts_shortened"][name] = count
             return table
 
-        [train_split] = roles["train"]
-        train = read(train_split, train=True)
+        if self.instructions is not None:
+            located = self.instructions.locate(data, self.miniature)
+            revisions["train"] = located.fingerprint
+            train = self._cached(
+                tokenizer, located, [max_length, data.limit_train],
+                lambda: self._instructed(tokenizer, located, max_length, data.limit_train),
+            )  # fmt: skip
+            notes |= counts_of(train)
+        else:
+            source = self.lesson or self.source
+            train = read("train", source, source.train_split, train=True)
         scored = {
-            role: {split: self._split(read(split, train=False)) for split in roles[role]}
+            role: {split: self._split(read(split, self.source, split)) for split in roles[role]}
             for role in ("validation", "test")
             if role in roles
         }
-        notes = {"answer": str(self.way), "texts_shortened": shortened} | self.notes(tokenizer)
+        if self.sets:
+            found = {one.name: self._split(read(one.name, one.source, one.split)) for one in self.sets}
+            scored["test" if "validation" in scored else "validation"] = found
+        notes |= self.notes(tokenizer)
         return TaskData(_examples(train), scored["validation"], scored.get("test"), revisions, notes)
+
+    def _instructed(
+        self, tokenizer: PreTrainedTokenizerBase, located: Located, max_length: int, limit: int | None
+    ) -> pa.Table:
+        assert self.instructions is not None
+        assert self.asked is not None
+        rows = located.rows().slice(0, limit)
+        return self.instructions.tokens(tokenizer, rows, max_length, self.asked, f"task '{self.name}'")
 
     def notes(self, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
         """What a reader of the scores must know, beside the way of answering."""
         return {}
 
     def _cached(
-        self, tokenizer: PreTrainedTokenizerBase, located: Located, max_length: int, limit: int | None, *, train: bool
+        self, tokenizer: PreTrainedTokenizerBase, located: Located, asked: list[Any], build: Callable[[], pa.Table]
     ) -> pa.Table:
         settings = {key: value for key, value in asdict(self).items() if key not in NOT_IN_KEY}
-        key = [type(self).__name__, settings, located.key, max_length, limit, train]
-        return cached(
-            [*key, tokenizer_fingerprint(tokenizer), from_outside(self)],
-            lambda: self.tokens(tokenizer, located.rows().slice(0, limit), max_length, train=train),
-        )
+        key = [type(self).__name__, settings, located.key, *asked]
+        return cached([*key, tokenizer_fingerprint(tokenizer), from_outside(self)], build)
 
     def _split(self, table: pa.Table) -> Split:
         return Split(_examples(table), self.references(table))
 
     def score(self, references: dict[str, list[Any]], predictions: dict[str, list[Any]]) -> dict[str, float]:
-        """Every metric of the first split, and of further ones with what tells their names from the first's."""
-        scores: dict[str, float] = {}
+        """Every metric of the first split, and of further ones with what tells their names from the first's.
+
+        Of the sets in `tested_on`: the mean over them, and each one's.
+        """
         first = next(iter(references), "")
-        for split, right in references.items():
+        each = {
+            split: {one.metric.name: one.score(self.seen_by(one, right), predictions[split]) for one in self.scorers}
+            for split, right in references.items()
+        }
+        if self.sets and set(each) == {one.name for one in self.sets}:
+            means = {name: float(np.mean([scores[name] for scores in each.values()])) for name in each[first]}
+            return means | {
+                f"{name}_{split}": value for split, scores in each.items() for name, value in scores.items()
+            }
+        scores: dict[str, float] = {}
+        for split, values in each.items():
             suffix = "" if split == first else f"_{split.removeprefix(_common(first, split))}"
-            for scorer in self.scorers:
-                scores[f"{scorer.metric.name}{suffix}"] = scorer.score(right, predictions[split])
+            scores |= {f"{name}{suffix}": value for name, value in values.items()}
         return scores
+
+    def seen_by(self, scorer: Scorer, references: list[Any]) -> list[Any]:
+        """What a metric compares with."""
+        return references
 
     def metric(self, name: str) -> Metric:
         """As declared; of a further split like that of the first."""

@@ -1,7 +1,7 @@
 """Write a text for a text: translations, summaries, answers; on encoder-decoders and decoders."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
 import pyarrow as pa
@@ -10,14 +10,15 @@ from transformers import PreTrainedTokenizerBase
 
 from bench.configuration.schema import Family
 from bench.data.columns import Rules
-from bench.data.declared_rules import Filled
+from bench.data.declared_rules import Texts
 from bench.data.example import IGNORED, Example
 from bench.data.token_cache import encode
 from bench.errors import UserError
 from bench.evaluation.generation import Search, write
 from bench.evaluation.inference import Inference
 from bench.evaluation.metrics import TEXTS
-from bench.evaluation.translation_metric import translation_signatures
+from bench.evaluation.translation_metric import bleu_tokenizer, translation_signatures
+from bench.evaluation.written import several, translation
 from bench.models.tokenizer import end_token, prompt_tokens
 from bench.tasks.declared import SHORTENED, Answer, Declared, rows_of
 from bench.tasks.wording import Template, answer_tokens, fitted, of_family
@@ -31,9 +32,11 @@ class Generation(Declared):
     """Write what stands in the column `target`.
 
     Attributes:
-        target: the column with what is to be written.
+        target: the column with what is to be written: a text, or a list of texts that are all right. A model learns the
+            first of them.
         beams, max_new_tokens, length_penalty, early_stopping: see `bench.evaluation.generation.Search`.
         stop: text that ends an answer beside the end token.
+        language: of the target, a code such as zh; decides how BLEU finds its words.
     """
 
     target: str
@@ -42,6 +45,7 @@ class Generation(Declared):
     length_penalty: float = 1.0
     early_stopping: bool = False
     stop: str | None = None
+    language: str = "en"
 
     kinds: ClassVar[str] = TEXTS
     defaults: ClassVar[Mapping[Family, Answer]] = dict.fromkeys(
@@ -61,14 +65,23 @@ class Generation(Declared):
             raise UserError("task.stop is empty, and every answer would be; null lets the end token alone end it")
         for family in self.possible:
             self.template(family)
+        self.words = bleu_tokenizer(self.language)
+        bleu = translation("bleu", self.words)
+        self.scorers = [replace(one, function=bleu) if one.metric.name == "bleu" else one for one in self.scorers]
 
     def usual_metrics(self) -> Sequence[str]:
         """Those of a summary or an answer; BLEU has to be asked for."""
         return ("rougeL", "exact_match")
 
+    @property
+    def written(self) -> list[str]:
+        """The texts and the target."""
+        return [*self.texts, self.target]
+
     def rules(self) -> Rules:
-        """Text everywhere."""
-        return {**self.text_rules(), self.target: Filled()}
+        """Text everywhere, of the target one or several."""
+        rules = self.text_rules()
+        return {**rules, self.target: Texts(rules[self.target])}
 
     def template(self, family: Family) -> Template:
         """The prompt; of a decoder it ends in words that the answer follows."""
@@ -95,7 +108,7 @@ class Generation(Declared):
         def tokenise(some: dict[str, list[Any]]) -> dict[str, list[Any]]:
             nonlocal shortened, done
             targets = some[self.target]
-            answers = answer_tokens(tokenizer, template, targets, end, goes_on=goes_on)
+            answers = answer_tokens(tokenizer, template, [texts[0] for texts in targets], end, goes_on=goes_on)
             if train:
                 self._check_fit(tokenizer, template, answers, max_length, done)
             done += len(targets)
@@ -114,7 +127,7 @@ class Generation(Declared):
             found: dict[str, list[Any]] = {"input_ids": cut.tokens, "reference": targets}
             return found if goes_on else {**found, "labels": answers}
 
-        columns = {"input_ids": ROWS, "reference": pa.string()}
+        columns = {"input_ids": ROWS, "reference": pa.list_(pa.string())}
         if train or not goes_on:
             columns["labels"] = ROWS
         table = encode(rows, tokenise, pa.schema(list(columns.items())))
@@ -136,16 +149,20 @@ class Generation(Declared):
                 )
 
     def references(self, table: pa.Table) -> list[Any]:
-        """The targets."""
-        found: list[Any] = table.column("reference").to_pylist()
-        return found
+        """The targets; lists where a row has several."""
+        found: list[list[str]] = table.column("reference").to_pylist()
+        return [texts[0] if len(texts) == 1 else texts for texts in found]
 
     def notes(self, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
         """How a text is looked for, and sacreBLEU's signatures where it scores."""
         notes: dict[str, Any] = {"search": asdict(self._search), "stop": self.stop}
         if {"bleu", "chrf"}.intersection(scorer.metric.name for scorer in self.scorers):
-            notes["sacrebleu"] = translation_signatures()
+            notes["sacrebleu"] = translation_signatures(self.words)
         return notes
+
+    def right_answers(self, references: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        """The first of several that are right."""
+        return {split: [several(right)[0] for right in each] for split, each in references.items()}
 
     @property
     def _search(self) -> Search:

@@ -19,7 +19,7 @@ from bench.data.columns import Lines, Rules
 from bench.data.content import content_of, digest_of
 from bench.data.declared_rules import Plain, plain_text
 from bench.data.delimited import SUFFIXES, Dialect, read_delimited
-from bench.data.json_lines import read_json_lines
+from bench.data.json_lines import read_json, read_json_lines
 from bench.data.own_files import KINDS
 from bench.data.parquet import names_of, read_parquet
 from bench.errors import UserError
@@ -106,8 +106,9 @@ def _columns(file: Path, written: str) -> tuple[Mapping[str, Sequence[str]], dic
         rules: Rules = {name: Plain() for name in names_of(content, file)}
         table = read_parquet(content, file, rules)
         return {name: [value or "" for value in table.column(name).to_pylist()] for name in rules}, data, assumed
-    if file.suffix == ".jsonl":
-        return _as_text(read_json_lines(content, file, _keys(content, file)), file), data, assumed
+    if file.suffix in (".json", ".jsonl"):
+        read = read_json if file.suffix == ".json" else read_json_lines
+        return _as_text(read(content, file, read(content, file, ()).header), file), data, assumed
     delimiter = _delimiter(content, SUFFIXES[file.suffix])
     if delimiter != SUFFIXES[file.suffix]:
         data["delimiter"] = delimiter
@@ -117,10 +118,6 @@ def _columns(file: Path, written: str) -> tuple[Mapping[str, Sequence[str]], dic
     if len(set(header)) < len(header) or not all(header):
         raise UserError(f"{file}: its first row is no header: columns need different names, and none may be empty")
     return _as_text(read_delimited(content, file, header, dialect), file), data, assumed
-
-
-def _keys(content: bytes, file: Path) -> Sequence[str]:
-    return read_json_lines(content, file, ()).header
 
 
 def _as_text(lines: Lines, file: Path) -> dict[str, list[str]]:

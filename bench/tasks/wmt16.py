@@ -22,7 +22,7 @@ from bench.data.token_cache import Columns, cached, encode, from_outside, tokeni
 from bench.errors import UserError
 from bench.evaluation.generation import Search, write
 from bench.evaluation.inference import Inference
-from bench.evaluation.translation_metric import DEFAULT, bleu_tokenizer, translation_scores, translation_signatures
+from bench.evaluation.translation_metric import bleu_tokenizer, translation_scores, translation_signatures
 from bench.models.tokenizer import end_token
 from bench.records.metric import Metric, known_metric
 from bench.tasks.base import Split, Task, TaskData
@@ -74,17 +74,18 @@ class Wmt16(Task):
         """Itself on encoder-decoders; a decoder goes on from the prefix and the source."""
         if family != Family.decoder or type(self) is not Wmt16:
             return super().on(family)
-        if self.bleu_tokenizer is not None or self._words != DEFAULT:
-            raise UserError(f"task '{self.name}' on a decoder is scored with BLEU's tokenizer {DEFAULT} alone")
+        if self.bleu_tokenizer is not None:
+            raise UserError(f"task '{self.name}' on a decoder takes BLEU's tokenizer from the language; leave it out")
         published = self.published
         return Generation(
             name=self.name, title=self.title, miniature=self.miniature, text=self.source, target=self.target,
             data={
                 "hub": published.repository, "subset": self.subset, "rows": dict(published.rows),
                 "splits": {"train": self.train_split, "validation": "validation", "test": "test"},
-                "fields": {"translation": [self.source, self.target]},
+                "fields": {"translation": [self.source, self.target]}, "may_be_empty": [self.source, self.target],
             },
             prompt=f"{self.prefix}{{{self.source}}}\n{self.target}:", scored_by=["bleu", "chrf"], stop="\n",
+            language=self.target,
             max_new_tokens=self.max_new_tokens, beams=self.beams, length_penalty=self.length_penalty,
             early_stopping=self.early_stopping,
         ).on(family)  # fmt: skip
@@ -170,7 +171,7 @@ class Wmt16(Task):
     def score(self, references: dict[str, list[Any]], predictions: dict[str, list[Any]]) -> dict[str, float]:
         """Corpus BLEU and chrF of the first split."""
         split = next(iter(references))
-        return translation_scores(references[split], predictions[split], self._words)
+        return translation_scores([references[split]], predictions[split], self._words)
 
 
 def _ended(tokens: list[int], end: int, longest: int) -> list[int]:

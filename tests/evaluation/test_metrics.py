@@ -68,14 +68,14 @@ def test_constant_scores() -> None:
 
 def test_translations_as_sacrebleu() -> None:
     references, predictions = ["the cat sat on the mat", "a b c d e"], ["the cat sat on a mat", "a b c d f"]
-    scores = translation_scores(references, predictions)
+    scores = translation_scores([references], predictions)
     assert scores["bleu"] == pytest.approx(sacrebleu.corpus_bleu(predictions, [references]).score)
     assert scores["chrf"] == pytest.approx(sacrebleu.corpus_chrf(predictions, [references]).score)
-    assert translation_scores(references, references) == pytest.approx({"bleu": 100.0, "chrf": 100.0})
+    assert translation_scores([references], references) == pytest.approx({"bleu": 100.0, "chrf": 100.0})
 
 
 def test_empty_translations() -> None:
-    assert translation_scores(["the cat", "a dog"], ["", ""]) == {"bleu": 0.0, "chrf": 0.0}
+    assert translation_scores([["the cat", "a dog"]], ["", ""]) == {"bleu": 0.0, "chrf": 0.0}
 
 
 def test_signatures_are_sacrebleus() -> None:

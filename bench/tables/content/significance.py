@@ -39,7 +39,8 @@ def paired_test(metric: str, predictions: Predictions, words: str) -> PairedTest
         words: the tokenizer of BLEU; empty: sacreBLEU's default.
     """
     if metric in {"bleu", "chrf"}:
-        return _translation_test(metric, words)
+        alone = all(isinstance(right, str) for right in predictions.references)  # one right text each
+        return _translation_test(metric, words) if alone else None
     if metric == "accuracy_macro" and predictions.groups is not None:
         return PairedTest(_macro_accuracy, _grouped)
     if metric.startswith("accuracy"):

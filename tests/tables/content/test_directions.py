@@ -120,7 +120,7 @@ def test_translations_are_tested_with_the_words_of_their_record(tmp_path: Path) 
         "请把门关上外面很冷",
     ]
     for method, said in (("full", wanted), ("lora", [f"{text[:-3]}一二三" for text in wanted])):
-        record = make_record("t5_base", "mine/zh", method, scores=translation_scores(wanted, said, "zh"),
+        record = make_record("t5_base", "mine/zh", method, scores=translation_scores([wanted], said, "zh"),
                              experiment="runs")  # fmt: skip
         assert record.metrics is not None
         record.metrics.notes["sacrebleu"] = translation_signatures("zh")
