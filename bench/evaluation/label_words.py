@@ -6,10 +6,29 @@ from typing import Any
 
 import torch
 from torch import nn
+from transformers import PreTrainedTokenizerBase
 
 from bench.data.example import Example
+from bench.errors import UserError
 from bench.evaluation.batching import in_batches
 from bench.evaluation.inference import Inference
+from bench.models.tokenizer import end_token, unknown_token
+
+
+def word_tokens(tokenizer: PreTrainedTokenizerBase, words: Sequence[str]) -> list[list[int]]:
+    """What an encoder-decoder writes for each word: its tokens and the end token.
+
+    Raises:
+        UserError: the tokenizer cannot tell two of them apart, or does not know one.
+    """
+    end, unknown = end_token(tokenizer), unknown_token(tokenizer)
+    rows: list[list[int]] = tokenizer(text_target=list(words), add_special_tokens=False)["input_ids"]
+    for word, row in zip(words, rows, strict=True):
+        if not row or unknown in row:
+            raise UserError(f"the tokenizer of {tokenizer.name_or_path} does not know the word {word!r}")
+        if rows.count(row) > 1:
+            raise UserError(f"the tokenizer of {tokenizer.name_or_path} cannot tell {word!r} from another of the words")
+    return [[*row, end] for row in rows]
 
 
 @torch.inference_mode()

@@ -1,4 +1,4 @@
-"""Alpaca's instructions as a training set for decoders.
+"""Alpaca's instructions as a training set.
 
 Taori et al. 2023, https://github.com/tatsu-lab/stanford_alpaca; the prompt is that repository's. The loss is taken on
 the response only, as in QLoRA's authors' code.
@@ -7,7 +7,7 @@ the response only, as in QLoRA's authors' code.
 import pyarrow as pa
 from transformers import PreTrainedTokenizerBase
 
-from bench.configuration.schema import DataConfig
+from bench.configuration.schema import DataConfig, Family
 from bench.data.example import IGNORED
 from bench.data.published import ALPACA
 from bench.data.source import locate
@@ -28,14 +28,21 @@ COLUMNS = pa.schema([("input_ids", pa.list_(pa.int32())), ("labels", pa.list_(pa
 
 
 def alpaca_table(
-    tokenizer: PreTrainedTokenizerBase, max_length: int, data: DataConfig, split: str, miniature: bool
+    tokenizer: PreTrainedTokenizerBase,
+    max_length: int,
+    data: DataConfig,
+    split: str,
+    *,
+    miniature: bool,
+    family: Family = Family.decoder,
 ) -> tuple[pa.Table, str]:
     """Read and tokenise Alpaca's training rows.
 
     A row whose prompt alone fills `max_length` has nothing to learn from and is left out; `rows_left_out` counts them.
 
     Returns:
-        `input_ids` and `labels` (`IGNORED` on the prompt) of each example, and the fingerprint of the rows.
+        `input_ids` and `labels` of each example, and the fingerprint of the rows. A decoder's input is prompt and
+        response, its labels are `IGNORED` on the prompt; an encoder-decoder reads the one and writes the other.
 
     Raises:
         UserError: the tokenizer has no end token, which every response ends in.
@@ -51,7 +58,10 @@ def alpaca_table(
         response_ids = tokenizer(rows["output"], add_special_tokens=False)["input_ids"]
         columns: Columns = {"input_ids": [], "labels": []}
         for prompt, response in zip(prompt_ids, response_ids, strict=True):
-            if len(prompt) < max_length:
+            if len(prompt) < max_length and family == Family.encoder_decoder:
+                columns["input_ids"].append([*prompt, end])
+                columns["labels"].append([*response[: max_length - 1], end])
+            elif len(prompt) < max_length:
                 tokens = [*prompt, *response, end][:max_length]
                 columns["input_ids"].append(tokens)
                 columns["labels"].append([IGNORED] * len(prompt) + tokens[len(prompt) :])
@@ -62,7 +72,7 @@ def alpaca_table(
         table = encode(rows, tokenise, COLUMNS)
         return table.replace_schema_metadata({LEFT_OUT: str(len(rows) - len(table))})
 
-    key = ["alpaca", located.key, tokenizer_fingerprint(tokenizer), max_length, data.limit_train]
+    key = ["alpaca", family, located.key, tokenizer_fingerprint(tokenizer), max_length, data.limit_train]
     return cached(key, build), located.fingerprint
 
 

@@ -20,11 +20,11 @@ from bench.evaluation.answers import Answers, answers_after
 from bench.evaluation.classification import classify
 from bench.evaluation.generation import Search, write
 from bench.evaluation.inference import Inference
-from bench.evaluation.label_words import likeliest
+from bench.evaluation.label_words import likeliest, word_tokens
 from bench.evaluation.metrics import CLASSES, GROUPED, Scorer
 from bench.evaluation.multiple_choice import choose
 from bench.models.head import Head
-from bench.models.tokenizer import end_token, unknown_token
+from bench.models.tokenizer import end_token
 from bench.tasks.declared import SHORTENED, Answer, Declared, rows_of
 from bench.tasks.wording import Cut, Template, fitted, of_family
 
@@ -327,19 +327,3 @@ class Classification(TextTask):
 def _key(values: Sequence[str | None]) -> str:
     """Short, and the same for the same values."""
     return hashlib.blake2b(repr(values).encode(), digest_size=8).hexdigest()
-
-
-def word_tokens(tokenizer: PreTrainedTokenizerBase, words: Sequence[str]) -> list[list[int]]:
-    """What an encoder-decoder writes for each word: its tokens and the end token.
-
-    Raises:
-        UserError: the tokenizer cannot tell two of them apart, or does not know one.
-    """
-    end, unknown = end_token(tokenizer), unknown_token(tokenizer)
-    rows: list[list[int]] = tokenizer(text_target=list(words), add_special_tokens=False)["input_ids"]
-    for word, row in zip(words, rows, strict=True):
-        if not row or unknown in row:
-            raise UserError(f"the tokenizer of {tokenizer.name_or_path} does not know the word {word!r}")
-        if rows.count(row) > 1:
-            raise UserError(f"the tokenizer of {tokenizer.name_or_path} cannot tell {word!r} from another of the words")
-    return [[*row, end] for row in rows]

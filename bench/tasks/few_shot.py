@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 from transformers import PreTrainedTokenizerBase
 
-from bench.models.tokenizer import prompt_tokens
+from bench.models.tokenizer import end_token, prompt_tokens
 
 LETTERS = "ABCD"
 END = "\nAnswer:"  # of every prompt
@@ -31,7 +31,13 @@ COLUMNS = pa.schema(
 
 
 def prompt_table(
-    tokenizer: PreTrainedTokenizerBase, questions: list[Row], solved: list[Row], shots: int, longest: int
+    tokenizer: PreTrainedTokenizerBase,
+    questions: list[Row],
+    solved: list[Row],
+    shots: int,
+    longest: int,
+    *,
+    goes_on: bool = True,
 ) -> pa.Table:
     """Tokenise each question with its subject's examples in front.
 
@@ -41,6 +47,7 @@ def prompt_table(
         solved: the dev questions, any subject.
         shots: examples for each question; fewer where they overflow.
         longest: tokens that a prompt may have; a question longer than that keeps its end.
+        goes_on: whether the answer follows the prompt; else the end token does, as an encoder reads a text.
 
     Returns:
         One row for each question, see `COLUMNS`.
@@ -49,6 +56,8 @@ def prompt_table(
     for row in solved:
         if len(examples[row["subject"]]) < shots:
             examples[row["subject"]].append(row)
+    closing = [] if goes_on else [end_token(tokenizer)]
+    longest -= len(closing)
     whole = prompt_tokens(tokenizer, [prompt(row, examples[row["subject"]]) for row in questions])
     groups: dict[tuple[str, int], int] = {}
     columns: dict[str, list[Any]] = {name: [] for name in COLUMNS.names}
@@ -58,7 +67,7 @@ def prompt_table(
         while len(tokens) > longest and dropped < len(examples[subject]):
             dropped += 1
             [tokens] = prompt_tokens(tokenizer, [prompt(row, examples[subject][dropped:])])
-        columns["input_ids"].append(tokens[-longest:])
+        columns["input_ids"].append([*tokens[-longest:], *closing])
         columns["group"].append(groups.setdefault((subject, dropped), len(groups)))
         columns["subject"].append(subject)
         columns["answer"].append(row["answer"])

@@ -5,9 +5,10 @@ Hendrycks et al. 2021, https://arxiv.org/abs/2009.03300; prompt and scoring as i
 a tokenizer cuts these into several tokens, whole continuations are compared.
 """
 
+import copy
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,11 +20,12 @@ from bench.configuration.schema import DataConfig, Family
 from bench.data.example import Example, Examples
 from bench.data.published import ALPACA, MMLU, Published
 from bench.data.source import Located, locate
-from bench.data.synthetic import Shape, continuation
+from bench.data.synthetic import Shape, continuation, translation
 from bench.data.token_cache import cached, from_outside, tokenizer_fingerprint
 from bench.errors import UserError, unknown_name
 from bench.evaluation.answers import Answers, answers_after
 from bench.evaluation.inference import Inference
+from bench.evaluation.label_words import likeliest, word_tokens
 from bench.evaluation.multiple_choice import choose
 from bench.records.metric import Metric, known_metric
 from bench.tasks.alpaca import alpaca_table, rows_left_out
@@ -48,12 +50,26 @@ class Mmlu(Task):
     train_split: str
 
     family: ClassVar[Family] = Family.decoder
+    asked: Family = field(init=False, default=Family.decoder)  # the family that the task is done by
 
     def __post_init__(self) -> None:
         """Refuse numbers that make no prompt."""
         self.check_numbers(shots=(0, 100), prompt_length=(16, 10_000_000))
         if self.subjects is not None and not self.subjects:
             raise UserError("task.subjects=[] names no subject; null takes all")
+
+    def on(self, family: Family) -> Task:
+        """Decoders go on from the prompt; encoder-decoders read it and write the letter."""
+        if family != Family.encoder_decoder:
+            return super().on(family)
+        task = copy.copy(self)
+        task.asked = family
+        return task
+
+    @property
+    def form(self) -> str:
+        """What is learnt, and how."""
+        return f"{type(self).__name__} {self.asked}"
 
     @property
     def main_metric(self) -> str:
@@ -77,13 +93,15 @@ class Mmlu(Task):
         return [(ALPACA, self.train_split), (MMLU, "dev"), (MMLU, "validation"), (MMLU, "test")]
 
     def synthesise(self, shape: Shape) -> list[Example]:
-        """Random texts whose second half is to be predicted."""
-        return continuation(shape)
+        """Random texts whose second half is to be predicted, or each with another to be written."""
+        return continuation(shape) if self.asked == Family.decoder else translation(shape)
 
     def load(self, tokenizer: PreTrainedTokenizerBase, max_length: int, data: DataConfig) -> TaskData:
         """Alpaca to train on; MMLU's validation and test questions with the dev questions as examples."""
-        room = letters(tokenizer).room  # refuses a tokenizer that cannot do the task, before any training
-        train, alpaca_revision = alpaca_table(tokenizer, max_length, data, self.train_split, self.miniature)
+        room = self._room(tokenizer)
+        train, alpaca_revision = alpaca_table(
+            tokenizer, max_length, data, self.train_split, miniature=self.miniature, family=self.asked
+        )
         (_, dev), *splits = ((name, locate(source, name, data, self.miniature)) for source, name in self.sources()[1:])
         tables = {
             name: self._prompts(tokenizer, dev, found, self.prompt_length - room, data.limit_evaluation)
@@ -101,16 +119,28 @@ class Mmlu(Task):
             },
         )
 
+    def _room(self, tokenizer: PreTrainedTokenizerBase) -> int:
+        """Tokens that a model is given behind a prompt to be asked about an answer.
+
+        Raises:
+            UserError: the tokenizer cannot tell the letters apart, and cannot do the task.
+        """
+        if self.asked == Family.decoder:
+            return letters(tokenizer).room
+        word_tokens(tokenizer, LETTERS)
+        return 0
+
     def _prompts(
         self, tokenizer: PreTrainedTokenizerBase, dev: Located, found: Located, longest: int, limit: int | None
     ) -> pa.Table:
         def build() -> pa.Table:
             questions = self._of_interest(found)
-            return prompt_table(tokenizer, questions[:limit], self._of_interest(dev), self.shots, longest)
+            solved, goes_on = self._of_interest(dev), self.asked == Family.decoder
+            return prompt_table(tokenizer, questions[:limit], solved, self.shots, longest, goes_on=goes_on)
 
         subjects = sorted(self.subjects) if self.subjects is not None else None
         key = ["mmlu", dev.key, found.key, tokenizer_fingerprint(tokenizer)]
-        return cached([*key, self.shots, longest, subjects, limit, from_outside(self)], build)
+        return cached([*key, self.asked, self.shots, longest, subjects, limit, from_outside(self)], build)
 
     def _of_interest(self, found: Located) -> list[Row]:
         """The rows of the subjects that are asked for.
@@ -129,6 +159,8 @@ class Mmlu(Task):
 
     def predict(self, model: nn.Module, examples: Sequence[Example], run: Inference) -> list[Any]:
         """The index of the chosen answer."""
+        if self.asked == Family.encoder_decoder:
+            return likeliest(model, examples, run, word_tokens(run.tokenizer, LETTERS))
         return choose(model, examples, run, letters(run.tokenizer))
 
     def score(self, references: dict[str, list[Any]], predictions: dict[str, list[Any]]) -> dict[str, float]:

@@ -5,14 +5,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from transformers import PreTrainedTokenizerBase
 
 from bench.configuration.schema import DataConfig
-from bench.data.example import IGNORED
+from bench.data.example import IGNORED, Padding
 from bench.data.published import MMLU
 from bench.data.source import locate
 from bench.errors import UserError
+from bench.evaluation.inference import Inference
+from bench.models.load import load_architecture, load_model
+from bench.models.tokenizer import load_tokenizer
 from bench.tasks.alpaca import PROMPT, PROMPT_WITH_INPUT, alpaca_table, rows_left_out
+from bench.tasks.build import task_of
 from bench.tasks.few_shot import prompt, prompt_table
 from bench.tasks.mmlu import Mmlu
 from bench.tasks.wmt16 import Wmt16
@@ -193,6 +198,27 @@ def test_subjects_can_be_chosen(mirror: Mirror, decoder_tokenizer: PreTrainedTok
     assert {subject for subject, _ in loaded.validation["validation"].references} == {"anatomy"}
     with pytest.raises(UserError, match="did you mean anatomy"):
         mmlu(subjects=["anatmy"]).load(decoder_tokenizer, 64, data)
+
+
+def test_an_encoder_decoder_reads_the_prompt_and_writes_the_letter(compose) -> None:
+    """As it learns: Alpaca's prompt in, the response out; scored by what it would most likely write, one by one."""
+    cell = compose("model=miniature/t5", "task=miniature/mmlu", "data.limit_train=40", "data.limit_evaluation=8")
+    task, tokens = task_of(cell), load_tokenizer(cell.base)
+    data = task.load(tokens, 256, cell.data)
+    end = tokens.eos_token_id
+    for example in data.train:
+        assert example["input_ids"][-1] == example["labels"][-1] == end
+        assert "Response" in tokens.decode(example["input_ids"])
+        assert "Instruction" not in tokens.decode(example["labels"])
+    asked = data.validation["validation"].examples
+    assert all(example["input_ids"][-1] == end and example["input_ids"].count(end) == 1 for example in asked)
+    model = load_model(cell.base, load_architecture(cell.base, None)).eval()
+    chosen = task.predict(model, asked, Inference(tokens, Padding(tokens.pad_token_id), 4))
+    for example, choice in zip(asked, chosen, strict=True):
+        inputs = torch.tensor([example["input_ids"]])
+        words = [[*tokens(letter, add_special_tokens=False)["input_ids"], end] for letter in "ABCD"]
+        losses = [model(input_ids=inputs, labels=torch.tensor([word])).loss.item() * len(word) for word in words]
+        assert losses[choice] == pytest.approx(min(losses), abs=1e-4)
 
 
 def test_macro_averages_subjects_and_micro_questions() -> None:
