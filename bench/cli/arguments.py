@@ -84,3 +84,16 @@ def without_setting(arguments: Sequence[str], key: str) -> tuple[list[str], str 
     """Take a setting of the command's own out of the arguments; its last value counts."""
     values = [argument.partition("=")[2] for argument in arguments if argument.startswith(f"{key}=")]
     return [one for one in arguments if not one.startswith(f"{key}=")], values[-1] if values else None
+
+
+def form_and_rest(arguments: Sequence[str], known: Sequence[str]) -> tuple[str, list[str]]:
+    """The last `format=`, else the first that is known, and the rest of the arguments.
+
+    Raises:
+        UserError: a format that is not known.
+    """
+    rest, given = without_setting(arguments, "format")
+    form = known[0] if given is None else given
+    if form not in known:
+        raise unknown_name("format", form, known)
+    return form, rest

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -10,15 +10,15 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.running.method_check import MethodReport
+from bench.running.model_check.report import ModelReport
 from bench.running.task_check import TaskReport
 
 LONGEST = 400  # characters of an example
 
 
-def to_json(report: TaskReport | Sequence[MethodReport]) -> str:
-    """For programs."""
-    plain = asdict(report) if isinstance(report, TaskReport) else [asdict(one) for one in report]
-    return json.dumps(plain, indent=2, ensure_ascii=False)
+def to_json(found: Any) -> str:
+    """For programs: a report as plain data."""
+    return json.dumps(found, indent=2, ensure_ascii=False)
 
 
 def show_methods(reports: Sequence[MethodReport], console: Console) -> None:
@@ -36,6 +36,26 @@ def show_methods(reports: Sequence[MethodReport], console: Console) -> None:
             print_line(console, f"  wrong: {broken}")
         if report.losses:
             print_line(console, f"  losses: {', '.join(f'{loss:.3f}' for loss in report.losses)}")
+
+
+def show_model(report: ModelReport, console: Console) -> None:
+    """Section by section: what is so, what was checked; the conclusion last."""
+    print_line(console, f"{report.model} ({report.family})")
+    for name, section in report.sections.items():
+        print_line(console, f"\n{name}")
+        for method, count in section.fits.items():
+            print_line(console, f"  {method}: {count:,} parameters trained")
+        for reason in dict.fromkeys(section.refused.values()):
+            methods = [method for method, why in section.refused.items() if why == reason]
+            print_line(console, f"  {', '.join(methods)}: not with this model: {reason}")
+        for what, value in section.facts.items():
+            print_line(console, f"  {what}: {_short(_plain(value))}")
+        for said, lines in (("right", section.right), ("look at", section.doubts), ("wrong", section.wrong)):
+            for line in lines:
+                print_line(console, f"  {said}: {line}")
+        for line in section.skipped:
+            print_line(console, f"  not looked at: {line}")
+    print_line(console, f"\n{report.conclusion}")
 
 
 def show_task(report: TaskReport, console: Console) -> None:
@@ -74,3 +94,16 @@ def print_line(console: Console, text: str) -> None:
 def _short(text: str) -> str:
     flat = text.replace("\n", "⏎")
     return flat if len(flat) <= LONGEST else f"{flat[:LONGEST]}…"
+
+
+def _plain(value: Any) -> str:
+    """A fact in words: thousands told apart, mappings as `3 query, 3 key`."""
+    if value is None:
+        return "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{_plain(count)} {name}" for name, count in value.items()) or "none"
+    if isinstance(value, list):
+        return " ".join(map(_plain, value)) or "none"
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

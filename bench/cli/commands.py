@@ -6,7 +6,14 @@ Nothing heavy is imported here: `bench --help` has to answer at once.
 import sys
 from collections.abc import Callable, Sequence
 
-from bench.cli.arguments import check_out, config_dir_and_rest, own_settings, sweep_option, without_setting
+from bench.cli.arguments import (
+    check_out,
+    config_dir_and_rest,
+    form_and_rest,
+    own_settings,
+    sweep_option,
+    without_setting,
+)
 from bench.cli.usage import HELP, USAGE
 from bench.configuration.names import check_name
 from bench.errors import UserError, unknown_name
@@ -84,7 +91,7 @@ def show(arguments: Sequence[str]) -> int:
     from bench.running.soundness import check_components
 
     config_dir, rest = config_dir_and_rest(arguments)
-    form, overrides = _form(rest, FORMATS)
+    form, overrides = form_and_rest(rest, FORMATS)
     with Configurations(config_dir) as configurations:
         cell = configurations.cell(overrides)
     check_components([cell])
@@ -128,7 +135,7 @@ def status(arguments: Sequence[str]) -> int:
     config_dir, rest = config_dir_and_rest(arguments)
     if not any(argument.startswith("experiment=") for argument in rest):
         raise UserError("name the experiment: bench status experiment=miniature/glue")
-    form, overrides = _form(rest, ("text", "json"))
+    form, overrides = form_and_rest(rest, ("text", "json"))
     with Configurations(config_dir) as configurations:
         cells = select_cells(overrides, configurations.compose, configurations.folders)
     for results_dir in {cell.config["results_dir"] for _, cell in cells.values()}:
@@ -268,33 +275,10 @@ def fetch(arguments: Sequence[str]) -> int:
 
 
 def check(arguments: Sequence[str]) -> int:
-    """A task as a model is given it, or whether a method keeps its word; trains nothing that is kept."""
-    from bench.cli.check_view import show_methods, show_task, to_json
-    from bench.configuration.compose import Configurations
-    from bench.system.console import PlainConsole
+    """A task, a method or a model, looked at before anything is trained."""
+    from bench.cli.check import check as look
 
-    config_dir, rest = config_dir_and_rest(arguments)
-    form, overrides = _form(rest, ("text", "json"))
-    groups = {override.partition("=")[0] for override in overrides}
-    if "task" not in groups and "method" in groups:
-        from bench.running.method_check import CELLS, SETTINGS, look_at_method
-
-        if others := groups & {"model", "experiment"}:
-            raise UserError(f"check method=… tries the package's own small models; leave out {min(others)}=")
-        with Configurations(config_dir) as configurations:
-            cells = {
-                family: configurations.cell([f"model={model}", f"task={task}", *SETTINGS, *overrides])
-                for family, (model, task) in CELLS.items()
-            }
-        reports = [look_at_method(cell, family) for family, cell in cells.items()]
-        say(to_json(reports)) if form == "json" else show_methods(reports, PlainConsole())
-        return 1 if any(report.broken for report in reports) else 0
-    from bench.running.task_check import look_at_task
-
-    with Configurations(config_dir) as configurations:
-        found = look_at_task(configurations.cell(overrides))
-    say(to_json(found)) if form == "json" else show_task(found, PlainConsole())
-    return 0
+    return look(arguments)
 
 
 def task(arguments: Sequence[str]) -> int:
@@ -310,15 +294,6 @@ def task(arguments: Sequence[str]) -> int:
     given = own_settings("task new", settings, ("out", "name", "force")) if settings else {}
     new_task(files[0], given.get("out", "."), given.get("name"), given.get("force", "false"), say)
     return 0
-
-
-def _form(arguments: Sequence[str], known: Sequence[str]) -> tuple[str, list[str]]:
-    """The last `format=`, else the first that is known, and the rest of the arguments."""
-    forms = [argument.removeprefix("format=") for argument in arguments if argument.startswith("format=")]
-    form = forms[-1] if forms else known[0]
-    if form not in known:
-        raise unknown_name("format", form, known)
-    return form, [argument for argument in arguments if not argument.startswith("format=")]
 
 
 def doctor(arguments: Sequence[str]) -> int:

@@ -14,7 +14,7 @@ bench: a benchmark of parameter-efficient fine-tuning
   bench reference enter a figure of the paper, to be shown beside ours
   bench fetch     download an experiment's models and data, for machines without a network
   bench task new  a first declaration of a task of your own, from a look at a file
-  bench check     a task as a model is given it, or whether a method keeps its word on every family
+  bench check     a task as a model is given it, whether a method keeps its word on every family, or what a model is
   bench doctor    what this machine can run, and what is missing
 
 Settings are Hydra's: key=value. `bench COMMAND --help` says more.
@@ -130,18 +130,28 @@ nothing and prints what it assumed; change the YAML as you like. Files that are 
     "check": """\
 bench check task=NAME [key=value …] [format=text|json] [--config-dir FOLDER]
 bench check method=NAME [key=value …] [format=text|json] [--config-dir FOLDER]
+bench check model=NAME [model.key=value …] [sample=TEXT] [format=text|json] [--config-dir FOLDER]
 
-Loads the task and the model's tokenizer, as `bench run` with the same settings would, but no weights. Shows three
+What is named is looked at: where a task is, the task (and model= says for which model); else a method; else a model.
+
+A task is loaded with the model's tokenizer, as `bench run` with the same settings would, but no weights. Shows three
 examples as text and as tokens; of each split its rows, how often each answer is right, lengths, the share that
 training.max_length cuts and that of unknown tokens; texts that are in both training and evaluation; and the score of
 whoever answers without reading. What a run would refuse is refused.
 
-A method without a task is tried on the package's three small models, on random tokens: is it the base at the start,
+A method is tried on the package's three small models, on random tokens: is it the base at the start,
 does all that it counts get a gradient, does what it stores give the same outputs, and the merged model too? Exit code 1
 if it breaks a promise.
 
+Of a model it shows where its files are and their fingerprints, its sizes, its places and who says where they are, which
+methods it takes and why not the others, what its tokenizer makes of a sample, and whether the weights are whole, are
+numbers, and predict the sample better than chance. model.path=FOLDER without model= tells the family itself. Its inside
+is read without values; weights are read where they are on this machine and fit its memory, and none are downloaded.
+Exit code 1 if a check fails.
+
   bench check --config-dir mine task=reviews model=roberta_base
   bench check --config-dir mine method=only_norms
+  bench check model=llama_3_1_8b model.path=FOLDER
 """,
     "doctor": """\
 bench doctor

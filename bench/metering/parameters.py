@@ -38,13 +38,21 @@ def plan_parameters(base: ModelConfig, method: Method, head: Head | None, total_
     source = replace(base, weights=Weights.random) if base.architecture else base
     model = build_empty(source, load_architecture(source, head))
     structure = with_pooler(structure_of(model, base.family, base.structure), model, checkpoint_at_hand(base))
-    setting = Setting(base.family, structure, total_steps, longest)
+    return count_adapted(model, method, Setting(base.family, structure, total_steps, longest))
+
+
+def count_adapted(model: nn.Module, method: Method, setting: Setting) -> Parameters:
+    """The counts of a bare model on the meta device, which is adapted for it.
+
+    Raises:
+        UserError: the method and the model, or the method's settings, do not go together.
+    """
     method.check(setting)
     base_total = count_all(model)
     with torch.device("meta"):  # what the method adds has no values either
         model = method.apply(model, setting)
-    train_head(model, structure)
-    return count_parameters(model, method, structure, base_total)
+    train_head(model, setting.structure)
+    return count_parameters(model, method, setting.structure, base_total)
 
 
 def count_parameters(model: nn.Module, method: Method, structure: Structure, base_total: int) -> Parameters:

@@ -7,6 +7,7 @@ from typing import Any
 
 from transformers import (
     AutoModelForCausalLM,
+    AutoModelForMaskedLM,
     AutoModelForSeq2SeqLM,
     AutoModelForSequenceClassification,
     PretrainedConfig,
@@ -20,6 +21,21 @@ AUTO_CLASSES: dict[Family, Any] = {
     Family.encoder_decoder: AutoModelForSeq2SeqLM,
     Family.decoder: AutoModelForCausalLM,
 }
+
+
+def family_of(architecture: PretrainedConfig) -> Family:
+    """The family of a model's type: what transformers has a masked language model of is an encoder.
+
+    Raises:
+        UserError: transformers has no language model of this type.
+    """
+    if architecture.is_encoder_decoder:
+        return Family.encoder_decoder
+    if type(architecture) in AutoModelForMaskedLM._model_mapping:
+        return Family.encoder
+    if type(architecture) in AutoModelForCausalLM._model_mapping:
+        return Family.decoder
+    raise UserError(f"of which family is '{architecture.model_type}'? Say model=encoder, encoder_decoder or decoder")
 
 
 def has_task_head(family: Family, architecture: PretrainedConfig) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from torch import nn
@@ -14,7 +15,7 @@ from bench.models.discover import discover
 from bench.models.entries import ENTRIES
 from bench.models.fit import check_fit, missing
 from bench.models.fused_rows import fused_rows, width_of
-from bench.models.roles import AttentionRoles, FeedForwardRoles, Stack
+from bench.models.roles import AttentionRoles, Entry, FeedForwardRoles, Stack
 from bench.models.structure import PARTS, Attention, Block, FeedForward, Structure
 
 
@@ -50,13 +51,13 @@ def structure_of(model: nn.Module, family: Family, given: Any = None) -> Structu
         except _MissingError as error:
             reasons.append(f"{entry.name}: {error.args[0]}")
             continue
-        return _structure(model, family, blocks, has_positions=entry.has_positions, transposed=entry.transposed)
+        return _structure(model, family, blocks, entry)
     tried = reasons[0] if own and reasons else f"it is built like none of {', '.join(_names(family))}"
     missing = (
         f"nothing is known of what is inside {type(model).__name__} ({kind}): {tried}; full fine-tuning and methods "
         "that need no places inside can be had, for others see bench.models.entries"
     )
-    return _structure(model, family, (), missing=missing)
+    return replace(_structure(model, family, ()), missing=missing)
 
 
 def _given_structure(model: nn.Module, family: Family, given: Any) -> Structure:
@@ -68,12 +69,10 @@ def _given_structure(model: nn.Module, family: Family, given: Any) -> Structure:
         said, *path = error.args
         raise UserError(f"{key}: {missing(model, path[0]) if path else said}") from error
     check_fit(model, blocks, key, transposed=entry.transposed)
-    return _structure(model, family, blocks, has_positions=entry.has_positions, transposed=entry.transposed)
+    return _structure(model, family, blocks, entry)
 
 
-def _structure(
-    model: Any, family: Family, blocks: tuple[Block, ...], *, has_positions: bool = True, **rest: Any
-) -> Structure:
+def _structure(model: Any, family: Family, blocks: tuple[Block, ...], entry: Entry | None = None) -> Structure:
     base = model.base_model
     has_head = has_task_head(family, model.config)
     head = [
@@ -81,7 +80,8 @@ def _structure(
     ]
     return Structure(
         family, blocks, tuple(head) if has_head else (), _hidden(model, blocks),
-        _positions(model) if has_positions else None, **rest,
+        _positions(model) if entry is None or entry.has_positions else None,
+        transposed=entry is not None and entry.transposed, entry=None if entry is None else entry.name,
     )  # fmt: skip
 
 

@@ -6,11 +6,11 @@ from typing import Any
 import yaml
 from torch import nn
 
-from bench.configuration.schema import Family, ModelConfig, Weights
+from bench.configuration.schema import ModelConfig, Weights
 from bench.models.declared import DISCOVER, as_mapping
 from bench.models.discover import discover
 from bench.models.families import structure_of
-from bench.models.head import Head
+from bench.models.head import usual_head
 from bench.models.load import build_empty, load_architecture
 
 
@@ -40,7 +40,7 @@ def look(config: ModelConfig) -> dict[str, Any] | None:
     if config.structure != DISCOVER:
         return None
     source = replace(config, weights=Weights.random) if config.architecture else config
-    model = build_empty(source, load_architecture(source, Head(2) if config.family == Family.encoder else None))
+    model = build_empty(source, load_architecture(source, usual_head(config.family)))
     structure_of(model, config.family, config.structure)
     return structure_origin(config, model)
 

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from bench.configuration.schema import Family
 from bench.errors import UserError
 from bench.models.checkpoint import Checkpoint
 from bench.models.structure import Structure
@@ -29,6 +30,11 @@ class Head:
             raise UserError(f"a head of {self.labels} labels is no regression, which has one score")
         if not self.regression and self.labels < 2:
             raise UserError(f"a task head of {self.labels} labels has nothing to tell apart; it needs two or more")
+
+
+def usual_head(family: Family) -> Head | None:
+    """The head that a model is looked at with where no task says which: none but an encoder's has to have one."""
+    return Head(2) if family == Family.encoder else None
 
 
 def head_parameters(model: nn.Module, structure: Structure) -> Iterator[tuple[str, nn.Parameter]]:

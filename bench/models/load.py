@@ -23,7 +23,7 @@ from bench.models.head import Head, renew, with_pooler
 from bench.models.last_token import read_last_token
 from bench.models.number_types import TORCH, lower
 from bench.models.quantisation import Packing, check_packed, quantise, reading_options, settle
-from bench.models.report import check_base, check_head, check_values
+from bench.models.report import Read, check_base, check_head, check_values
 from bench.models.source import is_local, not_loaded, source_of, weights_folder
 from bench.system.hub import offline_if_unreachable
 from bench.system.quiet import quiet_transformers
@@ -140,10 +140,37 @@ def _from_checkpoint(
     device: torch.device,
     dtype: Dtype,
 ) -> nn.Module:
-    source = source_of(config)
+    source, random_state = source_of(config), torch.get_rng_state()
+    read = read_weights(config, architecture, quantisation, device, dtype)
+    model: nn.Module = read.model
+    report, structure = read.report, read.structure
+    check_base(model, report, structure, source)
+    if quantisation != Quantisation.none:
+        check_packed(model, structure, source, quantisation)
+    for path in structure.head:
+        model.get_submodule(path).float()
+    if structure.head and config.head == HeadWeights.checkpoint:
+        check_head(report, structure, source)
+    else:
+        renew(model, structure, random_state)
+    check_values(model, source)
+    return model
+
+
+def read_weights(
+    config: ModelConfig,
+    architecture: PretrainedConfig,
+    quantisation: Quantisation = Quantisation.none,
+    device: torch.device = HOST,
+    dtype: Dtype = Dtype.float32,
+) -> Read:
+    """Read a checkpoint, and judge nothing but whether it can be read; arguments as of `load_model`.
+
+    Raises:
+        UserError: files are missing or damaged, the base is stored quantised, or the files make no model of the family.
+    """
     checkpoint = read_checkpoint(weights_folder(config), config.allow_pickle)
-    refuse_packed(checkpoint.tensors, source)
-    random_state = torch.get_rng_state()
+    refuse_packed(checkpoint.tensors, source_of(config))
     options: dict[str, Any] = {} if device == HOST else {"device_map": {"": device}}
     if quantisation != Quantisation.none:
         empty, packing = build_empty(config, architecture), Packing.of(config, quantisation)
@@ -166,18 +193,7 @@ def _from_checkpoint(
         raise _not_built(config, error) from error
     model = read_last_token(model, config.family)
     structure = with_pooler(structure_of(model, config.family, config.structure), model, checkpoint)
-    check_base(model, report, structure, source)
-    if quantisation != Quantisation.none:
-        check_packed(model, structure, source, quantisation)
-    for path in structure.head:
-        model.get_submodule(path).float()
-    if structure.head and config.head == HeadWeights.checkpoint:
-        check_head(report, structure, source)
-    else:
-        renew(model, structure, random_state)
-    check_values(model, source)
-    loaded: nn.Module = model
-    return loaded
+    return Read(model, report, structure, checkpoint)
 
 
 def _settled(config: ModelConfig, architecture: PretrainedConfig) -> AttentionKind:

@@ -5,14 +5,33 @@ that is allowed of the task head alone: a new one for its own task, or one of an
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from bench.errors import UserError
+from bench.models.checkpoint import Checkpoint
 from bench.models.structure import Structure
 
 NAMED = 3  # tensors, of those that are at fault
+
+
+@dataclass(frozen=True)
+class Read:
+    """A model as `from_pretrained` made it of a checkpoint, before its tensors and values are judged.
+
+    Attributes:
+        model: of transformers' classes, bare.
+        report: which tensors were missing, too many, or of other sizes; see `check_base`.
+        structure: its sites.
+        checkpoint: what its files hold.
+    """
+
+    model: Any
+    report: Mapping[str, Any]
+    structure: Structure
+    checkpoint: Checkpoint
 
 
 def check_base(model: Any, report: Mapping[str, Any], structure: Structure, source: str) -> None:
@@ -36,9 +55,7 @@ def check_base(model: Any, report: Mapping[str, Any], structure: Structure, sour
             f"{source}: {_count(sizes, 'tensor')} of the base of other sizes than {kind} asks for, the first "
             f"{name}: {_size(stored)} in the checkpoint, {_size(wanted)} by config.json"
         )
-    own = (*model.named_parameters(remove_duplicate=False), *model.named_buffers())
-    saved = model.state_dict().keys()  # without buffers that are computed
-    base = [name for name, _ in own if name in saved and not structure.is_of_head(name)]
+    base = base_tensors(model, structure)
     missing = [name for name in base if name in report["missing_keys"]]
     strange = sorted(name for name in report["unexpected_keys"] if not structure.is_of_head(name))
     surplus = [name for name in strange if is_of_base(name, model)]
@@ -54,6 +71,13 @@ def check_base(model: Any, report: Mapping[str, Any], structure: Structure, sour
             f"{source}: the checkpoint has {_count(surplus, 'tensor')} of the base that {kind} has no place for: "
             f"{_first(surplus)}"
         )
+
+
+def base_tensors(model: Any, structure: Structure) -> list[str]:
+    """Names of the tensors that a checkpoint of the base has to have; a tied one under each of its names."""
+    own = (*model.named_parameters(remove_duplicate=False), *model.named_buffers())
+    saved = model.state_dict().keys()  # without buffers that are computed
+    return [name for name, _ in own if name in saved and not structure.is_of_head(name)]
 
 
 def check_head(report: Mapping[str, Any], structure: Structure, source: str) -> None:

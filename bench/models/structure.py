@@ -6,7 +6,7 @@ known, or not there, the method that asks for it is refused with its name, and n
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bench.configuration.schema import Family
@@ -152,6 +152,7 @@ class Structure:
         max_positions: the longest input; None where positions are relative (T5).
         missing: why nothing is known of the model's inside; None where something is.
         transposed: whether linear layers keep their weights as `(inputs, outputs)` (GPT-2).
+        entry: the name of the entry that it was read by; None where nothing is known.
     """
 
     family: Family
@@ -161,6 +162,7 @@ class Structure:
     max_positions: int | None
     missing: str | None = None
     transposed: bool = False
+    entry: str | None = field(default=None, compare=False)
 
     @property
     def blocks(self) -> tuple[Block, ...]:

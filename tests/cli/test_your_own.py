@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from bench.cli.commands import run_command
+from bench.miniature.backbones import backbone_path
 
 PAGE = Path(__file__).parents[2] / "docs" / "your-own.md"
 TEXTS = ["den sti .", "nu rulbo .", "va bu rinbra .", "sti kupal nu .", "per vafe nu .", "den nu rulbo ."]
@@ -36,7 +37,7 @@ def place(tmp_path, monkeypatch):
 
 def test_the_page_leads_from_a_csv_to_a_table_on_every_family(place, capsys):
     told = commands()
-    assert [command[0] for command in told] == ["task", "check", "sweep", "table"]
+    assert [command[0] for command in told] == ["task", "check", "check", "sweep", "table"]
     for command in told[:2]:
         assert run_command(command) == 0
     said = capsys.readouterr().out
@@ -49,8 +50,8 @@ def test_the_page_leads_from_a_csv_to_a_table_on_every_family(place, capsys):
             continue
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_text(text)
-    assert run_command([*told[2], *SHORT]) == 0
-    assert run_command(told[3]) == 0
+    assert run_command([*told[3], *SHORT]) == 0
+    assert run_command(told[4]) == 0
     tables = [file.read_text().lower() for file in Path("results/tables").rglob("*.csv")]
     for model in ("roberta", "t5", "llama"):
         assert any(sum(model in line for line in table.splitlines()) >= 3 for table in tables), tables
@@ -63,3 +64,18 @@ def test_the_declaration_on_the_page_is_what_the_command_writes(place):
     shown = next(text for text in blocks("yaml") if "/task/" in text)
     written = Path("mine/task/reviews.yaml").read_text()
     assert yaml.safe_load(written) == yaml.safe_load(shown) | {"title": "reviews"}
+
+
+def test_the_model_on_the_page_is_looked_at(place, capsys):
+    file = Path("mine/model/tiny.yaml")
+    file.parent.mkdir(parents=True)
+    file.write_text(next(text for text in blocks("yaml") if f"# {file}" in text))
+    Path("FOLDER").symlink_to(backbone_path("roberta"))
+    command = next(command for command in commands() if "model=tiny" in command)
+    assert run_command(command) == 0
+    said = capsys.readouterr().out
+    for words in ("from: model.path, FOLDER", "declared for roberta", "\n  lora: ", "right: all values are finite"):
+        assert words in said
+    (Path("mine") / "model" / "tiny.yaml").write_text(file.read_text().replace("FOLDER", "elsewhere"))
+    assert run_command(command) == 2
+    assert capsys.readouterr().err == "bench: model.path=elsewhere: no model there (config.json is missing)\n"
