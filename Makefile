@@ -23,7 +23,7 @@ OFFLINE := $(if $(filter miniature,$(PROFILE)),HF_HUB_OFFLINE=1)
 # What a launcher needs beyond the default installation.
 EXTRA := $(patsubst %,$(VENV)/.%,$(filter slurm ray,$(LAUNCHER)))
 
-.PHONY: setup reproduce-table report publish test test-fuzz test-models test-chaos test-cluster test-latex lint format clean
+.PHONY: setup reproduce-table report publish test test-fuzz test-models test-slow test-chaos test-cluster test-latex lint format clean
 
 setup: $(STAMP)
 
@@ -72,6 +72,10 @@ test-fuzz: setup
 # The whole support matrix of docs/models.md: every method on a tiny model of every kind.
 test-models: setup
 	HF_HUB_OFFLINE=1 $(VENV)/bin/python -m pytest -n 2 tests/models
+
+# What takes minutes and `make test` leaves out: plans against whole traces, compiled cells, ten thousand cells, and more.
+test-slow: setup
+	HF_HUB_OFFLINE=1 $(VENV)/bin/python -m pytest -n 2 -m "slow and not cluster" tests
 
 # Kills workers and sweeps at random, again and again, and compares the tables in the end.
 test-chaos: setup

@@ -139,6 +139,7 @@ def test_an_unknown_family_is_an_error() -> None:
         backbone_path("gpt")
 
 
+@pytest.mark.slow  # a minute
 def test_pretraining_twice_gives_the_same_bits(tmp_path: pathlib.Path) -> None:
     script = pathlib.Path(__file__).parents[2] / "scripts" / "pretrain_miniature.py"
     for name in ("first", "second"):

@@ -24,12 +24,12 @@ from tests.sweeping.launchers.processes import ended, family, until
 TASKS = ("miniature/sst2", "miniature/cola", "miniature/rte")
 METHODS = ("lora", "bitfit", "adalora", "propelt_lora")
 # So many steps that a cell takes seconds, and checkpoints all along.
-LENGTH = ("training.max_steps=60", "training.epochs=3", "data.limit_train=960", "data.limit_evaluation=24",
-          "checkpoint_seconds=0.2")  # fmt: skip
+LENGTH = ("training.max_steps=40", "training.epochs=3", "data.limit_train=480", "data.limit_evaluation=24",
+          "training.batch_size=8", "checkpoint_seconds=0.2")  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("tasks", "methods", "kills"), [(1, 3, 3), pytest.param(3, 4, 40, marks=pytest.mark.slow)], ids=["short", "long"]
+    ("tasks", "methods", "kills"), [(1, 2, 2), pytest.param(3, 4, 40, marks=pytest.mark.slow)], ids=["short", "long"]
 )
 def test_nothing_is_lost_or_done_twice(tmp_path, tasks, methods, kills):
     disturbed, undisturbed = tmp_path / "disturbed", tmp_path / "undisturbed"

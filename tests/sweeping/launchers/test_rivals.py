@@ -16,14 +16,14 @@ def sweep(folder, *arguments):
 
 
 def test_two_sweeps_run_every_cell_once_and_both_report_all(tmp_path):
-    methods = "method=lora,bitfit,ia3,full"
+    methods = "method=lora,bitfit"
     sweeps = [subprocess.Popen(sweep(tmp_path, methods), stderr=subprocess.PIPE, text=True) for _ in range(2)]
     for process in sweeps:
         _, errors = process.communicate()
         assert process.returncode == 0, errors
-        assert errors.count(" done miniature_roberta-") == 4, errors
+        assert errors.count(" done miniature_roberta-") == 2, errors
     records = list(read_records(tmp_path, "miniature/glue"))
-    assert [record.status for record in records] == [Status.done] * 4
+    assert [record.status for record in records] == [Status.done] * 2
     assert not list(tmp_path.rglob("attempt-*.json")), "a cell was run twice"
 
 
