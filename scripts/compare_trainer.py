@@ -87,7 +87,7 @@ class Contest:
         pin = self.device.type == "cuda"
         self._start()
         train(
-            model, self.method, batches_of(self.examples, self.prepared.padding, training, cell.seed, pin=pin),
+            model, self.method, batches_of(self.examples, self.prepared.batching, training, cell.seed, pin=pin),
             optimiser=optimiser,
             schedule=make_schedule(optimiser, training, self.steps), training=training, total_steps=self.steps,
             family=setting.family, arithmetic=self.prepared.arithmetic, clock=StepClock(self.device), losses=Losses(),

@@ -17,6 +17,7 @@ from bench.running.run import Run, silent
 from bench.running.scores import Best, Scores
 from bench.tasks.base import TaskData
 from bench.training.arithmetic import Arithmetic
+from bench.training.padding_free import PaddingFree
 from tests.tiny import VOCABULARY, Adapted, settings_of, tiny_model
 
 STEPS = 12  # epochs are of five steps, the last of one example only
@@ -58,6 +59,7 @@ class Fitted:
         prepared = Prepared(
             base=run.cell.base, architecture=None, arithmetic=arithmetic, data=data, padding=Padding(0), inference=None,
             setting=adapted.setting, head=None, structure=None,
+            padding_free=PaddingFree(used=training.get("padding_free") is True, why="asked for"),
         )  # fmt: skip
         self.record.environment["arithmetic"] = prepared.number_types
         self.best = Best(self.method, keep=True)

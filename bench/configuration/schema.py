@@ -154,6 +154,8 @@ class TrainingConfig:
     gradient_checkpointing: bool = False
     compile: bool = False  # torch.compile of the blocks, for training; evaluation runs them as they are
     length_grouped: bool = True  # batches of similar lengths: less padding
+    # auto | true | false: a micro-batch is one row of texts, one behind the other; auto: with flash_attention_2.
+    padding_free: bool | str = "auto"
     evaluations: int = 1  # how many times, evenly spread, the validation split is scored; the last is at the end
     keep_best: bool = False  # score the best of these evaluations on the test split, instead of the last state
     evaluation_batch_size: int = 64  # examples at a time, at most
@@ -165,6 +167,8 @@ class TrainingConfig:
         self.schedule, self.precision = Schedule(self.schedule), Precision(self.precision)
         self.optimiser = None if self.optimiser is None else Optimiser(self.optimiser)
         check_section("training", vars(self))
+        if self.padding_free not in (True, False, "auto"):
+            raise UserError(f"training.padding_free={self.padding_free} must be auto, true or false")
         for name, factor in self.rate_multipliers.items():
             check_number(f"training.rate_multipliers.{name}", factor, NOT_NEGATIVE)
         for name, decay in self.weight_decays.items():

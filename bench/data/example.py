@@ -1,6 +1,6 @@
-"""One example as a task gives it, and how several become a padded batch of tensors."""
+"""One example as a task gives it, and how several become a batch of tensors: padded, or padding-free."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
@@ -95,6 +95,11 @@ class Padding:
             batch["labels"] = self._stack(labels, IGNORED) if is_sequence else torch.tensor(labels)
         return batch
 
+    def size(self, lengths: Sequence[int], targets: Sequence[int]) -> tuple[int, int, int, bool]:
+        """Of a batch of inputs and labels of so many tokens: rows, their length, that of the labels, any padding."""
+        length = self.length(max(lengths))
+        return len(lengths), length, self.length(max(targets)), min(lengths) < length
+
     def length(self, longest: int) -> int:
         """Of all rows of a batch whose longest is of `longest` tokens."""
         rounded = -(-longest // self.multiple) * self.multiple
@@ -103,3 +108,45 @@ class Padding:
     def _stack(self, rows: list[list[int]], fill: int) -> Tensor:
         length = self.length(max(len(row) for row in rows))
         return torch.tensor([row + [fill] * (length - len(row)) for row in rows])
+
+
+class Flattening:
+    """Turns examples of a decoder into one row without padding: a padding-free batch.
+
+    The texts stand one behind the other, and the positions begin anew with each. Attention keeps them apart: that of
+    transformers by the positions, where there is no mask and no cache, flash attention by where they begin
+    (`cu_seq_lens`). The losses of the texts' tokens are those of a padded batch.
+    """
+
+    def __call__(self, examples: Sequence[Example]) -> dict[str, Any]:
+        """Put the examples into one row of as many tokens as they have together.
+
+        Returns:
+            `input_ids`, `position_ids` and `labels` `(1, tokens)`, the first label of each text ignored, as the token
+            in front of it is of another text; `cu_seq_lens_q` and `cu_seq_lens_k` `(texts + 1,)`, where each text
+            begins and the last ends, in int32, as flash attention takes them; `max_length_q` and `max_length_k`, the
+            longest, on the host; `use_cache`, false.
+        """
+        lengths = [len(example["input_ids"]) for example in examples]
+        begins = torch.tensor([0, *lengths]).cumsum(0, dtype=torch.int32)
+        return {
+            "input_ids": _row(example["input_ids"] for example in examples),
+            "position_ids": _row(range(length) for length in lengths),
+            "labels": _row([IGNORED, *example["labels"][1:]] for example in examples),
+            "cu_seq_lens_q": begins,
+            "cu_seq_lens_k": begins,
+            "max_length_q": max(lengths),
+            "max_length_k": max(lengths),
+            "use_cache": False,
+        }
+
+    def size(self, lengths: Sequence[int], targets: Sequence[int]) -> tuple[int, int, int, bool]:
+        """Of a batch of texts and labels of so many tokens: one row, its length twice, whether texts are kept apart."""
+        return 1, sum(lengths), sum(targets), len(lengths) > 1
+
+
+Batching = Padding | Flattening  # how examples become a batch
+
+
+def _row(parts: Iterable[Iterable[int]]) -> Tensor:
+    return torch.tensor([[value for part in parts for value in part]])

@@ -131,6 +131,9 @@ class Method:
     shardable = False
     # Why attention must be sdpa or eager, whose functions and masks can be exchanged; empty: any kind will do.
     attention_limit = ""
+    # Why each text needs a row of its own; empty: several may stand in one row (`training.padding_free`), as what is
+    # done to a token depends on no other token but through the model's own attention.
+    row_limit = ""
     layer = Layer.modules
     formula = ""  # one line for the documentation
     where = ""  # where it sits, one line

@@ -50,6 +50,7 @@ class Compose(Method):
         self.shardable = all(method.shardable for method in self.methods)
         self.trains_base = any(method.trains_base for method in self.methods)
         self.attention_limit = next((m.attention_limit for m in self.methods if m.attention_limit), "")
+        self.row_limit = next((m.row_limit for m in self.methods if m.row_limit), "")
         reasons = [m.why_not_identity for m in self.methods if not m.identity_at_start]
         self.why_not_identity = "; ".join(reasons)
         self.formula = "; ".join(method.formula for method in self.methods)

@@ -21,6 +21,7 @@ from bench.methods.library.refusals import refuse
 from bench.methods.library.values import check_numbers, check_words
 from bench.methods.shared.peft_library import (
     IN_THE_CACHE,
+    PROMPT_ROW_LIMIT,
     PeftMethod,
     check_positions,
     check_prompt,
@@ -28,7 +29,7 @@ from bench.methods.shared.peft_library import (
     innermost,
     task_type,
 )  # fmt: skip
-from bench.methods.shared.prefixed_attention import ATTENTION_LIMIT
+from bench.methods.shared.prefixed_attention import ATTENTION_LIMIT, ROW_LIMIT
 from bench.methods.shared.reallotment import (
     SHORTEST,
     load_reallotment_state,
@@ -93,9 +94,11 @@ class PeftAny(PeftMethod):
         self.without_gradient = (("", WITHOUT_GRADIENT[kind]),) if kind in WITHOUT_GRADIENT else ()
         self.is_prompt = issubclass(TYPES[kind], peft.PromptLearningConfig)
         if self.is_prompt:
-            self.layer = Layer.inputs
+            self.layer, self.row_limit = Layer.inputs, PROMPT_ROW_LIMIT
         if kind in IN_THE_CACHE or kind == "ADAPTION_PROMPT":  # which computes an attention of its own beside
-            self.attention_limit = ATTENTION_LIMIT
+            self.attention_limit, self.row_limit = ATTENTION_LIMIT, ROW_LIMIT
+        if kind == "LILY":
+            self.row_limit = "the library weighs LILY's experts by all tokens of a batch, its padding among them"
 
     def peft_config(self, setting: Setting) -> peft.PeftConfig:
         """The library's configuration, with its targets, its task and the number of steps filled in where it asks."""

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from bench.errors import UnsupportedError, UserError
 from bench.methods.base import Layer, Method, Setting
 from bench.methods.folding import Foldable
-from bench.methods.shared.prefixed_attention import ATTENTION_LIMIT, put_prefix, use_prefixed_attention
+from bench.methods.shared.prefixed_attention import ATTENTION_LIMIT, ROW_LIMIT, put_prefix, use_prefixed_attention
 from bench.methods.shared.ranges import at_least_one
 from bench.methods.trainable import freeze
 from bench.models.fused_rows import width_of
@@ -89,7 +89,7 @@ class ThroughNetwork(Method):
 
     identity_at_start = False
     why_not_identity = "every token attends to the prefix from the start"
-    attention_limit = ATTENTION_LIMIT
+    attention_limit, row_limit = ATTENTION_LIMIT, ROW_LIMIT
     layer = Layer.activations
     where = "the keys and values of every attention"
 

@@ -17,7 +17,7 @@ from bench.errors import UnsupportedError, UserError
 from bench.methods.base import Setting
 from bench.methods.prefix import key_width
 from bench.methods.shared.peft_library import PromptLearning, innermost, task_type
-from bench.methods.shared.prefixed_attention import ATTENTION_LIMIT, put_prefix, use_prefixed_attention
+from bench.methods.shared.prefixed_attention import ATTENTION_LIMIT, ROW_LIMIT, put_prefix, use_prefixed_attention
 from bench.methods.shared.ranges import one_of
 from bench.methods.trainable import freeze
 from bench.models.structure import Attention
@@ -72,7 +72,7 @@ class PrefixTuning(PromptLearning):
     attentions: dict[str, list[str]]
 
     why_not_identity = "every token attends to the prefix from the start"
-    attention_limit = ATTENTION_LIMIT
+    attention_limit, row_limit = ATTENTION_LIMIT, ROW_LIMIT
     formula = "softmax(q [P_k; K]ᵀ) [P_v; V]"
     where = "the keys and values of every self-attention (T5: of cross-attention too)"
     trains = "P"

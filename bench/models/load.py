@@ -25,6 +25,7 @@ from bench.models.number_types import TORCH, lower
 from bench.models.quantisation import Packing, check_packed, quantise, reading_options, settle
 from bench.models.report import Read, check_base, check_head, check_values
 from bench.models.source import is_local, not_loaded, source_of, weights_folder
+from bench.models.text_part import reading_names, text_part
 from bench.system.hub import offline_if_unreachable
 from bench.system.quiet import quiet_transformers
 
@@ -56,7 +57,7 @@ def load_architecture(config: ModelConfig, head: Head | None) -> PretrainedConfi
         raise _broken(config, error) from error
     if config.weights == Weights.pretrained:
         refuse_quantised(read, source_of(config))
-    return read
+    return text_part(read, config.family, labels)
 
 
 def published_architecture(config: ModelConfig, labels: dict[str, Any]) -> PretrainedConfig:
@@ -71,7 +72,7 @@ def published_architecture(config: ModelConfig, labels: dict[str, Any]) -> Pretr
         raise UserError("model.architecture.attn_implementation is no part of an architecture; say model.attention=…")
     try:
         built: PretrainedConfig = AutoConfig.for_model(**config.architecture, **labels)
-        return built
+        return text_part(built, config.family, labels)
     except (ValueError, TypeError) as error:
         raise UserError(f"model.architecture of '{config.name}': {_first_line(error)}") from error
 
@@ -187,10 +188,13 @@ def read_weights(
             adapter_kwargs={"subfolder": NOWHERE},
             ignore_mismatched_sizes=True,  # they are in the report
             output_loading_info=True,
+            **reading_names(architecture),
             **options,
         )
     except (OSError, ValueError, SafetensorError) as error:
         raise _not_built(config, error) from error
+    if reading_names(architecture):
+        model._weight_conversions = None  # else it would be saved under the names of the whole
     model = read_last_token(model, config.family)
     structure = with_pooler(structure_of(model, config.family, config.structure), model, checkpoint)
     return Read(model, report, structure, checkpoint)

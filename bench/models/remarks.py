@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bench.configuration.schema import HeadWeights, ModelConfig, Weights
+from bench.configuration.schema import Family, HeadWeights, ModelConfig, Weights
 from bench.errors import UserError
 from bench.identity.weight_files import INDEX, SAFE, read_json
 from bench.models.checkpoint import Checkpoint
 from bench.models.structure import Structure
+from bench.models.text_part import is_whole
 
 
 def check_head_choice(config: ModelConfig, structure: Structure) -> None:
@@ -49,6 +50,8 @@ def remarks(config: ModelConfig, checkpoint: Checkpoint | None, structure: Struc
     if (folder / SAFE).is_file() and (folder / (SAFE + INDEX)).is_file():
         yield f"{folder} has its weights twice: {SAFE} is read, and the shards of {SAFE + INDEX} are not"
     yield from _contradiction(folder / "config.json")
+    if config.family == Family.decoder and is_whole(kind := read_json(folder / "config.json").get("model_type")):
+        yield f"{folder} is a model of images and texts ({kind}); its text part alone is read"
     own = [name for name in stored if structure.is_of_head(name)]
     if own and config.head == HeadWeights.fresh:
         size = " × ".join(map(str, stored[own[-1]].shape))

@@ -17,7 +17,7 @@ from bench.tasks.build import task_of
 
 # Of a training's settings, those that its memory depends on.
 SHAPE = ("batch_size", "micro_batch_size", "max_length", "precision", "master_weights", "gradient_checkpointing",
-         "max_grad_norm", "weight_decay", "weight_decays", "optimiser")  # fmt: skip
+         "max_grad_norm", "weight_decay", "weight_decays", "optimiser", "padding_free", "compile")  # fmt: skip
 # Of a GPU's memory the allocator cannot give out all. CUDA's own context, with the code of the kernels that are loaded:
 # from 0.3 to 0.6 GB, by the kind of GPU. And of what the allocator has taken, some lies unused between blocks. Both are
 # assumptions, on the careful side; on a GPU, a record's `reserved` and its `free_at_start` tell.
@@ -47,7 +47,7 @@ class PlannedCell:
     @property
     def note(self) -> str | None:
         """What the prediction is, where it is not what one may take it for."""
-        return None if self.prediction is None else "; ".join(_notes(self.cell, self.prediction.attention)) or None
+        return None if self.prediction is None else "; ".join(_notes(self.cell, self.prediction)) or None
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON; the layout of the parameters and the parts is the record's."""
@@ -57,6 +57,7 @@ class PlannedCell:
         out["memory"] = {"train_peak": known.peak, "parts": vars(known.parts)} if known else None
         out["flops_per_step"] = known.flops if known else None
         out["attention"] = str(known.attention) if known else None
+        out["padding_free"] = known.padding_free if known else None
         if self.reason is not None:
             out["reason"] = self.reason
         if self.note is not None:
@@ -129,7 +130,7 @@ def bytes_of(text: str) -> int:
     return size
 
 
-def _notes(cell: Cell, taken: AttentionKind) -> Iterator[str]:
+def _notes(cell: Cell, prediction: Prediction) -> Iterator[str]:
     way, processes = cell.config["distributed"], cell.config["processes"]
     if processes > 1:
         yield (
@@ -138,11 +139,13 @@ def _notes(cell: Cell, taken: AttentionKind) -> Iterator[str]:
         )
     if cell.training.compile:
         yield "training.compile=true: predicted is the uncompiled cell; what compiled blocks keep is not known"
-    asked = cell.base.attention
+    asked, taken = cell.base.attention, prediction.attention
     if asked == AttentionKind.auto:
         yield f"model.attention=auto: predicted with {taken}, what the device would take with this installation"
     if taken in (AttentionKind.flash_attention_2, AttentionKind.flex):
         yield f"{taken} is predicted as torch's own fused attention, which keeps the same for a batch without padding"
+    if prediction.padding_free and taken == AttentionKind.flash_attention_2:
+        yield "padding-free batches are predicted as texts of full length, each in a row: as many tokens, and no mask"
     if cell.base.quantisation == Quantisation.int8 and cell.base.int8_threshold > 0:
         yield (
             "model.quantisation=int8: predicted is a pass without outliers; columns of inputs that reach "

@@ -29,6 +29,7 @@ from bench.models.load import build_empty, load_architecture
 from bench.models.number_types import dtype_of, lower, set_trained
 from bench.models.quantisation import Packing
 from bench.models.source import checkpoint_at_hand
+from bench.planning.batch import largest_batch
 from bench.planning.cuda_kernels import CudaKernels, recomputed
 from bench.planning.depths import Depths, Whole, described, largest_moment, stacks_of, with_depths
 from bench.planning.fake import fake_tensors, materialise
@@ -41,6 +42,7 @@ from bench.training.arithmetic import Arithmetic
 from bench.training.loop import gradients_of, train
 from bench.training.losses import Losses
 from bench.training.optimiser import make_optimiser, make_schedule, step_count
+from bench.training.padding_free import settle_padding_free
 
 FAKE = torch.device("cpu")  # where fake tensors say that they are
 USUAL_EXAMPLES = 1000  # of a task that does not say how many it has
@@ -67,6 +69,7 @@ class Prediction:
         flops: of one optimizer step, floating-point operations of matrix products and attention, as PyTorch's flop
             counter counts them; a checkpointed block's second forward pass included.
         attention: what the cell would compute with on that device; see `bench.models.attention`.
+        padding_free: whether its batches would be; see `bench.training.padding_free`.
     """
 
     parameters: Parameters
@@ -74,6 +77,7 @@ class Prediction:
     parts: MemorySplit
     flops: int
     attention: AttentionKind = AttentionKind.sdpa
+    padding_free: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,7 @@ class _Adapted:
     setting: Setting
     precision: Precision
     attention: AttentionKind
+    padding_free: bool
     parameters: Parameters
     batch: Batch
     stacks: list[tuple[str, list[nn.Module]]]  # its blocks
@@ -125,7 +130,8 @@ def predict(cell: Cell, device: str, trace: Trace = Trace.blocks) -> Prediction:
     parts, flops = parts_and_flops
     workspace = 2 * _workspace() if device == "cuda" else 0
     split = MemorySplit(**parts | {"rest": parts["rest"] + workspace})
-    return Prediction(whole.parameters, sum(vars(split).values()), split, flops, whole.attention)
+    peak = sum(vars(split).values())
+    return Prediction(whole.parameters, peak, split, flops, whole.attention, whole.padding_free)
 
 
 def _from_shallow(cell: Cell, device: str, whole: _Adapted) -> tuple[dict[str, int], int] | None:
@@ -177,7 +183,8 @@ def _adapted(cell: Cell, device: str, depths: dict[str, int] | None = None) -> _
         training.micro_batch_size or training.batch_size, training.max_length, training.max_length,
         architecture.vocab_size, padding.token, seed=0,
     )  # fmt: skip
-    batch = padding(task.synthesise(shape))
+    padding_free = settle_padding_free(training, base.attention, architecture, method, setting)
+    batch = largest_batch(task.synthesise(shape), padding, base.attention, padding_free=padding_free.used)
     model = build_empty(base, architecture)
     blocks = [(name, [model.get_submodule(path) for path in paths]) for name, paths in stacks_of(structure)]
     base_total = count_all(model)
@@ -195,7 +202,9 @@ def _adapted(cell: Cell, device: str, depths: dict[str, int] | None = None) -> _
     train_head(model, structure)
     set_trained(model, setting.trained_dtype)
     parameters = count_parameters(model, method, structure, base_total)
-    return _Adapted(model, method, setting, precision, base.attention, parameters, batch, blocks)
+    return _Adapted(
+        model, method, setting, precision, base.attention, padding_free.used, parameters, batch, blocks
+    )  # fmt: skip
 
 
 def _followed(adapted: _Adapted, training: TrainingConfig, device: str, account: Account) -> int:
@@ -208,7 +217,9 @@ def _followed(adapted: _Adapted, training: TrainingConfig, device: str, account:
         account.follow(model, [blocks for _, blocks in adapted.stacks])
     with fake_tensors() as fake, _kernels_of(device):
         materialise(model.train())
-        inputs: Batch = {key: fake.from_tensor(value) for key, value in adapted.batch.items()}
+        inputs: Batch = {
+            key: fake.from_tensor(value) if isinstance(value, Tensor) else value for key, value in adapted.batch.items()
+        }
         return _train(adapted, inputs, training, device=device, account=account)
 
 

@@ -67,7 +67,7 @@ def fit(
         run.record.environment["shrunk"] = saved.plain["shrunk"]
     training = shrunk_training(cell, run.record.environment["shrunk"])
     on_gpu = run.device.type == "cuda"
-    steps = partial(batches_of, prepared.data.train, prepared.padding, training, cell.seed, pin=on_gpu, team=team)
+    steps = partial(batches_of, prepared.data.train, prepared.batching, training, cell.seed, pin=on_gpu, team=team)
     epoch = math.ceil(len(prepared.data.train) / training.batch_size)
     if saved is None:
         method.prepare(model, lambda: gradients_of(through, islice(steps(), epoch), arithmetic, team))
@@ -85,7 +85,7 @@ def fit(
     split = None
     if cell.config["memory_split"] and team.size == 1 and not training.compile:
         chosen = largest_steps(
-            prepared.data.train, prepared.padding, training, cell.seed, total_steps=setting.total_steps, done=done
+            prepared.data.train, prepared.batching, training, cell.seed, total_steps=setting.total_steps, done=done
         )
         split = SplitMeter(model, optimiser, run.device, chosen)
     clock = StepClock(run.device, split.watch if split is not None else None)

@@ -127,7 +127,7 @@ def _train(report: MethodReport, cell: Cell, method: Method, prepared: Prepared,
     wrapped = arithmetic.wrap(model)
 
     def steps() -> "Sequence[list[Batch]]":
-        made = batches_of(prepared.data.train, prepared.padding, training, cell.seed, pin=False)
+        made = batches_of(prepared.data.train, prepared.batching, training, cell.seed, pin=False)
         return list(islice(made, STEPS))
 
     method.prepare(wrapped, lambda: gradients_of(wrapped, iter(steps()), arithmetic))

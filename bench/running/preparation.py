@@ -14,7 +14,7 @@ from transformers import PretrainedConfig
 from bench.configuration.cell import Cell
 from bench.configuration.number_types import precision_for
 from bench.configuration.schema import ModelConfig
-from bench.data.example import Padding
+from bench.data.example import Batching, Flattening, Padding
 from bench.data.synthetic import Shape
 from bench.data.vocabulary import check_tokens
 from bench.evaluation.inference import Inference
@@ -38,6 +38,7 @@ from bench.tasks.check import check_task
 from bench.training.arithmetic import Arithmetic, check_precision
 from bench.training.compiling import check_compiling
 from bench.training.optimiser import step_count
+from bench.training.padding_free import PADDED, PaddingFree, settle_padding_free
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,13 @@ class Prepared:
         architecture: the model's transformers configuration.
         arithmetic: of its forward and backward passes.
         data: tokenised.
-        padding: how batches are padded.
+        padding: how batches are padded, those of the training where these are not padding-free.
         inference: how the task is scored; None on synthetic data, where nothing is.
         setting: what the method may know.
         head: what the task head starts from, see `bench.models.remarks`.
         structure: where the model's structure came from, see `bench.models.found`.
         warnings: what a reader of the scores ought to know of the model's files, tokens and data, one line each.
+        padding_free: whether the training's batches are, and why.
     """
 
     base: ModelConfig
@@ -67,6 +69,12 @@ class Prepared:
     head: dict[str, Any] | None
     structure: dict[str, Any] | None
     warnings: list[str] = field(default_factory=list)
+    padding_free: PaddingFree = PADDED
+
+    @property
+    def batching(self) -> Batching:
+        """How the training's examples become batches."""
+        return Flattening() if self.padding_free.used else self.padding
 
     @property
     def number_types(self) -> dict[str, Any]:
@@ -131,9 +139,12 @@ def prepare(cell: Cell, task: Task, method: Method, meter: PhaseMeter, device: t
     )
     setting.check()
     method.check(setting)
+    padding_free = settle_padding_free(training, base.attention, architecture, method, setting)
     warnings += remarks(base, checkpoint, structure)
     arithmetic, head = Arithmetic(precision, device), head_origin(base, structure)
-    return Prepared(base, architecture, arithmetic, data, padding, inference, setting, head, origin, warnings)
+    return Prepared(
+        base, architecture, arithmetic, data, padding, inference, setting, head, origin, warnings, padding_free
+    )  # fmt: skip
 
 
 def load_adapted(

@@ -183,9 +183,10 @@ def _live(run: Run) -> None:
 
 
 def _note_model(run: Run, prepared: Prepared) -> None:
-    """Its head, number types, attention, and where its structure came from; of one that was found, what it is."""
+    """Head, number types, attention, batches, and where its structure came from; of one that was found, what it is."""
     run.record.environment |= {"head": prepared.head, "structure": prepared.structure}
     run.record.environment["attention"] = str(prepared.base.attention)
+    run.record.environment["padding_free"] = prepared.padding_free.to_dict()
     run.record.environment["arithmetic"] = prepared.number_types
     if prepared.structure is not None and "entry" in prepared.structure and run.team.is_first:
         say(pasteable(prepared.structure["entry"]), sys.stderr)

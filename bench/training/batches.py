@@ -81,7 +81,8 @@ def token_count(batch: dict[str, Tensor], targets_apart: bool) -> int:
     if isinstance(batch, Filler):
         return 0
     targets = int((batch["labels"] != IGNORED).sum()) if targets_apart and batch["labels"].dim() == 2 else 0
-    return int(batch["attention_mask"].sum()) + targets
+    tokens = int(batch["attention_mask"].sum()) if "attention_mask" in batch else batch["input_ids"].numel()
+    return tokens + targets
 
 
 def padded_count(batch: dict[str, Tensor], targets_apart: bool) -> int:

@@ -5,17 +5,18 @@ from itertools import chain, islice
 from operator import ge
 
 from bench.configuration.schema import TrainingConfig
-from bench.data.example import Example, Padding
+from bench.data.example import Batching, Example
 from bench.training.batches import epochs_of, micro_batches_of
 
-# Of a micro-batch: rows, length, length of the labels, whether any row is padded (a mask is made then), whether
-# gradients of an earlier one lie beside it, whether the optimizer's state does. More of each never needs less memory.
+# Of a micro-batch: rows, length, length of the labels, whether a mask is made (of padding, or of texts in one row),
+# whether gradients of an earlier one lie beside it, whether the optimizer's state does. More of each never needs less
+# memory.
 Demand = tuple[int, int, int, bool, bool, bool]
 
 
 def largest_steps(
     examples: Sequence[Example],
-    padding: Padding,
+    batching: Batching,
     training: TrainingConfig,
     seed: int,
     *,
@@ -28,7 +29,7 @@ def largest_steps(
 
     Args:
         examples: tokenised.
-        padding: makes batches of them.
+        batching: makes batches of them.
         training: sizes and grouping.
         seed: decides the order, as in `bench.training.loop.batches_of`.
         total_steps: of the training.
@@ -44,10 +45,8 @@ def largest_steps(
     largest: dict[Demand, int] = {}
     for number, step in islice(enumerate(steps, start=1), done, total_steps):
         for index, piece in enumerate(micro_batches_of(step, micro)[0]):
-            own = [lengths[i] for i in piece]
-            length = padding.length(max(own))
-            target = padding.length(max(targets[i] for i in piece))
-            demand = (len(piece), length, target, min(own) < length, index > 0, number > 1)
+            size = batching.size([lengths[i] for i in piece], [targets[i] for i in piece])
+            demand = (*size, index > 0, number > 1)
             if not any(_covers(other, demand) for other in largest):
                 largest = {other: at for other, at in largest.items() if not _covers(demand, other)}
                 largest[demand] = number

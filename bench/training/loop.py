@@ -14,7 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
 from bench.configuration.schema import Family, TrainingConfig
-from bench.data.example import Example, Padding
+from bench.data.example import Batching, Example
 from bench.distributed.team import ALONE, Team
 from bench.errors import UnsupportedError
 from bench.metering.time import StepClock
@@ -33,7 +33,7 @@ FIRST = 2  # steps in which every trained tensor gets a gradient; LoRA's A waits
 
 def batches_of(
     examples: Sequence[Example],
-    padding: Padding,
+    batching: Batching,
     training: TrainingConfig,
     seed: int,
     *,
@@ -45,7 +45,7 @@ def batches_of(
 
     Args:
         examples: tokenised.
-        padding: makes tensors of them.
+        batching: makes tensors of them.
         training: sizes and grouping.
         seed: decides the order.
         pin: put the tensors where a GPU fetches them fast.
@@ -61,7 +61,7 @@ def batches_of(
         pieces = [piece for share, _ in shares for piece in share]
         # Opening a loader draws from torch's random state, once in an epoch; one that is resumed has drawn already.
         with torch.random.fork_rng(devices=[], enabled=skipped > 0):
-            loader = iter(DataLoader(examples, batch_sampler=pieces, collate_fn=padding, pin_memory=pin))  # type: ignore[arg-type]
+            loader = iter(DataLoader(examples, batch_sampler=pieces, collate_fn=batching, pin_memory=pin))  # type: ignore[arg-type]
         for share, count in shares:
             loaded = [next(loader) for _ in share]
             yield [*loaded[:count], *map(Filler, loaded[count:])]
@@ -223,5 +223,7 @@ def loss_of(model: nn.Module, batch: Batch) -> Tensor:
 
 
 def to_device(batch: Batch, device: torch.device) -> Batch:
-    """Move a batch without waiting for the copy."""
-    return {key: value.to(device, non_blocking=True) for key, value in batch.items()}
+    """Move a batch without waiting for the copy; what is no tensor stays on the host."""
+    return {
+        key: value.to(device, non_blocking=True) if isinstance(value, Tensor) else value for key, value in batch.items()
+    }

@@ -33,6 +33,7 @@ PARTS = {
     "rest": [case for case in CASES if case[1] not in FEW[case[0]]],
 }
 RESUMED = [("ddp", "lora", "encoder"), ("fsdp", "full", "encoder")]
+PADDING_FREE = [("ddp", "lora", "decoder"), ("fsdp", "lora", "decoder")]
 # Its random draws are other ones than those of one process; four-bit layers compute in bf16 and round differently.
 LOOSE = {"child_tuning_f": 0.5, "qlora": 2e-2}
 
@@ -67,6 +68,10 @@ def resumed(way, name, family, folder):
     raise AssertionError("it was not killed")
 
 
+def padding_free(way, name, family, folder):
+    return fitted(way, name, family, folder, padding_free=True, micro_batch_size=2)
+
+
 def process(rank, port, part, folder):
     """The inside of one of the two: the part's cases, one after the other; what comes of it goes to a file."""
     os.environ |= {
@@ -75,10 +80,11 @@ def process(rank, port, part, folder):
     }  # fmt: skip
     torch.set_num_threads(1)
     results = {}
-    for kind, cases in (("fitted", PARTS[part]), ("resumed", RESUMED if part == "few" else [])):
+    more = [("resumed", RESUMED), ("padding_free", PADDING_FREE)] if part == "few" else []
+    for kind, cases in [("fitted", PARTS[part]), *more]:
         for index, case in enumerate(cases):
             try:
-                call = fitted if kind == "fitted" else resumed
+                call = {"fitted": fitted, "resumed": resumed, "padding_free": padding_free}[kind]
                 results[kind, case] = call(*case, Path(folder) / f"{kind}{index}")
             except Exception:
                 results[kind, case] = traceback.format_exc()
@@ -140,6 +146,15 @@ def test_losses_and_weights_are_those_of_one_process(results, tmp_path, part, ca
     assert len(alone["losses"]) == 3
     assert first["losses"] == pytest.approx(alone["losses"], rel=LOOSE.get(name, 1e-4))
     assert first["weights"].keys() == alone["weights"].keys()
+
+
+@pytest.mark.parametrize("case", PADDING_FREE, ids="-".join)
+def test_padding_free_batches_have_the_losses_of_padded_ones_in_one_process(results, tmp_path, case):
+    first, second = (result["padding_free", case] for result in results("few"))
+    assert isinstance(first, dict), first
+    assert first["losses"] == second["losses"]
+    alone = fitted("none", *case[1:], tmp_path / "alone")
+    assert first["losses"] == pytest.approx(alone["losses"], rel=1e-4)
 
 
 @pytest.mark.parametrize("case", RESUMED, ids="-".join)

@@ -167,5 +167,16 @@ def test_a_plan_takes_what_the_planned_device_would(compose):
     (flash,) = plan([compose("model=miniature/roberta", *HALF, "model.attention=flash_attention_2")])
     assert (flash.prediction.attention, flash.prediction.peak) == ("flash_attention_2", first.prediction.peak)
     assert "fused" in flash.note
+    assert not flash.prediction.padding_free, "an encoder's"
     (wide,) = plan([compose("model=miniature/roberta", "model.attention=flash_attention_2")])
     assert "training.precision=fp32" in wide.reason
+
+
+def test_a_plan_with_flash_attention_has_padding_free_batches_as_large_as_the_largest_padded_ones(compose):
+    names = "model=miniature/llama", "task=miniature/mmlu", "method=lora", *HALF, "model.attention=flash_attention_2"
+    free, padded = plan([compose(*names), compose(*names, "training.padding_free=false")])
+    assert (free.to_dict()["padding_free"], padded.to_dict()["padding_free"]) == (True, False)
+    assert free.prediction.peak == pytest.approx(padded.prediction.peak, rel=0.01)
+    assert free.prediction.flops == padded.prediction.flops
+    assert "each in a row" in free.note
+    assert "each in a row" not in (padded.note or "")

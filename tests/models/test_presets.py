@@ -8,7 +8,8 @@ from bench.models.head import Head
 from bench.models.load import build_empty, load_architecture
 
 # Parameters as their hub pages and papers count them: of an encoder without any head, of others with the language
-# model's; tied weights once. XLM-R's 278,043,648 have a pooler of 590,592 that no task's class has.
+# model's; tied weights once. Gemma-3-4B's 4,300,079,472 have an image encoder of 416,866,032 and its projection of
+# 2,950,272, which are none of the text part's. XLM-R's 278,043,648 have a pooler of 590,592 that no task's class has.
 PUBLISHED = {
     "bert_base": 109_482_240, "xlm_roberta_base": 277_453_056, "deberta_v3_base": 183_831_552,
     "deberta_v3_large": 434_012_160, "modernbert_base": 149_014_272, "modernbert_large": 394_781_696,
@@ -16,8 +17,9 @@ PUBLISHED = {
     "opt_125m": 125_239_296, "smollm2_135m": 134_515_008, "smollm2_360m": 361_821_120, "smollm2_1.7b": 1_711_376_384,
     "qwen3_0.6b": 596_049_920, "qwen3_1.7b": 1_720_574_976, "qwen3_4b": 4_022_468_096, "qwen3_8b": 8_190_735_360,
     "llama_3_2_1b": 1_235_814_400, "llama_3_2_3b": 3_212_749_824, "llama_3_1_8b": 8_030_261_248,
-    "mistral_7b": 7_241_732_096, "gemma_3_1b": 999_885_952, "phi_3_mini": 3_821_079_552, "flan_t5_base": 247_577_856,
-    "flan_t5_large": 783_150_080, "flan_t5_xl": 2_849_757_184, "bart_base": 139_420_416, "bart_large": 406_291_456,
+    "mistral_7b": 7_241_732_096, "gemma_3_1b": 999_885_952, "gemma_3_4b": 3_880_263_168,
+    "phi_3_mini": 3_821_079_552, "flan_t5_base": 247_577_856, "flan_t5_large": 783_150_080,
+    "flan_t5_xl": 2_849_757_184, "bart_base": 139_420_416, "bart_large": 406_291_456,
     "mbart_large_50": 610_879_488,
 }  # fmt: skip
 # FLAN-T5's language-model head is none of its embedding's; transformers 5 makes it the same all the same.

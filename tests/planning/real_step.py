@@ -38,7 +38,7 @@ class RealTraining:
         model, training, setting = self.model, self.training, self.prepared.setting
 
         def steps() -> Any:
-            return batches_of(self.prepared.data.train, self.prepared.padding, training, 0, pin=False)
+            return batches_of(self.prepared.data.train, self.prepared.batching, training, 0, pin=False)
 
         with tracker or nullcontext():
             self.method.prepare(model, lambda: gradients_of(model, iter([next(steps())]), self.arithmetic))

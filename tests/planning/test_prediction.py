@@ -83,6 +83,15 @@ def test_it_is_with_other_settings_too(compose, family, settings):
     assert predict(cell, "cpu").peak == pytest.approx(RealTraining(cell).allocator_peak(), rel=0.01)
 
 
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+@pytest.mark.parametrize("shape", [ONE_LONG, FOUR_SHORT])
+def test_it_is_with_padding_free_batches_whose_masks_are_written_out(compose, shape, attention):
+    sizes = f"training.batch_size={shape[0]}", f"training.max_length={shape[1]}"
+    cell = cell_of(compose, "decoder", "lora", *sizes, "training.padding_free=true", f"model.attention={attention}")
+    assert predict(cell, "cpu").padding_free
+    assert predict(cell, "cpu").peak == pytest.approx(RealTraining(cell).allocator_peak(), rel=0.01)
+
+
 STORED = [
     ("decoder", "lora", ("model.dtype=bfloat16",)),
     ("encoder_decoder", "adapter_s", ("model.dtype=float16",)),

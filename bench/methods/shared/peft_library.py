@@ -30,6 +30,8 @@ LANGUAGE_MODELS = {
 # Prefixes that the library hands over in the cache of keys and values.
 IN_THE_CACHE = (peft.PeftType.PREFIX_TUNING, peft.PeftType.CARTRIDGE)
 
+PROMPT_ROW_LIMIT = "virtual tokens stand in front of a row, and each text needs its own"
+
 T = TypeVar("T")
 
 
@@ -87,6 +89,7 @@ class PromptLearning(PeftMethod):
 
     identity_at_start = False
     layer = Layer.inputs
+    row_limit = PROMPT_ROW_LIMIT
 
     def __post_init__(self) -> None:
         super().__post_init__()

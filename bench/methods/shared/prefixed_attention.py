@@ -23,6 +23,7 @@ from bench.models.padding_mask import told
 
 CHILD = "prefix"
 ATTENTION_LIMIT = "prefixes need sdpa or eager attention, whose masks they widen"
+ROW_LIMIT = "a prefix belongs to a row, and each text needs one of its own"
 IMPLEMENTATIONS = {"sdpa": "prefixed_sdpa", "eager": "prefixed_eager"}
 
 
