@@ -55,7 +55,8 @@ class Declared(Task):
         text: the column with text, or those that the prompt takes.
         scored_by: the YAML's `metrics`: names, or mappings with `_target_` for a metric of one's own.
         answer: one of `Answer`, or one for each family; auto: what `defaults` says.
-        prompt: a template, or one for each family; what it is by default is each form's.
+        prompt: a template or several, of which each row has one; or these for each family. What it is by default is
+            each form's.
         trained_on: other rows to learn from: `data` alone for rows of the same columns, or with `form: instruction`
             what `bench.tasks.instructions.Instructions` takes.
         tested_on: by name, further sets of rows that are scored at the end, each by what differs from `data` and its
@@ -67,7 +68,7 @@ class Declared(Task):
     text: str | list[str]
     scored_by: list[Any] = field(default_factory=list)
     answer: str | dict[str, str] = "auto"
-    prompt: str | dict[str, str] | None = None
+    prompt: str | list[str] | dict[str, str | list[str]] | None = None
     trained_on: dict[str, Any] | None = None
     tested_on: dict[str, dict[str, Any]] = field(default_factory=dict)
     asked: Family | None = field(init=False, default=None)  # the family that the task is done by, see `on`
@@ -228,6 +229,9 @@ class Declared(Task):
         if self.sets:
             found = {one.name: self._split(read(one.name, one.source, one.split)) for one in self.sets}
             scored["test" if "validation" in scored else "validation"] = found
+        assert self.asked is not None
+        if not isinstance(prompts := of_family(self.prompt, self.asked, "task.prompt"), str | None):
+            notes["prompts"] = f"each row has one of {len(prompts)}"
         notes |= self.notes(tokenizer)
         return TaskData(_examples(train), scored["validation"], scored.get("test"), revisions, notes)
 

@@ -139,8 +139,8 @@ class Generation(Declared):
         """Refuse targets that leave no room for the prompt's own words."""
         around = 0
         if self.asked == Family.decoder:
-            [empty] = prompt_tokens(tokenizer, [template.fill(dict.fromkeys(template.fields, ""))])
-            around = len(empty)
+            bare = [one.fill(dict.fromkeys(one.fields, "")) for one in template.wordings]
+            around = max(map(len, prompt_tokens(tokenizer, bare)))
         for row, answer in enumerate(answers):
             if len(answer) + around > longest:
                 raise UserError(

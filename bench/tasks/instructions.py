@@ -34,14 +34,14 @@ class Instructions:
         data: where the rows come from, see `bench.data.declared.DataSource`; its split `train` is taken.
         text: the column or columns that the prompt takes.
         response: the column that is to be written.
-        prompt: a template, or one for each family; the columns, one below the other, unless said otherwise.
+        prompt: a template or several, or these for each family; the columns, one below the other, unless it is said.
         loss: what a decoder learns: the `response` (and the end token), or `all` tokens of prompt and response.
     """
 
     data: dict[str, Any]
     text: str | list[str]
     response: str
-    prompt: str | dict[str, str] | None = None
+    prompt: str | list[str] | dict[str, str | list[str]] | None = None
     loss: str = RESPONSE
 
     def __post_init__(self) -> None:
@@ -102,7 +102,7 @@ class Instructions:
         def tokenise(some: dict[str, list[Any]]) -> dict[str, list[Any]]:
             nonlocal cut
             named = [dict(zip(self.texts, row, strict=True)) for row in zip(*map(some.get, self.texts), strict=True)]
-            prompts = [template.fill(row) for row in named]
+            prompts = [template.for_row(row).fill(row) for row in named]
             asked = prompt_tokens(tokenizer, prompts) if goes_on else tokenizer(prompts)["input_ids"]
             responses = answer_tokens(tokenizer, template, some[self.response], end, goes_on=goes_on)
             found: dict[str, list[Any]] = {"input_ids": [], "labels": []}

@@ -1,9 +1,10 @@
 """Templates: text with the names of columns in braces, `Review: {text}`. Nothing in them is run."""
 
-from collections.abc import Collection, Iterable, Mapping
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from string import Formatter
-from typing import Any
+from typing import Any, TypeVar
 
 from transformers import PreTrainedTokenizerBase
 
@@ -11,6 +12,7 @@ from bench.configuration.schema import Family
 from bench.errors import UserError, unknown_name
 from bench.models.tokenizer import prompt_tokens
 
+T = TypeVar("T")
 MARGIN = 2  # characters beyond its share that a text is shortened by, so that a few rounds suffice
 
 
@@ -20,22 +22,36 @@ class Template:
 
     Attributes:
         parts: text, and the field behind it (None behind the last).
+        others: further wordings of the same; each row has one of them.
     """
 
     parts: tuple[tuple[str, str | None], ...]
+    others: tuple["Template", ...] = ()
 
     @classmethod
-    def of(cls, text: str, known: Collection[str], key: str) -> "Template":
+    def of(cls, text: str | Sequence[str], known: Collection[str], key: str) -> "Template":
         """Read `text`.
 
         Args:
-            text: with fields in braces; `{{` and `}}` are braces.
+            text: with fields in braces; `{{` and `}}` are braces. Or several such.
             known: the columns that there are.
             key: where it stands, for the message.
 
         Raises:
-            UserError: a brace that is not closed, or a field that is none of `known` or more than a name.
+            UserError: a brace that is not closed, or a field that is none of `known` or more than a name; wordings
+                that end otherwise, or none.
         """
+        if not isinstance(text, str):
+            if not text:
+                raise UserError(f"{key}=[] has no wording; leave it out for the usual one")
+            first, *others = [cls.of(one, known, key) for one in text]
+            for other in others:
+                if other.end != first.end:
+                    raise UserError(
+                        f"{key}: the answer follows {first.end!r} in one wording and {other.end!r} in another; they "
+                        "have to end in the same words"
+                    )
+            return cls(first.parts, tuple(others))
         try:
             found = list(Formatter().parse(text))
         except ValueError as error:
@@ -51,6 +67,19 @@ class Template:
     def fields(self) -> list[str]:
         """The columns that it takes, each once."""
         return list(dict.fromkeys(field for _, field in self.parts if field is not None))
+
+    @property
+    def wordings(self) -> list["Template"]:
+        """Itself and the others."""
+        return [self, *self.others]
+
+    def for_row(self, row: Mapping[str, Any]) -> "Template":
+        """The wording of a row: the texts decide it, so that it is the same in every run and on every machine."""
+        if not self.others:
+            return self
+        texts = [str(row[name]) for name in sorted({name for one in self.wordings for name in one.fields})]
+        digest = hashlib.blake2b("\0".join(texts).encode(), digest_size=8).digest()
+        return self.wordings[int.from_bytes(digest) % len(self.wordings)]
 
     @property
     def end(self) -> str:
@@ -95,20 +124,22 @@ def fitted(
     Raises:
         UserError: the template alone is longer than that.
     """
+    chosen = [template.for_row(row) for row in rows]
 
-    def tokens_of(some: Iterable[Mapping[str, Any]]) -> list[list[int]]:
-        texts = [template.fill(row) for row in some]
+    def tokens_of(places: Sequence[int]) -> list[list[int]]:
+        texts = [chosen[at].fill(rows[at]) for at in places]
         if opened:
             return prompt_tokens(tokenizer, texts)
         found: list[list[int]] = tokenizer(texts)["input_ids"] if texts else []
         return found
 
-    tokens, rows = tokens_of(rows), [dict(row) for row in rows]
+    rows = [dict(row) for row in rows]
+    tokens = tokens_of(range(len(rows)))
     long = [at for at, row in enumerate(tokens) if len(row) > longest]
     count = len(long)
     while long:
         for at in long:
-            name = max(template.fields, key=lambda field: len(str(rows[at][field])), default=None)
+            name = max(chosen[at].fields, key=lambda field: len(str(rows[at][field])), default=None)
             if name is None or not rows[at][name]:
                 raise UserError(
                     f"{place}: its prompt alone takes {len(tokens[at])} tokens, and {longest} fit; raise "
@@ -117,7 +148,7 @@ def fitted(
             text, excess = str(rows[at][name]), len(tokens[at]) - longest
             share = max(1, len(text) * excess // len(tokens[at]))
             rows[at][name] = text[: max(0, len(text) - share - MARGIN)]
-        for at, found in zip(long, tokens_of([rows[at] for at in long]), strict=True):
+        for at, found in zip(long, tokens_of(long), strict=True):
             tokens[at] = found
         long = [at for at in long if len(tokens[at]) > longest]
     return Cut(tokens, count)
@@ -150,13 +181,13 @@ def answer_tokens(
     return found
 
 
-def of_family(given: str | Mapping[str, str] | None, family: Family, key: str) -> str | None:
-    """A text that may be said for some families alone; None: nothing is said for this one.
+def of_family(given: T | Mapping[str, T] | None, family: Family, key: str) -> T | None:
+    """Something that may be said for some families alone; None: nothing is said for this one.
 
     Raises:
         UserError: a key that is no family.
     """
-    if given is None or isinstance(given, str):
+    if not isinstance(given, Mapping):
         return given
     families = [str(each) for each in Family]
     for name in given:

@@ -1,6 +1,7 @@
 """Other rows than a task's own to learn from, several sets to be scored on, several right texts, groups of rows."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -212,3 +213,32 @@ def test_json_files_are_lists_of_rows(tmp_path, tokenizer):
         file.write_text(content)
         with pytest.raises(UserError, match=message):
             task_from(config).on(Family.encoder).load(tokenizer, 32, DataConfig())
+
+
+@pytest.mark.parametrize("family", WRITING)
+def test_each_row_has_one_of_several_prompts_and_always_the_same(lines, decoder_tokenizer, family):
+    prompts = ["nu {q} va :", "den {q} va :"]
+    data = {"files": lines("rows.jsonl", QUESTIONS), "holdout": 0.25}
+    task = task_from(WRITE | {"data": data, "prompt": prompts}).on(family)
+    found = task.load(decoder_tokenizer, 64, DataConfig())
+    first = [decoder_tokenizer.decode(example["input_ids"][:2], skip_special_tokens=True) for example in found.train]
+    assert {text.split()[0] for text in first} == {"nu", "den"}
+    assert found.notes["prompts"] == "each row has one of 2"
+    only = (
+        task_from(WRITE | {"data": data, "prompt": prompts[::-1]}).on(family).load(decoder_tokenizer, 64, DataConfig())
+    )
+    assert [example["input_ids"] for example in only.train] != [example["input_ids"] for example in found.train]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "message"),
+    [
+        ([], "has no wording"),
+        (["{q} va:", "{q} den:"], "they have to end in the same words"),
+        (["{q} va:", "{p} va:"], "unknown column in task.prompt 'p'"),
+    ],
+)
+def test_wordings_that_do_not_go_together_are_refused(lines, prompt, message):
+    data = {"files": lines("rows.jsonl", QUESTIONS), "holdout": 0.25}
+    with pytest.raises(UserError, match=re.escape(message)):
+        task_from(WRITE | {"data": data, "prompt": prompt})
