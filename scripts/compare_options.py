@@ -3,9 +3,10 @@
     pip install -e '.[compare]'
     python -m scripts.compare_options [--questions 200]
 
-The questions are the miniature's exam; their answers are compared as they are written out, several tokens each, by the
-miniature's LLaMA and T5. Both sides get the same token ids. For each model it prints how far the log-probabilities are
-apart at most, in how many questions the same answer is the likeliest, and ours over theirs in speed (above 1: faster).
+The questions are the miniature's exam. Its answers are a word each; so that there is something to add up, words of the
+next question stand behind each, more with every answer. They are scored by the miniature's LLaMA and T5. Both sides get
+the same token ids. For each model it prints how far the log-probabilities are apart at most, in how many questions the
+same answer is the likeliest, and ours over theirs in speed (above 1: faster).
 """
 
 import argparse
@@ -45,11 +46,14 @@ def compare(name: str, model: Any, tokenizer: Any, rows: list[dict[str, Any]]) -
     written = model.config.is_encoder_decoder
     questions = [f"{row['question']}\nAnswer:" for row in rows]
     prompts = tokenizer(questions)["input_ids"] if written else prompt_tokens(tokenizer, questions)
-    answers = [[tokenizer(text, add_special_tokens=False)["input_ids"] for text in row["choices"]] for row in rows]
+    answers = [
+        [tokenizer(text, add_special_tokens=False)["input_ids"] for text in written_out(row, rows[at - 1])]
+        for at, row in enumerate(rows)
+    ]
     options = [Option(at, tokens, 1.0) for at, some in enumerate(answers) for tokens in some]
     examples = [{"input_ids": prompt} for prompt in prompts]
     inference = Inference(tokenizer, Padding(tokenizer.pad_token_id), 32)
-    log_probabilities(model, examples[:2], options[: len(answers[0])], inference)  # warm
+    log_probabilities(model, examples[:1], options[: len(answers[0])], inference)  # warm
     begin = time.perf_counter()
     ours = torch.tensor(log_probabilities(model, examples, options, inference)).view(len(rows), -1)
     middle = time.perf_counter()
@@ -61,6 +65,12 @@ def compare(name: str, model: Any, tokenizer: Any, rows: list[dict[str, Any]]) -
         f"{max(len(one.tokens) for one in options)} tokens; log-probabilities differ by at most "
         f"{(ours - theirs).abs().max():.1e}; the same answer in {same} of {len(rows)}; speed {ratio:.2f}"
     )
+
+
+def written_out(row: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """The answers to a question, with one word, two, three, four of another question behind them."""
+    words = str(other["question"]).split()
+    return [" ".join([choice, *words[: at + 1]]) for at, choice in enumerate(row["choices"])]
 
 
 def lm_eval(model: Any, tokenizer: Any, prompts: list[list[int]], options: list[Option]) -> torch.Tensor:
