@@ -91,6 +91,13 @@ class Declared(Task):
             if column not in self.written:
                 raise unknown_name("text in task.data.may_be_empty", column, self.written)
         self.scorers: list[Scorer] = scorers_of(self.scored_by, self.kinds, self.usual_metrics())
+        names = [scorer.metric.name for scorer in self.scorers]
+        for one in self.sets:
+            if meant := next((name for name in names if f"{name}_{one.name}" in names), None):
+                raise UserError(
+                    f"task.tested_on.{one.name}: its {meant} would be called {meant}_{one.name}, a metric too; call "
+                    "the set otherwise"
+                )
 
     @abstractmethod
     def usual_metrics(self) -> Sequence[str]:
@@ -189,6 +196,8 @@ class Declared(Task):
         roles = self.source.roles(root, trains=self.lesson is None, validates=not self.sets)
         if self.sets and "test" in roles:
             raise UserError("task.data names a split test, and task.tested_on others; leave one of them out")
+        if same := {one.name for one in self.sets}.intersection(all_splits(roles)):
+            raise UserError(f"task.tested_on.{min(same)}: task.data has a split of that name; call the set otherwise")
         return roles
 
     def load(self, tokenizer: PreTrainedTokenizerBase, max_length: int, data: DataConfig) -> TaskData:

@@ -6,7 +6,7 @@ from typing import Any
 
 from bench.configuration.annotations import filled
 from bench.configuration.names import check_name
-from bench.data.declared import DataSource
+from bench.data.declared import ROLES, DataSource
 from bench.errors import UserError, unknown_name
 from bench.tasks.instructions import Instructions
 
@@ -55,7 +55,8 @@ def sets_of(given: Mapping[str, Mapping[str, Any]], data: Mapping[str, Any], own
     """
     sets = []
     for name, settings in given.items():
-        check_name("set in task.tested_on", str(name))
+        if check_name("set in task.tested_on", str(name)) in ROLES:
+            raise UserError(f"task.tested_on.{name}: {name} is what a split of task.data is called")
         where = f"task.tested_on.{name}"
         if not isinstance(settings, Mapping):
             raise UserError(f"{where}={settings} must be a mapping of settings")
