@@ -25,8 +25,8 @@ CASES = [("ddp", *pair) for pair in ROTATED]
 CASES += [("fsdp", *pair) for pair in sorted({*SHARDABLE, *(("full", f) for f in FAMILIES), ("lora", "decoder")})]
 # Those whose hooks, shared parameters, packed weights or wrappers are peculiar; the rest is left to the slow tests.
 FEW = {
-    "ddp": {"full", "adalora", "child_tuning_d", "child_tuning_f", "propelt_prefix", "qlora"},
-    "fsdp": {"full", "lora", "compose", "prompt_tuning"},
+    "ddp": {"full", "adalora", "child_tuning_d", "qlora"},
+    "fsdp": {"full", "lora"},
 }
 PARTS = {
     "few": [case for case in CASES if case[1] in FEW[case[0]]],
