@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from bench.configuration.schema import DataConfig
 from bench.data.columns import Rules
-from bench.data.declared_rules import Fields, Plain, plain_text
+from bench.data.declared_rules import Fields, Joined, Plain, plain_text
 from bench.data.own_files import find_own, splits_of
 from bench.data.published import Published
 from bench.data.schema import Text
@@ -35,6 +35,7 @@ class DataSource:
         rename: the columns' names in the files, where others are wanted: `{"#1 String": first}`.
         fields: columns that hold something for each of several names, and which of these become columns:
             `{translation: [en, ro]}`, `{answers: [text]}`.
+        joined: columns that hold lists of texts, and what stands between these where they are made one text.
         where: keep the rows whose column has this value, or one of these.
         holdout: the share of the training rows that is kept for validation, where there is no split for it; rows with
             the same text stay together.
@@ -50,6 +51,7 @@ class DataSource:
     rows: Mapping[str, int] = field(default_factory=dict)
     rename: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    joined: Mapping[str, str] = field(default_factory=dict)
     where: Mapping[str, Any] = field(default_factory=dict)
     holdout: float | None = None
     holdout_seed: int = 0
@@ -160,6 +162,11 @@ class DataSource:
 
     def _in_files(self, rules: Rules) -> Rules:
         """The rules under the names that the files have."""
+        texts = {name: rule for name, rule in rules.items() if isinstance(rule, Text)}
+        for name in self.joined:
+            if name not in texts:
+                raise unknown_name("text in task.data.joined", name, list(texts))
+        rules = {**rules, **{name: Joined(texts[name], between) for name, between in self.joined.items()}}
         back = {new: old for old, new in self.rename.items()}
         own = {back.get(name, name): rule for name, rule in rules.items()}
         folded = {

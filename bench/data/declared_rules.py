@@ -76,6 +76,26 @@ class Texts(AsTheyAre):
 
 
 @dataclass(frozen=True)
+class Joined(Texts):
+    """A list of texts, or one, made one text."""
+
+    between: str = ", "
+
+    @property
+    def kind(self) -> pa.DataType:
+        """UTF-8."""
+        return pa.string()
+
+    def emptiness(self, values: pa.ChunkedArray) -> str | None:
+        """No text in any row."""
+        return self.each.emptiness(values)
+
+    def converted(self, values: list[Any]) -> list[Any]:
+        """As text."""
+        return [self.between.join(texts) for texts in super().converted(values)]
+
+
+@dataclass(frozen=True)
 class Fields(AsTheyAre):
     """A struct, with a rule for each of its fields that are read."""
 

@@ -20,10 +20,10 @@ PUBLISHED = {
     "mistral_7b": 7_241_732_096, "gemma_3_1b": 999_885_952, "gemma_3_4b": 3_880_263_168,
     "phi_3_mini": 3_821_079_552, "flan_t5_base": 247_577_856, "flan_t5_large": 783_150_080,
     "flan_t5_xl": 2_849_757_184, "bart_base": 139_420_416, "bart_large": 406_291_456,
-    "mbart_large_50": 610_879_488,
+    "mbart_large_50": 610_879_488, "mt5_base": 582_401_280, "roberta_wwm_ext": 102_267_648,
 }  # fmt: skip
-# FLAN-T5's language-model head is none of its embedding's; transformers 5 makes it the same all the same.
-TIED_BY_THE_LIBRARY = ("flan_t5_base", "flan_t5_large", "flan_t5_xl")
+# FLAN-T5's and mT5's language-model head is none of its embedding's; transformers 5 makes it the same all the same.
+TIED_BY_THE_LIBRARY = ("flan_t5_base", "flan_t5_large", "flan_t5_xl", "mt5_base")
 
 
 @pytest.mark.parametrize("name", PUBLISHED)

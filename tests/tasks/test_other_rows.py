@@ -177,6 +177,19 @@ def test_a_list_of_answers_may_lie_in_a_struct(tmp_path, decoder_tokenizer):
     assert found.validation["validation"].references == [["den", "den sti"]] * 2
 
 
+def test_a_list_of_texts_is_joined_for_the_prompt(lines, decoder_tokenizer):
+    rows = [row | {"a": ["nu", *row["q"].split()[2:3]]} for row in QUESTIONS]
+    data = {"files": lines("rows.jsonl", rows), "holdout": 0.25, "joined": {"a": " sti "}}
+    config = WRITE | {"data": data, "text": "a", "prompt": "va {a} bu"}
+    found = task_from(config).on(Family.encoder_decoder).load(decoder_tokenizer, 64, DataConfig())
+    said = {decoder_tokenizer.decode(example["input_ids"], skip_special_tokens=True) for example in found.train}
+    assert said < {f"va nu sti {row['a'][1]} bu" for row in rows}
+    with pytest.raises(UserError, match=r"unknown text in task\.data\.joined 'c'"):
+        task_from(config | {"data": data | {"joined": {"c": " "}}}).on(Family.decoder).load(
+            decoder_tokenizer, 64, DataConfig()
+        )
+
+
 def test_an_empty_list_of_right_texts_is_refused_with_its_row(lines, decoder_tokenizer):
     rows = [*QUESTIONS[:2], QUESTIONS[2] | {"c": []}, *QUESTIONS[3:]]
     data = {"files": lines("rows.jsonl", rows), "holdout": 0.25}

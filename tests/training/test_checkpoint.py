@@ -137,7 +137,9 @@ class Mortal(BitFit):
 YAML = "defaults: [bitfit, _self_]\n_target_: mortal.Mortal\nname: mortal\ndies_of: SIGKILL\n"
 
 
-@pytest.mark.parametrize(("dies_of", "resumed_at"), [pytest.param("SIGKILL", 3, marks=pytest.mark.slow), ("SIGTERM", 4)])
+@pytest.mark.parametrize(
+    ("dies_of", "resumed_at"), [pytest.param("SIGKILL", 3, marks=pytest.mark.slow), ("SIGTERM", 4)]
+)
 def test_a_cell_whose_process_died_ends_with_the_same_record_and_files(tmp_path, dies_of, resumed_at, monkeypatch):
     (tmp_path / "mine/method").mkdir(parents=True)
     (tmp_path / "mine/mortal.py").write_text(MORTAL)
