@@ -72,6 +72,8 @@ def _elsewhere(own: Mapping[str, Any], data: Mapping[str, Any], where: str, owne
     """A source that differs from the task's in what is said; another repository or file takes no place from it."""
     if own.get("holdout") is not None:
         raise UserError(f"{where}.holdout: nothing is held out of these rows")
+    if "may_be_empty" in own:
+        raise UserError(f"{where}.may_be_empty: which texts may be empty is said once, in task.data.may_be_empty")
     if isinstance(own.get("files"), Mapping):
         raise UserError(f"{where}.files: name the file or files of this one split")
     moved = {"files", "hub"} & own.keys()

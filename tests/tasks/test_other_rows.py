@@ -124,6 +124,7 @@ def test_rows_of_the_same_columns_from_elsewhere_are_learnt(lines, tokenizer):
         ({"tested_on": {"a": {"file": "x"}}}, "task.tested_on.a"),
         ({"tested_on": {"a": {"splits": {"test": "x"}}}}, "a set is one split"),
         ({"tested_on": {"a": "x"}}, "task.tested_on"),
+        ({"tested_on": {"a": {"files": "x", "may_be_empty": ["t"]}}}, "is said once, in task.data.may_be_empty"),
         ({"tested_on": {"train": {"files": "x"}}}, "train is what a split of task.data is called"),
         ({"tested_on": {"../a": {"files": "x"}}}, "set in task.tested_on"),
         ({"tested_on": {"macro": {"files": "x"}}, "metrics": ["f1", "f1_macro"]}, "would be called f1_macro"),
