@@ -119,8 +119,13 @@ def end_token(tokenizer: PreTrainedTokenizerBase) -> int:
     """The token that ends what a model writes.
 
     Raises:
-        UserError: the tokenizer has none.
+        UserError: the tokenizer has none; or marks texts by language (mBART, M2M-100, NLLB), which nobody tells.
     """
+    if hasattr(type(tokenizer), "src_lang"):
+        raise UserError(
+            f"the tokenizer of {tokenizer.name_or_path} marks each text with its language, and no task says which; a "
+            "model of this kind can be trained with a task head, answer=head, and not to write"
+        )
     if not isinstance(tokenizer.eos_token_id, int):
         raise UserError(
             f"the tokenizer of {tokenizer.name_or_path} has no end token, and every text to be learned ends in one; "

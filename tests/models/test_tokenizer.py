@@ -90,6 +90,14 @@ def test_an_end_token_in_the_text_itself_stays(tmp_path: Path) -> None:
     assert tokens == [1, 4 + LETTERS.index("A"), 2]
 
 
+def test_a_tokenizer_that_marks_languages_is_refused_where_it_would_have_to_write(tmp_path: Path) -> None:
+    """mBART's, M2M-100's and NLLB's: without the right mark they write another language, and nothing would show it."""
+    tokenizer = made(tmp_path)
+    tokenizer.__class__ = type("MarkedTokenizer", (type(tokenizer),), {"src_lang": "en_XX"})
+    with pytest.raises(UserError, match="marks each text with its language, and no task says which"):
+        end_token(tokenizer)
+
+
 def test_a_tokenizer_without_an_end_token_says_so_when_one_is_needed(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no end token.*eos_token"):
         end_token(made(tmp_path, without=("eos_token",)))
