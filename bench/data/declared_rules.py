@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bench.data.schema import AsTheyAre, Column, Text, shown, unlabelled
+from bench.data.schema import AsTheyAre, Column, Text, fields_hold, shown, unlabelled
 
 LISTED = 8  # of a set of labels, in messages
 
@@ -119,12 +119,7 @@ class Fields(AsTheyAre):
 
     def holds(self, values: pa.ChunkedArray) -> bool:
         """A struct with sound fields."""
-        if not pa.types.is_struct(values.type) or values.null_count:
-            return False
-        names = [field.name for field in values.type]
-        return all(
-            names.count(name) == 1 and rule.holds(pc.struct_field(values, name)) for name, rule in self.rules.items()
-        )
+        return fields_hold(values, self.rules)
 
     def emptiness(self, values: pa.ChunkedArray) -> str | None:
         """Of a field."""

@@ -174,13 +174,7 @@ class Translation(AsTheyAre):
 
     def holds(self, values: pa.ChunkedArray) -> bool:
         """A struct with sound text in each language."""
-        if not pa.types.is_struct(values.type) or values.null_count:
-            return False
-        names = [field.name for field in values.type]
-        return all(
-            names.count(language) == 1 and Text().holds(pc.struct_field(values, language))
-            for language in self.languages
-        )
+        return fields_hold(values, dict.fromkeys(self.languages, Text()))
 
     def emptiness(self, values: pa.ChunkedArray) -> str | None:
         """No text in any row in one of the languages."""
@@ -220,6 +214,14 @@ class Choices(AsTheyAre):
     def emptiness(self, values: pa.ChunkedArray) -> str | None:
         """No text in any row."""
         return Text().emptiness(pc.list_flatten(values))
+
+
+def fields_hold(values: pa.ChunkedArray, rules: Mapping[str, Column]) -> bool:
+    """Whether all values can be seen to be structs whose fields are as their rules say; False: look at each."""
+    if not pa.types.is_struct(values.type) or values.null_count:
+        return False
+    names = [field.name for field in values.type]
+    return all(names.count(name) == 1 and rule.holds(pc.struct_field(values, name)) for name, rule in rules.items())
 
 
 def unlabelled(value: Any) -> str:

@@ -25,8 +25,8 @@ from bench.evaluation.metrics import CLASSES, GROUPED, Scorer
 from bench.evaluation.multiple_choice import choose
 from bench.models.head import Head
 from bench.models.tokenizer import end_token
-from bench.tasks.declared import SHORTENED, Answer, Declared, rows_of
-from bench.tasks.wording import Cut, Template, fitted, of_family
+from bench.tasks.declared import Answer, Declared
+from bench.tasks.wording import SHORTENED, Cut, Template, fitted, of_family, rows_of
 
 ROWS = pa.list_(pa.int32())
 GROUP = "reference_group"

@@ -32,9 +32,8 @@ from bench.records.metric import Metric
 from bench.tasks.base import Split, Task, TaskData
 from bench.tasks.instructions import Instructions, counts_of
 from bench.tasks.other_rows import Set, lesson_of, sets_of
-from bench.tasks.wording import of_family
+from bench.tasks.wording import SHORTENED, of_family
 
-SHORTENED = b"shortened"
 NOT_IN_KEY = frozenset({"name", "title", "scored_by", "miniature"})  # these change nothing of a task's tokens
 
 
@@ -299,11 +298,6 @@ class Declared(Task):
             return exact[0] if exact else super().metric(name)
         longest = max(fitting, key=lambda metric: len(metric.name))
         return replace(longest, name=name)
-
-
-def rows_of(columns: dict[str, list[Any]]) -> list[dict[str, Any]]:
-    """Columns as rows."""
-    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
 def _common(first: str, other: str) -> str:

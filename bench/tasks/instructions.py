@@ -17,10 +17,9 @@ from bench.data.source import Located
 from bench.data.token_cache import encode
 from bench.errors import UserError, unknown_name
 from bench.models.tokenizer import end_token, prompt_tokens
-from bench.tasks.wording import Template, answer_tokens, of_family
+from bench.tasks.wording import SHORTENED, Template, answer_tokens, of_family, rows_of
 
 LEFT_OUT = b"rows_left_out"
-SHORTENED = b"shortened"
 COLUMNS = pa.schema([("input_ids", pa.list_(pa.int32())), ("labels", pa.list_(pa.int32()))])
 RESPONSE, ALL = "response", "all"
 WRITING = (Family.encoder_decoder, Family.decoder)
@@ -101,8 +100,7 @@ class Instructions:
 
         def tokenise(some: dict[str, list[Any]]) -> dict[str, list[Any]]:
             nonlocal cut
-            named = [dict(zip(self.texts, row, strict=True)) for row in zip(*map(some.get, self.texts), strict=True)]
-            prompts = [template.for_row(row).fill(row) for row in named]
+            prompts = [template.for_row(row).fill(row) for row in rows_of(some)]
             asked = prompt_tokens(tokenizer, prompts) if goes_on else tokenizer(prompts)["input_ids"]
             responses = answer_tokens(tokenizer, template, some[self.response], end, goes_on=goes_on)
             found: dict[str, list[Any]] = {"input_ids": [], "labels": []}

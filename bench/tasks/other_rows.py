@@ -77,8 +77,8 @@ def _elsewhere(own: Mapping[str, Any], data: Mapping[str, Any], where: str, owne
     if isinstance(own.get("files"), Mapping):
         raise UserError(f"{where}.files: name the file or files of this one split")
     moved = {"files", "hub"} & own.keys()
-    kept = PLACES if moved else {"holdout", "holdout_seed", "splits", "rows"}
-    told = {key: value for key, value in data.items() if key not in kept}
+    left = PLACES if moved else {"holdout", "holdout_seed", "splits", "rows"}
+    told = {key: value for key, value in data.items() if key not in left}
     if "subset" in own or "where" in own:
         told.pop("where", None)
     return filled(DataSource, told | dict(own), where, owner)

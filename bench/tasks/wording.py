@@ -13,6 +13,7 @@ from bench.errors import UserError, unknown_name
 from bench.models.tokenizer import prompt_tokens
 
 T = TypeVar("T")
+SHORTENED = b"shortened"  # in a table's metadata: how many of its rows were shortened
 MARGIN = 2  # characters beyond its share that a text is shortened by, so that a few rounds suffice
 
 
@@ -152,6 +153,11 @@ def fitted(
             tokens[at] = found
         long = [at for at in long if len(tokens[at]) > longest]
     return Cut(tokens, count)
+
+
+def rows_of(columns: dict[str, list[Any]]) -> list[dict[str, Any]]:
+    """Columns as rows."""
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
 def answer_tokens(
