@@ -19,6 +19,8 @@ from bench.configuration.names import check_name
 from bench.errors import UserError, unknown_name
 from bench.system.terminal import forget_warnings, say
 
+PLANS = "bench.planning.plan"
+
 
 def main() -> None:
     """Entry point of the console script; sets the exit code."""
@@ -153,25 +155,29 @@ def status(arguments: Sequence[str]) -> int:
 
 def plan(arguments: Sequence[str]) -> int:
     """What the cells of an experiment will need."""
-    from bench.cli.plan_progress import PlanProgress
     from bench.cli.plan_settings import PlanSettings
-    from bench.cli.plan_view import show
     from bench.configuration.compose import Configurations
-    from bench.planning.plan import plan as plan_cells
-    from bench.planning.plan import to_json
-    from bench.running.soundness import check_components
+    from bench.planning.pool import beside
     from bench.sweeping.sweeper import select_cells
-    from bench.system.console import PlainConsole
 
     config_dir, rest = config_dir_and_rest(arguments)
     settings, overrides = PlanSettings.of(rest)
     with Configurations(config_dir) as configurations:
         selected = select_cells(overrides, configurations.compose, configurations.folders)
-    check_components(cell for _, cell in selected.values())
-    with PlanProgress(len(selected)) as progress:
-        cells = [cell for _, cell in selected.values()]
-        made = plan_cells(cells, settings.memory, progress.predicting, trace=settings.trace, workers=settings.workers)
-        planned = [progress.finish(cell) for cell in made]
+    cells = [cell for _, cell in selected.values()]
+    with beside(len({(cell.model, cell.task, cell.method) for cell in cells}), settings.workers, PLANS) as others:
+        # Only now what is heavy: the other processes import it at the same time.
+        from bench.cli.plan_progress import PlanProgress
+        from bench.cli.plan_view import show
+        from bench.planning.plan import plan as plan_cells
+        from bench.planning.plan import to_json
+        from bench.running.soundness import check_components
+        from bench.system.console import PlainConsole
+
+        check_components(cells)
+        with PlanProgress(len(cells)) as progress:
+            made = plan_cells(cells, settings.memory, progress.predicting, trace=settings.trace, others=others)
+            planned = [progress.finish(cell) for cell in made]
     if all(cell.prediction is None for cell in planned):
         raise UserError(planned[0].reason or "nothing can be predicted")
     if settings.form == "json":

@@ -10,7 +10,8 @@ import torch
 from bench.configuration.cell import Cell
 from bench.configuration.compose import Configurations
 from bench.metering.storages import StorageTracker
-from bench.planning.predict import Trace, predict
+from bench.planning.asked import Trace
+from bench.planning.predict import predict
 from bench.planning.remedies import changed
 from bench.sweeping.sweeper import selected
 from tests.cells import MODELS
