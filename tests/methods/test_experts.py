@@ -135,4 +135,3 @@ def test_a_block_without_experts_between_those_that_have_them_is_passed_over():
     assert structure_of(model, Family.decoder).expert_parameters(["expert_output"]) == [
         "model.layers.1.mlp.experts.down_proj"
     ]
-
