@@ -21,7 +21,8 @@ from bench.evaluation.continuations import likeliest_option
 from bench.evaluation.inference import Inference
 from bench.evaluation.metrics import CLASSES
 from bench.models.tokenizer import end_token
-from bench.tasks.declared import Answer, Declared
+from bench.tasks.declaration import Answer
+from bench.tasks.declared import Declared
 from bench.tasks.wording import SHORTENED, Template, answer_tokens, fitted, of_family, rows_of
 
 ROWS = pa.list_(pa.int32())

@@ -129,7 +129,7 @@ def test_what_is_written_counts_only_where_it_is_a_labels_word(data, decoder_tok
         asked.append(search.max_new_tokens)
         return ["nu", "sti", "nu nu", ""]
 
-    monkeypatch.setattr("bench.tasks.classification.write", written)
+    monkeypatch.setattr("bench.tasks.by_words.write", written)
     assert task.predict(None, [], Inference(decoder_tokenizer, Padding(0), 1)) == [1, 0, -1, -1]
     assert asked == [2], "a word and the end"
     assert task.score({"validation": [1, 1, 1, 0]}, {"validation": [1, 0, -1, -1]})["accuracy"] == 0.25
