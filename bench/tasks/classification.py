@@ -1,6 +1,5 @@
 """Classification of one text or two: by a head, by the likelihood of label words, or by what is written."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -18,6 +17,7 @@ from bench.errors import UserError, unknown_name
 from bench.evaluation.classification import classify
 from bench.evaluation.inference import Inference
 from bench.evaluation.metrics import CLASSES, GROUPED, Scorer
+from bench.identity.digests import row_key
 from bench.models.head import Head
 from bench.tasks.by_words import ByWords
 from bench.tasks.declaration import Answer
@@ -120,8 +120,9 @@ class Classification(TextTask):
         else:
             table = self._by_words().tokens(tokenizer, rows, max_length, train=train)
         if self.group and not train:
-            columns = [rows.column(name).to_pylist() for name in self.group]
-            table = table.append_column(GROUP, pa.array(list(map(_key, zip(*columns, strict=True)))))
+            columns = [map(repr, rows.column(name).to_pylist()) for name in self.group]  # some values are None
+            keys = [row_key(values).hex() for values in zip(*columns, strict=True)]
+            table = table.append_column(GROUP, pa.array(keys))
         return table
 
     def references(self, table: pa.Table) -> list[Any]:
@@ -156,8 +157,3 @@ class Classification(TextTask):
         template = self.template(self.asked, to_answer=True)
         assert template is not None
         return ByWords(self.name, self.asked, template, self.label, self.label_words)
-
-
-def _key(values: Sequence[str | None]) -> str:
-    """Short, and the same for the same values."""
-    return hashlib.blake2b(repr(values).encode(), digest_size=8).hexdigest()
