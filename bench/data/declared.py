@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 
 from bench.configuration.schema import DataConfig
 from bench.data.columns import Rules
-from bench.data.declared_rules import Fields, Joined, Plain, plain_text
+from bench.data.declared_rules import Fields, Plain, plain_text
+from bench.data.list_rules import Joined
 from bench.data.own_files import find_own, splits_of
 from bench.data.published import Published
 from bench.data.schema import Text

@@ -10,8 +10,8 @@ from transformers import PreTrainedTokenizerBase
 
 from bench.configuration.schema import Family
 from bench.data.columns import Rules
-from bench.data.declared_rules import Texts
 from bench.data.example import IGNORED, Example
+from bench.data.list_rules import Texts
 from bench.data.token_cache import encode
 from bench.errors import UserError
 from bench.evaluation.generation import Search, write
