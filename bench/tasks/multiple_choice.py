@@ -41,8 +41,8 @@ class MultipleChoice(Declared):
     Attributes:
         options: the columns with the answers, or the one that holds a list of them: two or more.
         label: the column that says which is right.
-        labels: its values, in the order of the answers; None: it is the text of the right one. Of several answers with
-            that text the first is right; where none has it, small letters and blanks around do not count.
+        labels: its values, in the order of the answers; None: it is the text of the right one, of several with
+            that text the first.
         normalised: what an answer's log-probability is divided by: `none`, its `characters` (lm-evaluation-harness's
             `acc_norm` divides by bytes), or its `tokens`.
     """
@@ -165,9 +165,8 @@ class MultipleChoice(Declared):
             raise UserError(
                 f"task '{self.name}': {self.label} of {place} is {self.names[value]}, and it has {len(answers)} answers"
             )
-        for known, wanted in ((answers, value), ([_plain(text) for text in answers], _plain(value))):
-            if wanted in known:
-                return known.index(wanted)
+        if value in answers:
+            return answers.index(value)
         raise UserError(f"task '{self.name}': {self.label} of {place} is {shown(value)}, none of its answers")
 
     def _sizes(self, texts: list[str], answers: list[list[int]]) -> list[int]:
@@ -187,7 +186,3 @@ class MultipleChoice(Declared):
     def predict(self, model: nn.Module, examples: Sequence[Example], run: Inference) -> list[Any]:
         """The index of the likeliest answer."""
         return likeliest_option(model, examples, run)
-
-
-def _plain(text: str) -> str:
-    return text.strip().lower()

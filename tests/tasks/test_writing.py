@@ -63,7 +63,7 @@ LISTED: dict[str, Any] = {
 }  # fmt: skip
 ROWS = [
     {"q": "nu sti ?", "choice": ["den", "va bu", "sti ."], "right": "va bu"},
-    {"q": "nu den ?", "choice": ["va", "kupal nu"], "right": " Va "},
+    {"q": "nu den ?", "choice": ["va", "kupal nu"], "right": "va"},
     {"q": "nu va ?", "choice": ["nu", "bu", "nu", "per ."], "right": "nu"},
     {"q": "nu bu ?", "choice": ["sti", "per ."], "right": "per ."},
 ]
