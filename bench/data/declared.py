@@ -1,6 +1,5 @@
 """Where a declared task's rows come from: files of the user's own, or a repository of the hub (or its mirror)."""
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,13 +9,15 @@ import pyarrow.compute as pc
 
 from bench.configuration.schema import DataConfig
 from bench.data.columns import Rules
-from bench.data.declared_rules import Fields, Joined, Plain, plain_text
+from bench.data.declared_rules import Fields, Plain, plain_text
+from bench.data.list_rules import Joined
 from bench.data.own_files import find_own, splits_of
 from bench.data.published import Published
 from bench.data.schema import Text
 from bench.data.source import Located, checked, locate
 from bench.errors import UserError, unknown_name
 from bench.identity.data import read_own
+from bench.identity.digests import row_key
 
 ROLES = ("train", "validation", "test")
 LISTED = 5  # of what a column holds, in messages
@@ -195,7 +196,7 @@ class DataSource:
     def _held_out(self, table: pa.Table, texts: Sequence[str], split: str) -> pa.Array:
         """Which rows belong to "train" or "validation": texts are put in the order of a hash; the seed decides it."""
         columns = (table.column(name).to_pylist() for name in texts)
-        keys = [_key(row, self.holdout_seed) for row in zip(*columns, strict=True)]
+        keys = [row_key(row, self.holdout_seed) for row in zip(*columns, strict=True)]
         different = sorted(set(keys))
         count = round((self.holdout or 0) * len(different))
         if not 0 < count < len(different):
@@ -205,10 +206,6 @@ class DataSource:
             )
         chosen = set(different[:count])
         return pa.array([(key in chosen) == (split == "validation") for key in keys])
-
-
-def _key(texts: tuple[str, ...], seed: int) -> bytes:
-    return hashlib.blake2b("\0".join(texts).encode(), digest_size=16, salt=str(seed).encode()[:16]).digest()
 
 
 def _names(given: str | Sequence[str]) -> list[str]:

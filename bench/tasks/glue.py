@@ -36,8 +36,8 @@ class Glue(Task):
 
     Attributes:
         subset: its name on the hub.
-        answer, prompt, words: see `bench.tasks.declared` and `bench.tasks.classification`; an encoder-decoder is given
-            T5's prompts unless another is said.
+        answer, prompt, words: see `bench.tasks.declaration` and `bench.tasks.classification`; an encoder-decoder is
+            given T5's prompts unless another is said.
     """
 
     subset: str

@@ -1,6 +1,5 @@
 """Templates: text with the names of columns in braces, `Review: {text}`. Nothing in them is run."""
 
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from string import Formatter
@@ -10,6 +9,7 @@ from transformers import PreTrainedTokenizerBase
 
 from bench.configuration.schema import Family
 from bench.errors import UserError, unknown_name
+from bench.identity.digests import row_key
 from bench.models.tokenizer import prompt_tokens
 
 T = TypeVar("T")
@@ -79,8 +79,7 @@ class Template:
         if not self.others:
             return self
         texts = [str(row[name]) for name in sorted({name for one in self.wordings for name in one.fields})]
-        digest = hashlib.blake2b("\0".join(texts).encode(), digest_size=8).digest()
-        return self.wordings[int.from_bytes(digest) % len(self.wordings)]
+        return self.wordings[int.from_bytes(row_key(texts)) % len(self.wordings)]
 
     @property
     def end(self) -> str:
