@@ -113,10 +113,8 @@ class Generation(Declared):
             if train:
                 self._check_fit(tokenizer, template, answers, max_length, done)
             done += len(targets)
-            room = max((len(answer) for answer in answers), default=0) if goes_on and train else 0
-            cut = fitted(
-                tokenizer, template, rows_of(some), max_length - room, opened=goes_on, place=f"task '{self.name}'"
-            )
+            room = [max_length - len(answer) * (goes_on and train) for answer in answers]
+            cut = fitted(tokenizer, template, rows_of(some), room, opened=goes_on, place=f"task '{self.name}'")
             shortened += cut.count
             if goes_on and train:
                 pairs = list(zip(cut.tokens, answers, strict=True))

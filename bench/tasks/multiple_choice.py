@@ -116,10 +116,8 @@ class MultipleChoice(Declared):
             flat = answer_tokens(tokenizer, template, [text for each in texts for text in each], end, goes_on=goes_on)
             behind = iter(flat)
             written = [list(itertools.islice(behind, len(each))) for each in texts]
-            room = max(map(len, flat)) if goes_on else 0
-            cut = fitted(
-                tokenizer, template, rows_of(some), max_length - room, opened=goes_on, place=f"task '{self.name}'"
-            )
+            room = [max_length - max(map(len, answers)) * goes_on for answers in written]
+            cut = fitted(tokenizer, template, rows_of(some), room, opened=goes_on, place=f"task '{self.name}'")
             shortened += cut.count
             labels = [
                 self._right(value, each, f"{'training' if train else 'scored'} row {row}")

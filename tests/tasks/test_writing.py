@@ -129,6 +129,18 @@ def test_a_list_of_answers_that_is_none_is_refused_with_its_row(tmp_path, decode
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("changes", [WRITE, CHOICE], ids=["generation", "multiple choice"])
+def test_a_long_answer_takes_room_from_its_own_question_alone(tmp_path, decoder_tokenizer, changes):
+    """Of 32 tokens one answer takes nearly all; the questions of the other rows are as long as they are."""
+    rows = [row | {"q": f"nu rulbo {'sti ' * 8}?"} for row in QUESTIONS]
+    rows[3] |= {"q": "nu ?", "a": "den " * 24, "b": "va bu .", "c": "den " * 24, "right": "a"}
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    data = {"files": {"train": str(tmp_path / "rows.jsonl"), "validation": str(tmp_path / "rows.jsonl")}}
+    found = task_from(changes | {"data": data}).on(Family.decoder).load(decoder_tokenizer, 32, DataConfig())
+    assert not any(found.notes["texts_shortened"].values())
+    assert sum("sti sti sti ?" in decoder_tokenizer.decode(example["input_ids"]) for example in found.train) == 7
+
+
 @pytest.mark.parametrize("family", [Family.decoder, Family.encoder_decoder])
 def test_the_target_and_the_end_alone_are_learnt(data, decoder_tokenizer, family):
     task = task_from(WRITE | {"data": data}).on(family)
