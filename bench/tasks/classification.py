@@ -13,6 +13,7 @@ from bench.configuration.schema import Family
 from bench.data.columns import Rules
 from bench.data.declared_rules import Named, Plain, plain_text
 from bench.data.example import IGNORED, Example
+from bench.data.selection import Strata
 from bench.data.synthetic import Shape, classification
 from bench.data.token_cache import encode
 from bench.errors import UserError, unknown_name
@@ -56,6 +57,11 @@ class TextTask(Declared):
     def rules(self) -> Rules:
         """Texts, empty only where that is said, and the label."""
         return {**self.text_rules(), self.label: self.label_rule()}
+
+    @property
+    def strata(self) -> Strata:
+        """The label: what it is called, or the ranges of a number."""
+        return Strata(self.label, getattr(self, "names", None))
 
     def label_rule(self) -> Any:
         """The rule of the column `label`."""
@@ -178,6 +184,11 @@ class Classification(TextTask):
         """What a model writes for each."""
         given = {plain_text(name): word for name, word in self.words.items()}
         return tuple(given.get(name, name) for name in self.names)
+
+    @property
+    def grouping(self) -> Sequence[str]:
+        """As `group` says."""
+        return self.group
 
     def rules(self) -> Rules:
         """Also what groups rows."""

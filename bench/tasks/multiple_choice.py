@@ -15,6 +15,7 @@ from bench.configuration.schema import Family
 from bench.data.columns import Rules
 from bench.data.declared_rules import Filled, Named, plain_text
 from bench.data.example import IGNORED, Example
+from bench.data.selection import Strata
 from bench.data.token_cache import encode
 from bench.errors import UserError, unknown_name
 from bench.evaluation.continuations import likeliest_option
@@ -71,6 +72,11 @@ class MultipleChoice(Declared):
     def names(self) -> tuple[str, ...]:
         """What the answers are called."""
         return tuple(plain_text(label) for label in self.labels)
+
+    @property
+    def strata(self) -> Strata:
+        """Which answer is right."""
+        return Strata(self.label, self.names)
 
     def rules(self) -> Rules:
         """Text in all, and one of the labels."""
