@@ -209,20 +209,13 @@ def table(arguments: Sequence[str]) -> int:
 
 def findings(arguments: Sequence[str]) -> int:
     """The survey's claims against the records."""
-    from bench.findings import (
-        check_there_are_records,
-        evaluate,
-        findings_to_json,
-        findings_to_markdown,
-        render_findings,
-    )
+    from bench.findings import evaluate, findings_to_json, findings_to_markdown, render_findings
     from bench.system.console import PlainConsole
 
     given = own_settings("findings", arguments, ("format", "results_dir"))
     results_dir, form = given.get("results_dir", "results"), given.get("format", "text")
     if form not in ("text", "markdown", "json"):
         raise unknown_name("format", form, ("text", "markdown", "json"))
-    check_there_are_records(results_dir)
     found = evaluate(results_dir)
     if form == "text":
         render_findings(found, PlainConsole())

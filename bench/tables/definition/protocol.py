@@ -1,12 +1,11 @@
 """What was seen when a cell's settings were chosen: which records may stand in one table, and what its notes say.
 
-Scores of rows that serve to choose settings (`data.score_on=selection`) are no results. Settings that were chosen on the
-rows that are reported make for scores that are too good, beside those of settings that were chosen on others.
+Scores of rows that serve to choose settings (`data.score_on=selection`) are no results. Settings that were chosen on
+the rows that are reported make for scores that are too good, beside those of settings that were chosen on others.
 """
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -89,11 +88,6 @@ def protocol_notes(frame: pd.DataFrame, options: Options) -> list[str]:
     if not options.selection and (best := _names(frame[frame["kept_best"]])):
         notes.append(f"best of its evaluations on the reported split (training.keep_best): {_some(best)}")
     return notes
-
-
-def studies(texts: Iterable[str]) -> list[Mapping[str, Any]]:
-    """The studies that chose the settings of some records; an empty one for settings that were given."""
-    return [chosen_by(text) for text in dict.fromkeys(texts)]
 
 
 def _names(frame: pd.DataFrame) -> list[str]:
