@@ -193,11 +193,11 @@ def table(arguments: Sequence[str]) -> int:
     from bench.tables import FORMATS, Options, make_table, render_text, write
 
     config_dir, rest = config_dir_and_rest(arguments)
-    known = ("experiment", "format", "out", "results_dir", "definition", "statistic", "interval", "level", "compare")
-    given = own_settings("table", rest, known)
+    options = ("statistic", "interval", "level", "compare", "selection", "mix_selection")
+    given = own_settings("table", rest, ("experiment", "format", "out", "results_dir", "definition", *options))
     if "experiment" not in given:
         raise UserError("name the experiment: bench table experiment=miniature/glue")
-    options, formats = Options.of(given), given["format"].split(",") if "format" in given else []
+    asked, formats = Options.of(given), given["format"].split(",") if "format" in given else []
     for name in set(formats) - set(FORMATS):
         raise unknown_name("format", name, FORMATS)
     results_dir, console = given.get("results_dir", "results"), PlainConsole()
@@ -205,7 +205,7 @@ def table(arguments: Sequence[str]) -> int:
     for experiment in given["experiment"].split(","):
         check_name("experiment", experiment)
         check_out(out, f"{out}/{experiment}", None if "out" in given else results_dir)
-        made = make_table(results_dir, experiment, given.get("definition"), options, config_dir)
+        made = make_table(results_dir, experiment, given.get("definition"), asked, config_dir)
         render_text(made, console)
         for name in formats:
             for path in write(made, name, f"{out}/{experiment}"):
@@ -215,20 +215,13 @@ def table(arguments: Sequence[str]) -> int:
 
 def findings(arguments: Sequence[str]) -> int:
     """The survey's claims against the records."""
-    from bench.findings import (
-        check_there_are_records,
-        evaluate,
-        findings_to_json,
-        findings_to_markdown,
-        render_findings,
-    )
+    from bench.findings import evaluate, findings_to_json, findings_to_markdown, render_findings
     from bench.system.console import PlainConsole
 
     given = own_settings("findings", arguments, ("format", "results_dir"))
     results_dir, form = given.get("results_dir", "results"), given.get("format", "text")
     if form not in ("text", "markdown", "json"):
         raise unknown_name("format", form, ("text", "markdown", "json"))
-    check_there_are_records(results_dir)
     found = evaluate(results_dir)
     if form == "text":
         render_findings(found, PlainConsole())

@@ -92,6 +92,11 @@ class Classification(TextTask):
         given = {plain_text(name): word for name, word in self.words.items()}
         return tuple(given.get(name, name) for name in self.names)
 
+    @property
+    def grouping(self) -> Sequence[str]:
+        """As `group` says."""
+        return self.group
+
     def rules(self) -> Rules:
         """Also what groups rows."""
         rules = super().rules()

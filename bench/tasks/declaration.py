@@ -10,9 +10,10 @@ from typing import Any, ClassVar, Self
 from bench.configuration.annotations import filled
 from bench.configuration.schema import Family
 from bench.data.columns import Rules
-from bench.data.declared import DataSource
+from bench.data.declared import DataSource, all_splits
 from bench.data.declared_rules import Filled
 from bench.data.schema import Text
+from bench.data.selection import Strata
 from bench.errors import UserError, unknown_name
 from bench.evaluation.metrics import Scorer, scorers_of
 from bench.records.metric import Metric
@@ -104,6 +105,25 @@ class Declaration(Task):
     def text_rules(self) -> dict[str, Text]:
         """Of `written`: empty only where that is said."""
         return {name: Text() if name in self.source.may_be_empty else Filled() for name in self.written}
+
+    def roles(self, root: str | None, *, validates: bool = True) -> dict[str, list[str]]:
+        """The splits of `data`, see `DataSource.roles`."""
+        roles = self.source.roles(root, trains=self.lesson is None, validates=validates and not self.sets)
+        if self.sets and "test" in roles:
+            raise UserError("task.data names a split test, and task.tested_on others; leave one of them out")
+        if same := {one.name for one in self.sets}.intersection(all_splits(roles)):
+            raise UserError(f"task.tested_on.{min(same)}: task.data has a split of that name; call the set otherwise")
+        return roles
+
+    @property
+    def strata(self) -> Strata | None:
+        """What a share of the rows has as much of as the rest, see `bench.data.selection`."""
+        return None
+
+    @property
+    def grouping(self) -> Sequence[str]:
+        """The columns of which rows with the same content belong together."""
+        return ()
 
     def on(self, family: Family) -> Self:
         """The task as models of a family do it."""

@@ -14,15 +14,15 @@ import pyarrow as pa
 from transformers import PreTrainedTokenizerBase
 
 from bench.configuration.schema import DataConfig, Family
-from bench.data.declared import DataSource, all_splits
+from bench.data.declared import all_splits
 from bench.data.example import Example, Examples
 from bench.data.published import Published
 from bench.data.source import Located
 from bench.data.synthetic import Shape, continuation, translation
 from bench.data.token_cache import cached, from_outside, tokenizer_fingerprint
-from bench.errors import UserError
 from bench.tasks.base import Split, TaskData
 from bench.tasks.declaration import Declaration
+from bench.tasks.declared_rows import rows_for
 from bench.tasks.instructions import counts_of
 from bench.tasks.wording import SHORTENED, of_family
 
@@ -50,7 +50,7 @@ class Declared(Declaration):
         rules = self.rules()
         found: list[tuple[Published, str]] = []
         if self.source.hub is not None:
-            roles = self._roles(None)
+            roles = self.roles(None)
             if self.source.holdout is not None:
                 roles = {**roles, "train": [self.source.train_split], "validation": []}
             found += [(self.source.published(rules), split) for split in all_splits(roles)]
@@ -59,23 +59,13 @@ class Declared(Declaration):
             found.append((self.lesson.published(asked), self.lesson.train_split))
         return found + [(one.source.published(rules), one.split) for one in self.sets if one.source.hub is not None]
 
-    def _roles(self, root: str | None) -> dict[str, list[str]]:
-        """The splits of `data`, see `DataSource.roles`."""
-        roles = self.source.roles(root, trains=self.lesson is None, validates=not self.sets)
-        if self.sets and "test" in roles:
-            raise UserError("task.data names a split test, and task.tested_on others; leave one of them out")
-        if same := {one.name for one in self.sets}.intersection(all_splits(roles)):
-            raise UserError(f"task.tested_on.{min(same)}: task.data has a split of that name; call the set otherwise")
-        return roles
-
     def load(self, tokenizer: PreTrainedTokenizerBase, max_length: int, data: DataConfig) -> TaskData:
         """Read, check and tokenise all splits."""
-        roles, rules = self._roles(data.root), self.rules()
+        rows = rows_for(self, data)
         revisions: dict[str, str] = {}
         notes: dict[str, Any] = {"answer": str(self.way), "texts_shortened": {}}
 
-        def read(name: str, source: DataSource, split: str, *, train: bool = False) -> pa.Table:
-            located = source.locate(split, rules, self.texts, data, self.miniature)
+        def read(name: str, located: Located, *, train: bool = False) -> pa.Table:
             revisions[name] = located.fingerprint
             limit = data.limit_train if train else data.limit_evaluation
 
@@ -88,29 +78,24 @@ class Declared(Declaration):
             return table
 
         if self.instructions is not None:
-            located = self.instructions.locate(data, self.miniature)
-            revisions["train"] = located.fingerprint
+            revisions["train"] = rows.train.fingerprint
             train = self._cached(
-                tokenizer, located, [max_length, data.limit_train],
-                lambda: self._instructed(tokenizer, located, max_length, data.limit_train),
+                tokenizer, rows.train, [max_length, data.limit_train],
+                lambda: self._instructed(tokenizer, rows.train, max_length, data.limit_train),
             )  # fmt: skip
             notes |= counts_of(train)
         else:
-            source = self.lesson or self.source
-            train = read("train", source, source.train_split, train=True)
-        scored = {
-            role: {split: self._split(read(split, self.source, split)) for split in roles[role]}
-            for role in ("validation", "test")
-            if role in roles
+            train = read("train", rows.train, train=True)
+        splits = {
+            role: {name: self._split(read(name, located)) for name, located in found.items()}
+            for role, found in (("validation", rows.validation), ("test", rows.test))
         }
-        if self.sets:
-            found = {one.name: self._split(read(one.name, one.source, one.split)) for one in self.sets}
-            scored["test" if "validation" in scored else "validation"] = found
         assert self.asked is not None
         if not isinstance(prompts := of_family(self.prompt, self.asked, "task.prompt"), str | None):
             notes["prompts"] = f"each row has one of {len(prompts)}"
         notes |= self.notes(tokenizer)
-        return TaskData(_examples(train), scored["validation"], scored.get("test"), revisions, notes)
+        test = splits["test"] or None
+        return TaskData(_examples(train), splits["validation"], test, revisions, notes, rows.scored_on)
 
     def _instructed(
         self, tokenizer: PreTrainedTokenizerBase, located: Located, max_length: int, limit: int | None

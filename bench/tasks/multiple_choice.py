@@ -19,6 +19,7 @@ from bench.data.declared_rules import Filled, Named, plain_text
 from bench.data.example import IGNORED, Example
 from bench.data.list_rules import Several
 from bench.data.schema import shown
+from bench.data.selection import Strata
 from bench.data.token_cache import encode
 from bench.errors import UserError, unknown_name
 from bench.evaluation.continuations import likeliest_option
@@ -88,6 +89,11 @@ class MultipleChoice(Declared):
     def answers(self) -> list[str]:
         """The column or columns with them."""
         return [self.options] if isinstance(self.options, str) else self.options
+
+    @property
+    def strata(self) -> Strata | None:
+        """Which answer is right, where all rows have the same names for it."""
+        return None if self.labels is None else Strata(self.label, self.names)
 
     def rules(self) -> Rules:
         """Text in all, and one of the labels."""

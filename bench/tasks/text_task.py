@@ -8,6 +8,7 @@ from transformers import PreTrainedTokenizerBase
 
 from bench.configuration.schema import Family
 from bench.data.columns import Rules
+from bench.data.selection import Strata
 from bench.data.token_cache import encode
 from bench.errors import UserError
 from bench.models.head import Head
@@ -41,6 +42,11 @@ class TextTask(Declared):
     def rules(self) -> Rules:
         """Texts, empty only where that is said, and the label."""
         return {**self.text_rules(), self.label: self.label_rule()}
+
+    @property
+    def strata(self) -> Strata:
+        """The label: what it is called, or the ranges of a number."""
+        return Strata(self.label, getattr(self, "names", None))
 
     def label_rule(self) -> Any:
         """The rule of the column `label`."""
