@@ -50,7 +50,10 @@ def scored_alike(frame: pd.DataFrame, options: Options, experiment: str) -> tupl
             raise NothingToShowError(
                 f"no record of '{experiment}' has data.score_on=selection; leave selection=true out"
             )
-        notes = ["NOT THE REPORTED ROWS: scores to choose settings by, of other rows (data.score_on=selection)"]
+        rows = (
+            "; ".join(sorted({str(text) for text in kept["selection_rows"] if text})) or "which the records do not say"
+        )
+        notes = [f"NOT THE REPORTED ROWS (data.score_on=selection): scores to choose settings by, of {rows}"]
         return kept, notes + ([f"{left} record(s) that are scored on the reported rows are left out"] if left else [])
     if kept.empty:
         raise NothingToShowError(

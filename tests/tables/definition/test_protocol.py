@@ -32,6 +32,8 @@ def scores(table):
 
 def test_scores_to_choose_settings_by_enter_no_table_of_reported_ones(tmp_path):
     chosen = make_record(method="lora", seed=1, scores={"accuracy": 0.9}, data=SELECTING)
+    assert chosen.metrics is not None
+    chosen.metrics.notes["scored_on"] = {"selection": {"split": "train", "share": 0.1, "seed": 0}}
     save(tmp_path, make_record(method="lora", scores={"accuracy": 0.5}), chosen)
     table = make_table(str(tmp_path), "miniature/glue", "glue")
     assert len(table.records.cells) == 1
@@ -40,7 +42,8 @@ def test_scores_to_choose_settings_by_enter_no_table_of_reported_ones(tmp_path):
 
     asked = make_table(str(tmp_path), "miniature/glue", "glue", Options(selection=True))
     assert asked.records.cells["seed"].tolist() == [1]
-    assert "NOT THE REPORTED ROWS: scores to choose settings by, of other rows (data.score_on=selection)" in asked.notes
+    told = "NOT THE REPORTED ROWS (data.score_on=selection): scores to choose settings by, of 0.1 of train, seed 0"
+    assert told in asked.notes
     assert "1 record(s) that are scored on the reported rows are left out" in asked.notes
     assert asked.command.endswith("selection=true")
 
