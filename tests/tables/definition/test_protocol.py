@@ -1,10 +1,13 @@
 """How the settings of a table's cells were chosen: what may stand together, and what its notes say."""
 
+import json
+
+import pandas as pd
 import pytest
 
 from bench.cli.commands import run_command
-from bench.errors import NothingToShowError, UserError
-from bench.tables import Options, make_table
+from bench.errors import NotComparableError, NothingToShowError
+from bench.tables import Options, make_table, write
 from tests.tables.made_records import make_record, save
 
 CLEAN = {"study": "one", "trial": 3, "trials": 16, "sampler": "tpe", "seeds": [0], "on": "selection"}
@@ -48,6 +51,15 @@ def test_scores_to_choose_settings_by_enter_no_table_of_reported_ones(tmp_path):
     assert asked.command.endswith("selection=true")
 
 
+def test_the_long_file_says_of_each_cell_how_it_was_scored_and_chosen(tmp_path):
+    save(tmp_path, tuned("lora", CLEAN))
+    table = make_table(str(tmp_path), "miniature/glue", "glue")
+    (path, *_) = [path for path in write(table, "csv", tmp_path / "out") if path.name.endswith("long.csv")]
+    row = pd.read_csv(path).iloc[0]
+    assert row["score_on"] == "reported"
+    assert json.loads(row["chosen_by"]) == CLEAN
+
+
 @pytest.mark.parametrize(
     ("data", "options", "said"),
     [
@@ -77,7 +89,7 @@ def test_records_from_before_there_were_these_settings_are_those_of_their_defaul
 
 def test_settings_chosen_on_the_reported_rows_do_not_stand_beside_others(tmp_path):
     save(tmp_path, tuned("lora", CLEAN), tuned("full", SEEN))
-    with pytest.raises(UserError) as error:
+    with pytest.raises(NotComparableError) as error:
         make_table(str(tmp_path), "miniature/glue", "glue")
     assert str(error.value) == (
         "settings chosen on the reported rows (full on miniature/roberta) beside settings chosen on others (lora on "
