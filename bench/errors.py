@@ -20,6 +20,10 @@ class NothingToShowError(UserError):
     """A table of records that are not there, or not of its tasks."""
 
 
+class NotComparableError(UserError):
+    """A table of records whose scores say nothing beside each other."""
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UserError:
     """Return the error for a `kind` (model, task, method, …) called `name`, naming the nearest of the `known` ones."""
     choices = sorted(choice for choice in known if choice != name)  # the very word would be no hint

@@ -90,7 +90,8 @@ reported rows stand beside cells whose settings were chosen on others only with 
     "findings": """\
 bench findings [format=text|markdown|json] [results_dir=results]
 
-Holds every claim of the survey against the records: confirmed, refuted, or undecided and what would decide it.
+Holds every claim of the survey against the records: confirmed, refuted, or undecided and what would decide it. Three
+seeds decide, of cells whose settings were chosen alike and not on the reported rows.
 
   bench findings format=markdown
 """,

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from bench.errors import NothingToShowError, UserError
+from bench.errors import NotComparableError, NothingToShowError, UserError
 from bench.findings.evaluate import evaluate
 from bench.findings.html import findings_to_html
 from bench.findings.render import findings_to_json, findings_to_markdown
 from bench.records.columns import find_records
 from bench.system.links import own_file
+from bench.system.terminal import warn
 from bench.tables.content.build import make_table
 from bench.tables.definition.schema import definition_files, load_definition
 from bench.tables.definition.table import Table
@@ -77,6 +78,9 @@ def _tables(results_dir: str, experiment: str, own: list[str], config_dir: str |
     try:
         first = make_table(results_dir, experiment, config_dir=config_dir)
     except NothingToShowError:  # a folder deeper than an experiment's, holding another experiment's records
+        return []
+    except NotComparableError as error:
+        warn(f"{experiment}: {error}; its tables are left out")
         return []
     found = [first]
     for name in dict.fromkeys([*_beside(first), *own]):

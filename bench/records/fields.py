@@ -133,6 +133,16 @@ def _chosen_by(record: Record) -> str:
     return _json(study, orjson.OPT_SORT_KEYS) if study else ""
 
 
+def _selection_rows(record: Record) -> str:
+    """Which rows were scored in place of the reported ones: `validation`, or `0.1 of train, seed 0`; empty for none."""
+    scored_on = record.metrics.notes.get("scored_on") if record.metrics else None
+    told = scored_on.get("selection") if isinstance(scored_on, dict) else None
+    if not isinstance(told, dict):
+        return ""
+    split = str(told.get("split"))
+    return f"{told['share']} of {split}, seed {told.get('seed')}" if "share" in told else split
+
+
 def _kept_best(record: Record) -> bool:
     """Whether the scores are the best of several evaluations, which were of the very rows that the scores are of.
 
@@ -189,6 +199,7 @@ FIELDS: dict[str, Callable[[Record], Any]] = {
     "grid": _grid,
     "trial": _trial,
     "score_on": lambda r: _part(r, "data", "score_on", "reported"),
+    "selection_rows": _selection_rows,
     "chosen_by": _chosen_by,
     "kept_best": _kept_best,
     "main": lambda r: r.metrics.main if r.metrics else None,

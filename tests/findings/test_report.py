@@ -36,6 +36,18 @@ def test_the_report_has_every_table_figure_and_finding(tmp_path):
     assert len(json.loads((out / "findings.json").read_text())["findings"]) == 21
 
 
+def test_tables_that_mix_how_settings_were_chosen_are_left_out_and_that_is_said(tmp_path, capsys):
+    for method, on in (("lora", "selection"), ("full", "reported")):
+        save(tmp_path, make_record(method=method, training={"chosen_by": {"trials": 4, "on": on}}))
+    save(tmp_path, make_record("llama_7b", "mmlu", scores={"accuracy_macro": 0.4}, experiment="survey/mmlu"))
+    names = {path.name for path in report(str(tmp_path), str(tmp_path / "report"))}
+    assert "survey-mmlu.md" in names
+    assert "miniature-glue.md" not in names
+    said = capsys.readouterr().err
+    assert "miniature/glue: settings chosen on the reported rows (full on miniature/roberta) beside" in said
+    assert "its tables are left out" in said
+
+
 def test_the_report_has_speed_and_cost_of_inference_where_they_were_measured(tmp_path):
     record = make_record("roberta_base", "glue/rte", experiment="survey/memory", measure="rss")
     record.time.step_p50 = 0.03

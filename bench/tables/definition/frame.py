@@ -62,7 +62,7 @@ def load_records(
 
     Raises:
         NothingToShowError: there are none; the message says which command makes some.
-        UserError: records that do not go together in one table.
+        NotComparableError: records that do not go together in one table.
     """
     options = options or Options()
     paths = find_records(results_dir, experiment)

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from bench.configuration.schema import ScoreOn
-from bench.errors import NothingToShowError, UserError
+from bench.errors import NotComparableError, NothingToShowError
 from bench.tables.definition.options import Options
 
 LISTED = 6  # cells, in messages
@@ -50,7 +50,10 @@ def scored_alike(frame: pd.DataFrame, options: Options, experiment: str) -> tupl
             raise NothingToShowError(
                 f"no record of '{experiment}' has data.score_on=selection; leave selection=true out"
             )
-        notes = ["NOT THE REPORTED ROWS: scores to choose settings by, of other rows (data.score_on=selection)"]
+        rows = (
+            "; ".join(sorted({str(text) for text in kept["selection_rows"] if text})) or "which the records do not say"
+        )
+        notes = [f"NOT THE REPORTED ROWS (data.score_on=selection): scores to choose settings by, of {rows}"]
         return kept, notes + ([f"{left} record(s) that are scored on the reported rows are left out"] if left else [])
     if kept.empty:
         raise NothingToShowError(
@@ -65,14 +68,14 @@ def protocol_notes(frame: pd.DataFrame, options: Options) -> list[str]:
     """How the settings of the records were chosen, and where the best of several evaluations was, on what is reported.
 
     Raises:
-        UserError: some were chosen on the reported rows, others on others, and `options.mix_selection` is not set.
+        NotComparableError: some were chosen on the reported rows, others on others, without `options.mix_selection`.
     """
     methods: dict[str, list[str]] = {ScoreOn.selection.value: [], ScoreOn.reported.value: [], GIVEN: []}
     for where, here in frame.groupby(frame["chosen_by"].astype(str).map(chosen_on), sort=True):
         methods[str(where)] = _names(here)
     clean, seen, given = methods.values()
     if clean and seen and not options.mix_selection:
-        raise UserError(
+        raise NotComparableError(
             f"settings chosen on the reported rows ({_some(seen)}) beside settings chosen on others ({_some(clean)}): "
             "their scores do not compare; tune both alike, or mix_selection=true shows them together"
         )

@@ -11,7 +11,7 @@ from bench.tables.definition.quantities import QUANTITIES
 
 CELL = (
     "experiment", "model", "model_title", "task", "task_title", "method", "method_title", "category", "miniature",
-    "seed", "variant", "status", "error", "trial", "measure",
+    "seed", "variant", "status", "error", "trial", "score_on", "selection_rows", "chosen_by", "measure",
 )  # fmt: skip
 ORIGIN = ("accelerator", "sharing", "shrunk", "host", "end", "id", "path")
 CELL_COLUMNS = (*CELL, *QUANTITIES, *ORIGIN)

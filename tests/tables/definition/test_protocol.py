@@ -1,10 +1,13 @@
 """How the settings of a table's cells were chosen: what may stand together, and what its notes say."""
 
+import json
+
+import pandas as pd
 import pytest
 
 from bench.cli.commands import run_command
-from bench.errors import NothingToShowError, UserError
-from bench.tables import Options, make_table
+from bench.errors import NotComparableError, NothingToShowError
+from bench.tables import Options, make_table, write
 from tests.tables.made_records import make_record, save
 
 CLEAN = {"study": "one", "trial": 3, "trials": 16, "sampler": "tpe", "seeds": [0], "on": "selection"}
@@ -32,6 +35,8 @@ def scores(table):
 
 def test_scores_to_choose_settings_by_enter_no_table_of_reported_ones(tmp_path):
     chosen = make_record(method="lora", seed=1, scores={"accuracy": 0.9}, data=SELECTING)
+    assert chosen.metrics is not None
+    chosen.metrics.notes["scored_on"] = {"selection": {"split": "train", "share": 0.1, "seed": 0}}
     save(tmp_path, make_record(method="lora", scores={"accuracy": 0.5}), chosen)
     table = make_table(str(tmp_path), "miniature/glue", "glue")
     assert len(table.records.cells) == 1
@@ -40,9 +45,19 @@ def test_scores_to_choose_settings_by_enter_no_table_of_reported_ones(tmp_path):
 
     asked = make_table(str(tmp_path), "miniature/glue", "glue", Options(selection=True))
     assert asked.records.cells["seed"].tolist() == [1]
-    assert "NOT THE REPORTED ROWS: scores to choose settings by, of other rows (data.score_on=selection)" in asked.notes
+    told = "NOT THE REPORTED ROWS (data.score_on=selection): scores to choose settings by, of 0.1 of train, seed 0"
+    assert told in asked.notes
     assert "1 record(s) that are scored on the reported rows are left out" in asked.notes
     assert asked.command.endswith("selection=true")
+
+
+def test_the_long_file_says_of_each_cell_how_it_was_scored_and_chosen(tmp_path):
+    save(tmp_path, tuned("lora", CLEAN))
+    table = make_table(str(tmp_path), "miniature/glue", "glue")
+    (path, *_) = [path for path in write(table, "csv", tmp_path / "out") if path.name.endswith("long.csv")]
+    row = pd.read_csv(path).iloc[0]
+    assert row["score_on"] == "reported"
+    assert json.loads(row["chosen_by"]) == CLEAN
 
 
 @pytest.mark.parametrize(
@@ -74,7 +89,7 @@ def test_records_from_before_there_were_these_settings_are_those_of_their_defaul
 
 def test_settings_chosen_on_the_reported_rows_do_not_stand_beside_others(tmp_path):
     save(tmp_path, tuned("lora", CLEAN), tuned("full", SEEN))
-    with pytest.raises(UserError) as error:
+    with pytest.raises(NotComparableError) as error:
         make_table(str(tmp_path), "miniature/glue", "glue")
     assert str(error.value) == (
         "settings chosen on the reported rows (full on miniature/roberta) beside settings chosen on others (lora on "
