@@ -7,7 +7,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bench.configuration.annotations import filled
 from bench.configuration.schema import DataConfig
+from bench.data.blanks import Blanks
 from bench.data.columns import Rules
 from bench.data.declared_rules import Fields, Plain, plain_text
 from bench.data.list_rules import Joined
@@ -37,6 +39,7 @@ class DataSource:
         fields: columns that hold something for each of several names, and which of these become columns:
             `{translation: [en, ro]}`, `{answers: [text]}`.
         joined: columns that hold lists of texts, and what stands between these where they are made one text.
+        blanks: a row for each blank of its texts, see `bench.data.blanks.Blanks`.
         where: keep the rows whose column has this value, or one of these.
         holdout: the share of the training rows that is kept for validation, where there is no split for it; rows with
             the same text stay together.
@@ -53,6 +56,7 @@ class DataSource:
     rename: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
     joined: Mapping[str, str] = field(default_factory=dict)
+    blanks: Mapping[str, str] | None = None
     where: Mapping[str, Any] = field(default_factory=dict)
     holdout: float | None = None
     holdout_seed: int = 0
@@ -79,6 +83,7 @@ class DataSource:
                 raise UserError(f"task.data.where.{column}={wanted} must be a value or a list of values")
         if twice := [name for name in self.rename.values() if list(self.rename.values()).count(name) > 1]:
             raise UserError(f"task.data.rename gives two columns the name {twice[0]}")
+        self._cloze()  # which checks blanks
 
     @property
     def train_split(self) -> str:
@@ -142,15 +147,17 @@ class DataSource:
         part = [self.holdout, self.holdout_seed, list(texts), split] if is_part else None
         asked = sorted((column, sorted(map(plain_text, _listed(wanted)))) for column, wanted in self.where.items())
         names = [sorted(self.rename.items()), sorted(self.fields.items()), asked, part, list(self.may_be_empty)]
+        cloze = self._cloze()
 
         def read() -> pa.Table:
             table = self._unfolded(self._filtered(source.rows(), split))
             table = table.rename_columns([self.rename.get(name, name) for name in table.column_names])
+            table = table if cloze is None else cloze.rows(table, split)
             if is_part:
                 table = table.filter(self._held_out(table, texts, split))
             return table.select(list(rules))
 
-        return Located(source.fingerprint, f"{source.key} {names}", read)
+        return Located(source.fingerprint, f"{source.key} {names} {cloze}", read)
 
     def _source(self, split: str, rules: Rules, data: DataConfig, miniature: bool) -> Located:
         asked: Rules = {**self._in_files(rules), **{name: Plain() for name in self.where if name not in rules}}
@@ -164,6 +171,9 @@ class DataSource:
         key = f"{found.fingerprint()} {found.delimiter} {found.quotes} {dict(asked)}"
         return Located(found.fingerprint(), key, lambda: checked(found.read(asked), asked, what, None))
 
+    def _cloze(self) -> Blanks | None:
+        return None if self.blanks is None else filled(Blanks, self.blanks, "task.data.blanks", "task.data.blanks")
+
     def _in_files(self, rules: Rules) -> Rules:
         """The rules under the names that the files have."""
         texts = {name: rule for name, rule in rules.items() if isinstance(rule, Text)}
@@ -171,6 +181,8 @@ class DataSource:
             if name not in texts:
                 raise unknown_name("text in task.data.joined", name, list(texts))
         rules = {**rules, **{name: Joined(texts[name], between) for name, between in self.joined.items()}}
+        cloze = self._cloze()
+        rules = rules if cloze is None else {**rules, **cloze.in_files(rules)}
         back = {new: old for old, new in self.rename.items()}
         own = {back.get(name, name): rule for name, rule in rules.items()}
         folded = {

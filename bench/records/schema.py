@@ -71,7 +71,8 @@ class Metrics:
     Attributes:
         main: the name of the task's main metric in `values`.
         values: every metric of the task.
-        subjects: per-subject accuracy (MMLU); empty elsewhere.
+        subjects: the main metric of each part of the data that the task tells apart: of MMLU's subjects (accuracy), of
+            the rows of each of several prompts; empty elsewhere.
         curve: evaluations along training, each {"step", "values"}.
         losses: training losses, each {"step", "loss"}: the mean since the one before.
         about: what each metric is, by name: its direction and range, see `bench.records.metric`.

@@ -21,7 +21,7 @@ class Scores:
 
     Attributes:
         values: every metric by name.
-        parts: the main metric of each part of the data that the task distinguishes.
+        parts: the main metric of each part of the data that the task distinguishes, or that its splits tell apart.
         references, predictions: by split, in the same order.
     """
 
@@ -35,7 +35,24 @@ def evaluate_splits(task: Task, model: nn.Module, splits: dict[str, Split], infe
     """Let the model predict every example of the splits, and score the predictions."""
     references = {name: split.references for name, split in splits.items()}
     predictions = {name: task.predict(model, split.examples, inference) for name, split in splits.items()}
-    return Scores(task.score(references, predictions), task.breakdown(references, predictions), references, predictions)
+    parts = task.breakdown(references, predictions) or _by_part(task, splits, predictions)
+    return Scores(task.score(references, predictions), parts, references, predictions)
+
+
+def _by_part(task: Task, splits: dict[str, Split], predictions: dict[str, list[Any]]) -> dict[str, float]:
+    """The main metric of each part that the splits tell apart, of all splits together as of whole ones.
+
+    A part that one of them has no row of is left out.
+    """
+    parts = {part for split in splits.values() for part in split.parts or ()}
+    found = {}
+    for part in sorted(parts, key=lambda name: (len(name), name)):  # prompt_2 before prompt_10
+        rows = {name: [at for at, own in enumerate(split.parts or ()) if own == part] for name, split in splits.items()}
+        if all(rows.values()):
+            right = {name: [split.references[at] for at in rows[name]] for name, split in splits.items()}
+            said = {name: [predictions[name][at] for at in rows[name]] for name in splits}
+            found[part] = task.score(right, said)[task.main_metric]
+    return found
 
 
 def note_metrics(run: Run, task: Task, scores: Scores) -> None:

@@ -24,10 +24,12 @@ class Split:
     Attributes:
         examples: what the model is given; for generation without labels.
         references: what `Task.score` compares the predictions with, in the same order.
+        parts: what part of the data each example is of, where each part is to be scored by itself too.
     """
 
     examples: Sequence[Example]
     references: list[Any]
+    parts: list[str] | None = None
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,10 @@ from bench.tasks.base import Split, TaskData
 from bench.tasks.declaration import Declaration
 from bench.tasks.declared_rows import rows_for
 from bench.tasks.instructions import counts_of
-from bench.tasks.wording import SHORTENED, of_family
+from bench.tasks.wording import SHORTENED, Template, of_family
 
 NOT_IN_KEY = frozenset({"name", "title", "scored_by", "miniature"})  # these change nothing of a task's tokens
+PROMPT = "reference_prompt"  # of a row that is scored, which of several prompts it has
 
 
 @dataclass(kw_only=True)
@@ -64,13 +65,16 @@ class Declared(Declaration):
         rows = rows_for(self, data)
         revisions: dict[str, str] = {}
         notes: dict[str, Any] = {"answer": str(self.way), "texts_shortened": {}}
+        prompts = self._prompts()
 
         def read(name: str, located: Located, *, train: bool = False) -> pa.Table:
             revisions[name] = located.fingerprint
             limit = data.limit_train if train else data.limit_evaluation
 
             def made() -> pa.Table:
-                return self.tokens(tokenizer, located.rows().slice(0, limit), max_length, train=train)
+                rows = located.rows().slice(0, limit)
+                table = self.tokens(tokenizer, rows, max_length, train=train)
+                return table if train or prompts is None else table.append_column(PROMPT, _which(prompts, rows))
 
             table = self._cached(tokenizer, located, [max_length, limit, train], made)
             if count := int((table.schema.metadata or {}).get(SHORTENED, b"0")):
@@ -90,12 +94,17 @@ class Declared(Declaration):
             role: {name: self._split(read(name, located)) for name, located in found.items()}
             for role, found in (("validation", rows.validation), ("test", rows.test))
         }
-        assert self.asked is not None
-        if not isinstance(prompts := of_family(self.prompt, self.asked, "task.prompt"), str | None):
-            notes["prompts"] = f"each row has one of {len(prompts)}"
+        if prompts is not None:
+            notes["prompts"] = f"each row has one of {len(prompts.wordings)}"
         notes |= self.notes(tokenizer)
         test = splits["test"] or None
         return TaskData(_examples(train), splits["validation"], test, revisions, notes, rows.scored_on)
+
+    def _prompts(self) -> Template | None:
+        """The prompts, where each row has one of several."""
+        assert self.asked is not None
+        given = of_family(self.prompt, self.asked, "task.prompt")
+        return None if isinstance(given, str | None) else Template.of(given, list(self.rules()), "task.prompt")
 
     def _instructed(
         self, tokenizer: PreTrainedTokenizerBase, located: Located, max_length: int, limit: int | None
@@ -117,7 +126,10 @@ class Declared(Declaration):
         return cached([*key, tokenizer_fingerprint(tokenizer), from_outside(self)], build)
 
     def _split(self, table: pa.Table) -> Split:
-        return Split(_examples(table), self.references(table))
+        parts = None
+        if PROMPT in table.column_names:
+            parts = [f"prompt_{place + 1}" for place in table.column(PROMPT).to_pylist()]
+        return Split(_examples(table), self.references(table), parts)
 
     def score(self, references: dict[str, list[Any]], predictions: dict[str, list[Any]]) -> dict[str, float]:
         """Every metric of the first split, and of further ones with what tells their names from the first's.
@@ -146,6 +158,11 @@ def _common(first: str, other: str) -> str:
     words = zip(first.split("_"), other.split("_"), strict=False)
     same = list(itertools.takewhile(lambda pair: pair[0] == pair[1], words))
     return "".join(f"{word}_" for word, _ in same)
+
+
+def _which(prompts: Template, rows: pa.Table) -> pa.Array:
+    """The place of each row's prompt among several."""
+    return pa.array([prompts.which(row) for row in rows.select(prompts.all_fields).to_pylist()], pa.int64())
 
 
 def _examples(table: pa.Table) -> Examples:

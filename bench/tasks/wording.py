@@ -74,12 +74,19 @@ class Template:
         """Itself and the others."""
         return [self, *self.others]
 
+    @property
+    def all_fields(self) -> list[str]:
+        """The columns that one of the wordings takes, sorted."""
+        return sorted({name for one in self.wordings for name in one.fields})
+
+    def which(self, row: Mapping[str, Any]) -> int:
+        """The place of a row's wording: the texts decide it, so that it is the same in every run, on every machine."""
+        texts = [str(row[name]) for name in self.all_fields]
+        return int.from_bytes(row_key(texts)) % len(self.wordings)
+
     def for_row(self, row: Mapping[str, Any]) -> "Template":
-        """The wording of a row: the texts decide it, so that it is the same in every run and on every machine."""
-        if not self.others:
-            return self
-        texts = [str(row[name]) for name in sorted({name for one in self.wordings for name in one.fields})]
-        return self.wordings[int.from_bytes(row_key(texts)) % len(self.wordings)]
+        """The wording of a row."""
+        return self.wordings[self.which(row)] if self.others else self
 
     @property
     def end(self) -> str:

@@ -241,6 +241,9 @@ def test_each_row_has_one_of_several_prompts_and_always_the_same(lines, decoder_
     first = [decoder_tokenizer.decode(example["input_ids"][:2], skip_special_tokens=True) for example in found.train]
     assert {text.split()[0] for text in first} == {"nu", "den"}
     assert found.notes["prompts"] == "each row has one of 2"
+    asked = found.validation["validation"]
+    words = [decoder_tokenizer.decode(example["input_ids"]) for example in asked.examples]
+    assert asked.parts == ["prompt_1" if "nu" in text.split()[:2] else "prompt_2" for text in words]
     only = (
         task_from(WRITE | {"data": data, "prompt": prompts[::-1]}).on(family).load(decoder_tokenizer, 64, DataConfig())
     )

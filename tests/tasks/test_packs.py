@@ -60,6 +60,11 @@ ROWS: dict[str, dict[str, Any]] = {
         "id": 0, "context": ["nu: den {} ?", "va: sti"], "question": "nu {} ?", "choice": ["den {}", "va", "sti"],
         "answer": "va",
     },
+    "clue/chid": {
+        "idx": 0, "candidates": ["den {}", "va", "sti"],
+        "content": ["nu #idiom00{}1# den #idiom002# .", "#idiom003# nu"],
+        "answers": {"text": ["va", "va", "va"], "candidate_id": [1, 1, 1]},
+    },
     "clue/csl": {"idx": 0, "corpus_id": 1, "abst": "nu {}", "keyword": ["den", "va"]},
     "clue/cluewsc2020": {
         "idx": 0, "text": "nu {}",
@@ -188,7 +193,7 @@ def test_answers_to_be_chosen_are_read_and_the_right_one_is_learnt(name, written
         found = task.load(decoder_tokenizer, 128, data)
         asked = found.validation["validation"]
         assert asked.references == [1] * len(asked.examples)
-        assert {len(example["counts"]) for example in asked.examples} == {len(ROWS[name]["choice"])}
+        assert {len(example["counts"]) for example in asked.examples} == {3}
         learnt = [token for token in found.train[0]["labels"] if token >= 0]
         assert decoder_tokenizer.decode(learnt, skip_special_tokens=True) == "va"
     with pytest.raises(UserError, match="rows instead of the published"):
@@ -206,6 +211,17 @@ def test_cmrc_compares_with_each_annotator_s_answer_by_characters(written, decod
     right = [["光荣和ω-force"] * 3, ["村雨城", "任天堂游戏谜之村雨城"]]
     scores = task.score({"validation": right}, {"validation": ["光荣", "任天堂游戏谜之村雨城。"]})
     assert scores == {"cmrc_f1": pytest.approx((2 / 3 + 1) / 2), "cmrc_exact_match": 0.5}
+
+
+def test_each_blank_of_chid_is_asked_by_itself(written):
+    config, data = TASKS["clue/chid"], written("clue/chid")
+    task = task_from(config).on(Family.decoder)
+    rows = task.source.locate("validation", task.rules(), task.texts, data).rows()
+    assert len(rows) == 3 * 8
+    assert rows.slice(0, 3).column("content").to_pylist() == [
+        "nu （？） den （　） .", "nu （　） den （？） .", "（？） nu",
+    ]  # fmt: skip
+    assert rows.column("candidates")[0].as_py() == ["den 0", "va", "sti"]
 
 
 def best(task: Task, references: list[Any]) -> dict[str, float]:

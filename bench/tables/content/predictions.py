@@ -16,7 +16,7 @@ class Predictions:
     """Of the split that the main metric refers to, in the order of the data.
 
     Attributes:
-        references: what should have been said; for MMLU, the answer's index.
+        references: what should have been said, a list where several texts are right; for MMLU, the answer's index.
         predictions: what the model said.
         groups: for MMLU, each question's subject; None elsewhere.
     """
@@ -46,9 +46,9 @@ def read_predictions(record: str) -> Predictions | None:
 
 
 def _paired(references: Any, predictions: Any) -> Predictions:
-    """Of each list an item for an example; raises ValueError or TypeError."""
+    """Of each list an item for an example, with its group where there is one; raises ValueError or TypeError."""
     if not isinstance(references, list) or not isinstance(predictions, list):
         raise TypeError
-    if references and isinstance(references[0], list):
+    if references and isinstance(references[0], list) and not all(isinstance(one, str) for one in references[0]):
         return Predictions([answer for _, answer in references], predictions, [str(group) for group, _ in references])
     return Predictions(references, predictions)
