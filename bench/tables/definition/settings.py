@@ -12,6 +12,7 @@ from bench.tables.definition.grid import setting_text
 # Differences in these change no score: names, sources, and where the data lie.
 WITHOUT_EFFECT = frozenset(
     {"model.title", "task.title", "method.title", "method.paper", "method.category", "data.root", "training.log_every"}
+    | {"training.chosen_by"}
 )
 # Models that differ in one of these are two, whatever they are called, and whichever tasks and methods each has.
 SOURCES = frozenset({"model.path", "model.hub", "model.revision", "model.shipped", "model.weights"})
@@ -23,10 +24,12 @@ def flat_settings(settings: str) -> dict[str, str]:
     leaves: dict[str, str] = {}
 
     def walk(prefix: str, value: Any) -> None:
+        if prefix in WITHOUT_EFFECT:
+            return
         if isinstance(value, dict):
             for key, item in value.items():
                 walk(f"{prefix}.{key}" if prefix else str(key), item)
-        elif value is not None and prefix not in WITHOUT_EFFECT:
+        elif value is not None:
             leaves[prefix] = setting_text(value)
 
     walk("", json.loads(settings))

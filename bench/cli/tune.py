@@ -1,0 +1,65 @@
+"""`bench tune`: from a command line to studies, and to what they have chosen."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.cli.tune_settings import TuneSettings
+from bench.cli.tune_view import cost, show
+from bench.configuration.compose import Configurations
+from bench.configuration.expansion import Expansion
+from bench.running.soundness import check_components
+from bench.sweeping.sweeper import ExperimentSweeper, select_cells
+from bench.sweeping.task import run_task
+from bench.system.console import PlainConsole
+from bench.system.terminal import say, warn
+from bench.tuning.chosen import write_chosen
+from bench.tuning.protocol import Cells, Result, Run, Search
+from bench.tuning.study import remarks, studies_of
+
+
+def tune(config_dir: str | None, settings: TuneSettings) -> int:
+    """Search, print what was found, and write what was chosen.
+
+    Returns:
+        The exit code: 1 if a study has nothing to choose from, because all of its trials failed.
+    """
+    with Configurations(config_dir) as configurations:
+        results = _searched(settings, configurations)
+    if not results:
+        return 0
+    show(results, PlainConsole())
+    if settings.out is not None:
+        paths = write_chosen(results, Path(settings.out))
+        say(f"written: {len(paths)} files in {settings.out}; run the final cells with:")
+        say(f"  bench sweep --config-dir {settings.out} experiment={settings.experiment}")
+    return 1 if any(result.best is None and not result.is_unsupported for result in results) else 0
+
+
+def _searched(settings: TuneSettings, configurations: Configurations) -> list[Result]:
+    """The results of the search; none after a dry run."""
+    selected = select_cells(list(settings.cells), configurations.compose, configurations.folders)
+    typed = [item.partition("=")[0].lstrip("+") for item in settings.cells]
+    studies = studies_of(selected, typed, settings.protocol)
+    for remark in remarks(studies):
+        warn(remark)
+    check_components(study.cell for study in studies)
+    expansion = Expansion(configurations.compose, configurations.folders)
+    search = Search(studies, lambda overrides: list(expansion.cells(overrides)), settings.rerun)
+    say(cost(studies, search.recorded()), sys.stderr)
+    if settings.dry_run:
+        for study in studies:
+            say(f"{study.title}: {study.space}")
+        return []
+    return search.run(launch(configurations, settings.sweep))
+
+
+def launch(configurations: Configurations, overrides: Sequence[str]) -> Run:
+    """What runs trials: the sweeper and the launcher that the overrides choose."""
+    sweeper = configurations.sweeper(overrides, run_task)
+    assert isinstance(sweeper, ExperimentSweeper)
+
+    def run(cells: Cells) -> list[str]:
+        return [str(job.return_value) for job in sweeper.run(cells)]
+
+    return run
