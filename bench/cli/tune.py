@@ -8,10 +8,12 @@ from bench.cli.tune_settings import TuneSettings
 from bench.cli.tune_view import cost, show
 from bench.configuration.compose import Configurations
 from bench.configuration.expansion import Expansion
+from bench.records.glance import look
 from bench.running.soundness import check_components
 from bench.sweeping.sweeper import ExperimentSweeper, select_cells
 from bench.sweeping.task import run_task
 from bench.system.console import PlainConsole
+from bench.system.gpus import without_gpus
 from bench.system.terminal import say, warn
 from bench.tuning.chosen import write_chosen
 from bench.tuning.protocol import Cells, Result, Run, Search
@@ -43,10 +45,12 @@ def _searched(settings: TuneSettings, configurations: Configurations) -> list[Re
     studies = studies_of(selected, typed, settings.protocol)
     for remark in remarks(studies):
         warn(remark)
-    check_components(study.cell for study in studies)
     expansion = Expansion(configurations.compose, configurations.folders)
     search = Search(studies, lambda overrides: list(expansion.cells(overrides)), settings.rerun)
-    say(cost(studies, search.recorded()), sys.stderr)
+    known = search.known()
+    with without_gpus():  # nothing is run here
+        check_components(cell for _, cell in known.values())
+    say(cost(studies, sum(look(folder, cell) is not None for folder, (_, cell) in known.items())), sys.stderr)
     if settings.dry_run:
         for study in studies:
             say(f"{study.title}: {study.space}")

@@ -20,7 +20,8 @@ def cost(studies: Sequence[Study], recorded: int) -> str:
     cells = len(studies) * protocol.trials * len(protocol.seeds)
     seeds = f" × {len(protocol.seeds)} seeds" if len(protocol.seeds) > 1 else ""
     done = f", {recorded} of them with a record" if recorded else ""
-    return f"{len(studies)} studies × {protocol.trials} trials{seeds} = {cells} cells{done}"
+    counted = f"{len(studies)} {'study' if len(studies) == 1 else 'studies'} × {protocol.trials} trials{seeds}"
+    return f"{counted} = {cells} cells, each as long as one of the experiment's{done}"
 
 
 def show(results: Sequence[Result], console: Console) -> None:

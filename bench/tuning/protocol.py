@@ -151,16 +151,15 @@ class Search:
                 return results
             wanted = min(self.trials, wanted + ROUND)
 
-    def recorded(self) -> int:
-        """How many cells of trials that are known by now have a record; also checks that the journals are theirs.
+    def known(self) -> Cells:
+        """The cells of all trials whose parameters can be told before any is run; writes nothing.
 
         Raises:
-            UserError: a journal of another study.
+            UserError: a journal of another study, or parameters that are no settings.
         """
         for journal in map(Journal, self.studies):
             journal.check()
-        cells = self._composed([self._known(study) for study in self.studies])
-        return sum(look(folder, cell) is not None for folder, (_, cell) in cells.items())
+        return self._composed([self._known(study) for study in self.studies])
 
     @property
     def trials(self) -> int:

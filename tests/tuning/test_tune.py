@@ -36,7 +36,7 @@ def mine(tmp_path):
 def test_every_method_gets_the_same_trials_and_the_best_is_chosen(tune, tmp_path):
     result = tune(score, "method=full,lora", "trials=8", "out=chosen")
     assert result.returncode == 0, result.stderr
-    assert "2 studies × 8 trials = 16 cells\n" in result.stderr
+    assert "2 studies × 8 trials = 16 cells, each" in result.stderr
     records = list(read_records(tmp_path / "results", "tuning/miniature/glue"))
     assert [record.cell.method for record in records].count("full") == len(records) / 2 == 8
     assert {record.cell.seed for record in records} == {1000}
@@ -148,7 +148,7 @@ def test_more_trials_go_on_where_fewer_stopped(tune, tmp_path):
     log = tmp_path / "log"
     tune(score, "method=lora", "trials=4", log=log)
     result = tune(score, "method=lora", "trials=8", log=log)
-    assert "8 cells, 4 of them with a record" in result.stderr
+    assert ", 4 of them with a record" in result.stderr
     assert len(set(log.read_text().split())) == len(log.read_text().split()) == 8
 
 
