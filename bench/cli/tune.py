@@ -1,5 +1,6 @@
 """`bench tune`: from a command line to studies, and to what they have chosen."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from bench.sweeping.task import run_task
 from bench.system.console import PlainConsole
 from bench.system.gpus import without_gpus
 from bench.system.terminal import say, warn
-from bench.tuning.chosen import write_chosen
+from bench.tuning.chosen import GROUP, write_chosen
 from bench.tuning.protocol import Cells, Result, Run, Search
 from bench.tuning.study import remarks, studies_of
 
@@ -34,7 +35,10 @@ def tune(config_dir: str | None, settings: TuneSettings) -> int:
     if settings.out is not None:
         paths = write_chosen(results, Path(settings.out))
         say(f"written: {len(paths)} files in {settings.out}; run the final cells with:")
-        say(f"  bench sweep --config-dir {settings.out} experiment={settings.experiment}")
+        words = [item for item in settings.cells if "method.search" not in item]
+        say(f"  {shlex.join(['bench', 'sweep', '--config-dir', settings.out, *words])}")
+        if config_dir is not None and Path(config_dir).resolve() != Path(settings.out).resolve():
+            say(f"{config_dir} is a --config-dir too, and there can be one: move {settings.out}/{GROUP} into it")
     return 1 if any(result.best is None and not result.is_unsupported for result in results) else 0
 
 

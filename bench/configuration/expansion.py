@@ -182,9 +182,12 @@ class Kept:
     def put(self, choices: tuple[str, ...], group: Group) -> None:
         """Keep a group, unless something outside of the configurations may have a say in it."""
         if group.references is not None and group.origins is not None and len(self._groups) < KEPT:
-            kept = {"config": group.config, "references": sorted(group.references), "origins": vars(group.origins)}
-            kept["search"] = group.search
-            self._groups["\n".join(choices)] = kept
+            self._groups["\n".join(choices)] = {
+                "config": group.config,
+                "references": sorted(group.references),
+                "origins": vars(group.origins),
+                "search": group.search,
+            }
             self._new = True
 
     def save(self) -> None:

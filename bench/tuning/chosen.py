@@ -58,7 +58,7 @@ def _file(folder: Path, result: Result) -> Path:
 
 def _yaml(result: Result, best: Outcome) -> str:
     by = chosen_by(result, best)
-    origin = f"trial {best.number} of {by['trials']}, {result.metric.name} {best.score:.4g} on the selection data"
+    origin = f"trial {best.number} of {by['trials']} (from 0), {result.metric.name} {best.score:.4g} on the selection data"
     lines = [
         "# @package _global_",
         f"# Chosen by `bench tune` for {result.study.title}; it holds with --config-dir and this file's folder.",
@@ -91,8 +91,8 @@ def _commit(best: Outcome) -> str:
 
 
 def _plain(value: Any) -> str:
-    """A value as YAML and Hydra both read it: JSON, whose numbers have a dot before an exponent."""
-    return json.dumps(value, ensure_ascii=False) if not isinstance(value, float) else repr(value)
+    """A value in one line of YAML."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _trials(results: Sequence[Result]) -> Iterator[list[Any]]:

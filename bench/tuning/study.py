@@ -17,6 +17,7 @@ from bench.tuning.space import Space, space_of
 
 # Trials are scored on what is held out for choosing: the split that tables report is never read.
 SCORED_ON = ("data.score_on=selection",)
+EARLIER = "chosen=_none"  # what an earlier search has chosen, and may lie in --config-dir, is left out
 FOLDER = "tuning"  # of `results_dir`, for all trials
 STUDIES = "studies"  # of the experiment's folder in it, for the journals
 
@@ -87,7 +88,7 @@ class Study:
     def trial(self, parameters: Parameters) -> list[list[str]]:
         """The overrides of a trial's cells, one for each seed."""
         given = [f"{key}={word(value)}" for key, value in parameters.items()]
-        fixed = [*self.overrides, f"experiment.name={self.experiment}", *SCORED_ON]
+        fixed = [*self.overrides, EARLIER, f"experiment.name={self.experiment}", *SCORED_ON]
         return [[*fixed, f"seed={seed}", *given] for seed in self.protocol.seeds]
 
     def _fixed(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from bench.records.store import folder_of, stamp_of, write_record
 from bench.running.attempt import run_in_sweep
 from bench.sweeping.task import ELSEWHERE
 
+METRIC = "accuracy"
 ARGUMENTS = ["tune", "experiment=miniature/glue", "task=miniature/sst2"]
 
 
@@ -30,7 +31,7 @@ def runner(score, seconds=0.0, log=None):
         if isinstance(found, Status):
             record = Record(CellIdentity.of(cell), found, {}, Failure("RuntimeError", "it broke", "", "train"))
         else:
-            metrics = Metrics("accuracy", {"accuracy": found})
+            metrics = Metrics(METRIC, {METRIC: found})
             record = Record(CellIdentity.of(cell), Status.done, {}, metrics=metrics, time=Time(train=1.0))
         if log is not None:
             with Path(log).open("a") as file:

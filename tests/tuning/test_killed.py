@@ -1,6 +1,7 @@
 """A search that is killed at random moments, and several at once: the same trials, the same choice."""
 
 import contextlib
+import io
 import json
 import multiprocessing
 import os
@@ -38,9 +39,9 @@ def start(tune, monkeypatch, tmp_path):
 
 def search(results, folder, arguments):
     words = [*stub.ARGUMENTS, "method=full,lora", f"trials={TRIALS}", f"results_dir={folder / results}"]
-    with (folder / f"{os.getpid()}.txt").open("w") as file, contextlib.redirect_stderr(file):
-        with contextlib.redirect_stdout(file):
-            code = run_command([*words, f"out={folder / results}-chosen", *arguments])
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+        code = run_command([*words, f"out={folder / results}-chosen", *arguments])
     os._exit(code)
 
 

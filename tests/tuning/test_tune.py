@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from bench.configuration.compose import Configurations
+from bench.findings.report import experiments
 from bench.records.columns import find_records
 from bench.records.schema import Status
 from bench.records.store import read_records
@@ -49,6 +50,7 @@ def test_every_method_gets_the_same_trials_and_the_best_is_chosen(tune, tmp_path
         assert best / 5 < float(chosen["learning_rate"]) < best * 5
         assert chosen["chosen_by"]["trials"] == 8
     assert not find_records(tmp_path / "results", "miniature/glue"), "no table of the experiment sees a trial"
+    assert experiments(str(tmp_path / "results")) == [], "and no report"
 
 
 def test_what_was_chosen_is_what_the_final_cells_are_made_of(tune, bench, tmp_path):
@@ -72,12 +74,22 @@ def test_what_was_chosen_is_what_the_final_cells_are_made_of(tune, bench, tmp_pa
     assert f"{rate}" in shown.stdout
 
 
+def test_an_earlier_choice_has_no_part_in_a_search(tune, bench, mine, tmp_path):
+    words = ("--config-dir", "mine", "experiment=own", "method=mine", "out=mine")
+    assert tune(score, *words, "trials=2").returncode == 0
+    result = tune(score, *words, "trials=4")
+    assert result.returncode == 0, result.stderr
+    records = list(read_records(tmp_path / "results", "tuning/own"))
+    assert len(records) == 4
+    assert all(record.cell.config["training"]["chosen_by"] == {} for record in records)
+
+
 def test_a_file_says_where_its_values_came_from(tune, tmp_path):
     tune(score, "method=lora", "trials=4", "out=chosen")
     (path,) = (tmp_path / "chosen" / "chosen").rglob("lora.yaml")
     text = path.read_text()
     assert text.startswith("# @package _global_\n")
-    assert "of 4, accuracy 0." in text.split("learning_rate:")[1].splitlines()[0]
+    assert "of 4 (from 0), accuracy 0." in text.split("learning_rate:")[1].splitlines()[0]
     assert "Study tuning/miniature/glue/miniature/roberta/miniature/sst2/lora, trial" in text
     assert "commit" in text
 
@@ -158,3 +170,17 @@ def test_tpe_learns_and_tries_nothing_twice(tune, tmp_path):
     with (tmp_path / "chosen" / "trials.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len({row["parameters"] for row in rows}) == 16
+
+
+def test_where_lower_is_better_the_lowest_is_chosen(tune, tmp_path, monkeypatch):
+    monkeypatch.setattr("tests.tuning.stub.METRIC", "rmse")
+    result = tune(lambda cell: 1 - score(cell), "method=lora", "trials=8", "out=chosen")
+    assert result.returncode == 0, result.stderr
+    with (tmp_path / "chosen" / "trials.csv").open() as file:
+        scores = {int(row["trial"]): float(row["score"]) for row in csv.DictReader(file)}
+    (path,) = (tmp_path / "chosen" / "chosen").rglob("lora.yaml")
+    assert scores[yaml.safe_load(path.read_text())["training"]["chosen_by"]["trial"]] == min(scores.values())
+    with (tmp_path / "chosen" / "expected.csv").open() as file:
+        best = [float(row["expected_best"]) for row in csv.DictReader(file)]
+    assert best == sorted(best, reverse=True)
+    assert best[-1] == pytest.approx(min(scores.values()))
