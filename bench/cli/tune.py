@@ -49,6 +49,7 @@ def _searched(settings: TuneSettings, configurations: Configurations) -> list[Re
     studies = studies_of(selected, typed, settings.protocol)
     for remark in remarks(studies):
         warn(remark)
+    run = launch(configurations, settings.sweep)
     expansion = Expansion(configurations.compose, configurations.folders)
     search = Search(studies, lambda overrides: list(expansion.cells(overrides)), settings.rerun)
     known = search.known()
@@ -59,7 +60,7 @@ def _searched(settings: TuneSettings, configurations: Configurations) -> list[Re
         for study in studies:
             say(f"{study.title}: {study.space}")
         return []
-    return search.run(launch(configurations, settings.sweep))
+    return search.run(run)
 
 
 def launch(configurations: Configurations, overrides: Sequence[str]) -> Run:

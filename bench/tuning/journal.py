@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import UserError
-from bench.records.claims import LOOK_SECONDS, ClaimedError, claimed
+from bench.records.claims import LOOK_SECONDS, ClaimedError, ClaimLostError, claimed
 from bench.records.store import make_folder
 from bench.tuning.sequence import Parameters, Sampler, distributions, points, proposal
 from bench.tuning.study import Study
@@ -168,11 +168,14 @@ def _alone(folder: Path) -> Iterator[None]:
     Raises:
         UserError: this process stood still for so long that another has taken the claim over.
     """
-    with ExitStack() as stack:
-        while True:
-            try:
-                stack.enter_context(claimed(folder))
-                break
-            except ClaimedError:
-                time.sleep(LOOK_SECONDS)
-        yield
+    try:
+        with ExitStack() as stack:
+            while True:
+                try:
+                    stack.enter_context(claimed(folder))
+                    break
+                except ClaimedError:
+                    time.sleep(LOOK_SECONDS)
+            yield
+    except ClaimLostError:
+        raise UserError(f"another search has taken {folder} over, as this one stood still; start it again") from None

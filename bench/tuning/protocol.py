@@ -136,8 +136,6 @@ class Search:
         journals = [Journal(study) for study in self.studies]
         for journal in journals:
             journal.check()
-        for results_dir in {study.cell.config["results_dir"] for study in self.studies}:
-            results_folder(results_dir)  # raises for a file where the folder should be
         scores: list[Scores] = [{} for _ in self.studies]
         wanted = self._first
         while True:
@@ -155,8 +153,11 @@ class Search:
         """The cells of all trials whose parameters can be told before any is run; writes nothing.
 
         Raises:
-            UserError: a journal of another study, or parameters that are no settings.
+            UserError: a file where the results folder should be, a journal of another study, or parameters that are no
+                settings.
         """
+        for results_dir in {study.cell.config["results_dir"] for study in self.studies}:
+            results_folder(results_dir)  # raises for a file where the folder should be
         for journal in map(Journal, self.studies):
             journal.check()
         return self._composed([self._known(study) for study in self.studies])

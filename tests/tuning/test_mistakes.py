@@ -101,3 +101,17 @@ def test_a_damaged_journal_is_refused(tune, tmp_path):
     assert result.returncode == 2
     assert "is damaged" in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("hydra/launcher=slrum", "unknown hydra/launcher 'slrum'"),
+        ("workers=0", "workers=0 must be 1 or more"),
+        ("results_dir=mine", "not a folder"),
+    ],
+)
+def test_a_launcher_or_a_folder_that_cannot_be(bench, monkeypatch, tmp_path, word, expected):
+    monkeypatch.setattr("bench.tuning.study.SCORED_ON", ())
+    (tmp_path / "mine").write_text("a file")
+    check(bench("tune", "experiment=miniature/glue", "method=lora", word), expected, tmp_path)
