@@ -21,7 +21,8 @@ from torch import Tensor
 from bench.configuration.compose import Configurations
 from bench.metering.storages import CUDA_BLOCK, StorageTracker
 from bench.planning import predict as planning
-from bench.planning.predict import Trace, predict
+from bench.planning.asked import Trace
+from bench.planning.predict import predict
 from bench.sweeping.sweeper import selected
 from bench.training.optimiser import make_optimiser
 

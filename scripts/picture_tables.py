@@ -32,7 +32,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder, results = Path(scratch), Path(scratch) / "results"
         write_golden_records(results)
-        save(results, *(made for made in records() if made.cell.experiment != "survey/glue"))
+        save(results, *(made for made in records(seeds=1) if made.cell.experiment != "survey/glue"))
         table = make_table(str(results), EXPERIMENT, "glue")
         (folder / "page.html").write_text(to_html([table]), encoding="utf-8")
         (folder / "table.tex").write_text(to_latex(table), encoding="ascii")

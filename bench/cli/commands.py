@@ -19,6 +19,8 @@ from bench.configuration.names import check_name
 from bench.errors import UserError, unknown_name
 from bench.system.terminal import forget_warnings, say
 
+PLANS = "bench.planning.plan"
+
 
 def main() -> None:
     """Entry point of the console script; sets the exit code."""
@@ -162,25 +164,29 @@ def status(arguments: Sequence[str]) -> int:
 
 def plan(arguments: Sequence[str]) -> int:
     """What the cells of an experiment will need."""
-    from bench.cli.plan_progress import PlanProgress
     from bench.cli.plan_settings import PlanSettings
-    from bench.cli.plan_view import show
     from bench.configuration.compose import Configurations
-    from bench.planning.plan import plan as plan_cells
-    from bench.planning.plan import to_json
-    from bench.running.soundness import check_components
+    from bench.planning.pool import beside
     from bench.sweeping.sweeper import select_cells
-    from bench.system.console import PlainConsole
 
     config_dir, rest = config_dir_and_rest(arguments)
     settings, overrides = PlanSettings.of(rest)
     with Configurations(config_dir) as configurations:
         selected = select_cells(overrides, configurations.compose, configurations.folders)
-    check_components(cell for _, cell in selected.values())
-    with PlanProgress(len(selected)) as progress:
-        cells = [cell for _, cell in selected.values()]
-        made = plan_cells(cells, settings.memory, progress.predicting, trace=settings.trace, workers=settings.workers)
-        planned = [progress.finish(cell) for cell in made]
+    cells = [cell for _, cell in selected.values()]
+    with beside(len({(cell.model, cell.task, cell.method) for cell in cells}), settings.workers, PLANS) as others:
+        # Only now what is heavy: the other processes import it at the same time.
+        from bench.cli.plan_progress import PlanProgress
+        from bench.cli.plan_view import show
+        from bench.planning.plan import plan as plan_cells
+        from bench.planning.plan import to_json
+        from bench.running.soundness import check_components
+        from bench.system.console import PlainConsole
+
+        check_components(cells)
+        with PlanProgress(len(cells)) as progress:
+            made = plan_cells(cells, settings.memory, progress.predicting, trace=settings.trace, others=others)
+            planned = [progress.finish(cell) for cell in made]
     if all(cell.prediction is None for cell in planned):
         raise UserError(planned[0].reason or "nothing can be predicted")
     if settings.form == "json":
@@ -196,11 +202,11 @@ def table(arguments: Sequence[str]) -> int:
     from bench.tables import FORMATS, Options, make_table, render_text, write
 
     config_dir, rest = config_dir_and_rest(arguments)
-    known = ("experiment", "format", "out", "results_dir", "definition", "statistic", "interval", "level", "compare")
-    given = own_settings("table", rest, known)
+    options = ("statistic", "interval", "level", "compare", "selection", "mix_selection")
+    given = own_settings("table", rest, ("experiment", "format", "out", "results_dir", "definition", *options))
     if "experiment" not in given:
         raise UserError("name the experiment: bench table experiment=miniature/glue")
-    options, formats = Options.of(given), given["format"].split(",") if "format" in given else []
+    asked, formats = Options.of(given), given["format"].split(",") if "format" in given else []
     for name in set(formats) - set(FORMATS):
         raise unknown_name("format", name, FORMATS)
     results_dir, console = given.get("results_dir", "results"), PlainConsole()
@@ -208,7 +214,7 @@ def table(arguments: Sequence[str]) -> int:
     for experiment in given["experiment"].split(","):
         check_name("experiment", experiment)
         check_out(out, f"{out}/{experiment}", None if "out" in given else results_dir)
-        made = make_table(results_dir, experiment, given.get("definition"), options, config_dir)
+        made = make_table(results_dir, experiment, given.get("definition"), asked, config_dir)
         render_text(made, console)
         for name in formats:
             for path in write(made, name, f"{out}/{experiment}"):
@@ -218,20 +224,13 @@ def table(arguments: Sequence[str]) -> int:
 
 def findings(arguments: Sequence[str]) -> int:
     """The survey's claims against the records."""
-    from bench.findings import (
-        check_there_are_records,
-        evaluate,
-        findings_to_json,
-        findings_to_markdown,
-        render_findings,
-    )
+    from bench.findings import evaluate, findings_to_json, findings_to_markdown, render_findings
     from bench.system.console import PlainConsole
 
     given = own_settings("findings", arguments, ("format", "results_dir"))
     results_dir, form = given.get("results_dir", "results"), given.get("format", "text")
     if form not in ("text", "markdown", "json"):
         raise unknown_name("format", form, ("text", "markdown", "json"))
-    check_there_are_records(results_dir)
     found = evaluate(results_dir)
     if form == "text":
         render_findings(found, PlainConsole())

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from bench.configuration.ranges import WORKERS, check_number
 from bench.errors import UserError, unknown_name
-from bench.planning.plan import bytes_of
-from bench.planning.predict import Trace
+from bench.planning.asked import Trace, bytes_of
 from bench.system.processors import processors
 
 FORMS = ("table", "json")

@@ -94,10 +94,12 @@ folder.
     "table": """\
 bench table experiment=NAME[,NAME …] [format=csv,latex,markdown,html|all] [out=FOLDER] [results_dir=results]
             [statistic=mean|median] [interval=true] [level=0.95] [compare=full] [definition=NAME]
-            [--config-dir FOLDER]
+            [selection=true] [mix_selection=true] [--config-dir FOLDER]
 
 Prints the tables of the experiments from their records, and writes them in the formats asked for. interval=true
-shows bootstrap intervals over seeds, compare=METHOD marks entries that differ from that method's.
+shows bootstrap intervals over seeds, compare=METHOD marks entries that differ from that method's. Cells with
+data.score_on=selection are left out; selection=true shows these, and no others. Cells whose settings were chosen on the
+reported rows stand beside cells whose settings were chosen on others only with mix_selection=true.
 
   bench table experiment=miniature/glue format=csv,latex out=results/tables
 """,

@@ -33,9 +33,9 @@ from bench.configuration.folder import CONFIGS
 from bench.configuration.loader import Loader
 from bench.configuration.origins import Origins
 from bench.configuration.other_families import check_families
-from bench.configuration.schema import CellConfig
+from bench.configuration.schema import CellConfig, Family
 from bench.configuration.words import options
-from bench.errors import UserError
+from bench.errors import UserError, unknown_name
 
 T = TypeVar("T")
 
@@ -56,7 +56,18 @@ def for_task(values: dict[str, Any], *, _root_: DictConfig) -> Any:
     return values[subset]
 
 
-OmegaConf.register_new_resolver("for_task", for_task, replace=True)
+def for_family(values: dict[str, Any], *, _root_: DictConfig) -> Any:
+    """`${for_family:{encoder: 4e-4, decoder: 2e-4}}`: a setting that depends on the family of the model."""
+    if unknown := next((name for name in values if name not in set(Family)), None):
+        raise unknown_name("family", str(unknown), list(Family))
+    family = str(_root_.model.get("family"))
+    if family not in values:
+        raise UserError(f"no value for a model of the family '{family}'; there is one for {', '.join(values)}")
+    return values[family]
+
+
+for resolver in (for_task, for_family):
+    OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
 
 
 class Configurations:
@@ -164,7 +175,8 @@ def cell_of(config: DictConfig, origins: Origins | None = None) -> Cell:
     try:
         plain = OmegaConf.to_container(without_hydra(config), resolve=True, throw_on_missing=True, enum_to_str=True)
     except OmegaConfBaseException as error:
-        raise UserError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
+        said = error.__cause__ if isinstance(error.__cause__, UserError) else str(error).splitlines()[0]
+        raise UserError(f"{error.full_key}: {said}") from error
     assert isinstance(plain, dict)
     if plain["peft"] and plain["method"].get("settings") != plain["peft"]:
         raise UserError(

@@ -37,7 +37,7 @@ Compose = Callable[[list[str]], DictConfig]
 # Sections whose plain values may be put in afterwards, and keys of no section.
 SECTIONS = ("training", "data", "method")
 KEYS = ("seed", "results_dir", "device", "save_trained", "threads", "force")
-KNOWN_RESOLVERS = ("for_task",)  # reads the task alone, which is never filled in
+READ_BY = {"for_task": "task", "for_family": "model"}  # what a resolver reads; neither is ever filled in
 WHOLE_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)")
 REFERENCE = re.compile(r"\$\{\s*([^{}:]*?)\s*(\}|:)")
 CLASS = re.compile(rb"_target_[\"']?\s*:\s*[\"']?([A-Za-z0-9_.]+)")
@@ -230,9 +230,9 @@ def _references(composed: DictConfig) -> frozenset[str] | None:
             return None  # one within the other
         for name, end in names:
             is_resolver = end == ":"
-            if name.startswith(".") or (is_resolver and name not in KNOWN_RESOLVERS):
+            if name.startswith(".") or (is_resolver and name not in READ_BY):
                 return None
-            found.add("task" if is_resolver else name)
+            found.add(READ_BY[name] if is_resolver else name)
     return frozenset(found)
 
 

@@ -48,6 +48,7 @@ POSITIVE = Range(0, LARGEST, open=True)
 NOT_NEGATIVE = Range(0, LARGEST)
 SHARE = Range(0, 1)
 BELOW_ONE = Range(0, 1, below=True)
+PART = Range(0, 1, open=True, below=True)
 SECONDS = Range(0, 1e7, open=True)  # four months
 EXAMPLES = Range(1, 10**12, whole=True)
 WORKERS = Range(1, 10**5, whole=True)
@@ -79,6 +80,8 @@ RANGES: Mapping[str, Range] = {
     "data.limit_train": EXAMPLES,
     "data.limit_evaluation": EXAMPLES,
     "data.synthetic_shortest": Range(1, 10**7, whole=True),
+    "data.selection_share": PART,
+    "data.selection_seed": Range(0, 2**31 - 1, whole=True),
 }
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "device": ("auto", "cpu", "cuda"),

@@ -93,6 +93,13 @@ class AttentionKind(StrEnum):
     flex = "flex"  # torch's flex_attention, compiled for the mask; on GPUs, without dropout
 
 
+class ScoreOn(StrEnum):
+    """Which rows are scored: those that tables report, or others, so that choosing settings never sees these."""
+
+    reported = "reported"
+    selection = "selection"  # the task's validation split beside a test split, else a share of its training rows
+
+
 @dataclass
 class ModelConfig:
     """One pretrained model; exactly one of `hub`, `path` and `shipped` says where its files are (`path` wins)."""
@@ -161,7 +168,7 @@ class TrainingConfig:
     evaluation_batch_size: int = 64  # examples at a time, at most
     evaluation_tokens: int = 32768  # padded tokens at a time, at most: shared prefixes, new tokens and beams counted
     log_every: int = 10  # optimizer steps between two readings of the loss
-    # Who chose the settings, as `bench tune` writes it: study, trial, holdout, seeds, trials, sampler. Decides nothing.
+    # The study that chose these settings, as `bench tune` writes it; empty: none did. Is no part of a cell's identity.
     chosen_by: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -194,10 +201,19 @@ class DataConfig:
     any_size: bool = False  # take splits with other than the published number of rows
     synthetic: bool = False  # random tokens instead of data and tokenizer, for efficiency; trains, scores nothing
     synthetic_shortest: int | None = None  # lengths are uniform from here to training.max_length; null: all of that
+    score_on: ScoreOn = ScoreOn.reported  # selection: the split that is reported is not read
+    selection_share: float = 0.1  # of the training rows, cut off with score_on=selection where the task has no other
+    selection_seed: int = 0  # decides which; rows with the same text stay together
 
     def __post_init__(self) -> None:
         """Check the ranges."""
+        self.score_on = ScoreOn(self.score_on)
         check_section("data", vars(self))
+
+    @property
+    def selects(self) -> bool:
+        """Whether other rows are scored than those that are reported."""
+        return self.score_on == ScoreOn.selection
 
 
 @dataclass

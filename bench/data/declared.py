@@ -1,6 +1,5 @@
 """Where a declared task's rows come from: files of the user's own, or a repository of the hub (or its mirror)."""
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,10 +9,12 @@ import pyarrow.compute as pc
 
 from bench.configuration.schema import DataConfig
 from bench.data.columns import Rules
-from bench.data.declared_rules import Fields, Joined, Plain, plain_text
+from bench.data.declared_rules import Fields, Plain, plain_text
+from bench.data.list_rules import Joined
 from bench.data.own_files import find_own, splits_of
 from bench.data.published import Published
 from bench.data.schema import Text
+from bench.data.selection import share_of, text_keys
 from bench.data.source import Located, checked, locate
 from bench.errors import UserError, unknown_name
 from bench.identity.data import read_own
@@ -100,11 +101,7 @@ class DataSource:
         Raises:
             UserError: nothing to train or to validate on, or two things to validate on.
         """
-        if self.hub is not None:
-            found = {role: _names(self.splits[role]) for role in ROLES if self.splits.get(role)}
-        else:
-            assert self.files is not None
-            found = {role: [role] for role in splits_of(self.files, ROLES, root)}
+        found = self.declared_splits(root)
         if "train" not in found and (trains or self.holdout is not None):
             raise UserError(f"task.data.{'files' if self.hub is None else 'splits'} names no split train")
         if self.holdout is not None and "validation" in found:
@@ -114,6 +111,13 @@ class DataSource:
         if self.holdout is not None:
             found["validation"] = ["validation"]
         return {role: found[role] for role in ROLES if role in found and (trains or role != "train")}
+
+    def declared_splits(self, root: str | None) -> dict[str, list[str]]:
+        """For each of `ROLES` that there are files or splits for, their names; of `data.root` and below."""
+        if self.hub is not None:
+            return {role: _names(self.splits[role]) for role in ROLES if self.splits.get(role)}
+        assert self.files is not None
+        return {role: [role] for role in splits_of(self.files, ROLES, root)}
 
     def locate(
         self, split: str, rules: Rules, texts: Sequence[str], data: DataConfig, miniature: bool = False
@@ -194,21 +198,14 @@ class DataSource:
 
     def _held_out(self, table: pa.Table, texts: Sequence[str], split: str) -> pa.Array:
         """Which rows belong to "train" or "validation": texts are put in the order of a hash; the seed decides it."""
-        columns = (table.column(name).to_pylist() for name in texts)
-        keys = [_key(row, self.holdout_seed) for row in zip(*columns, strict=True)]
-        different = sorted(set(keys))
-        count = round((self.holdout or 0) * len(different))
-        if not 0 < count < len(different):
+        keys = text_keys(table, texts, self.holdout_seed)
+        different, chosen = len(set(keys)), share_of(keys, self.holdout or 0)
+        if not 0 < len(chosen) < different:
             raise UserError(
-                f"task.data.holdout={self.holdout} of {len(different)} different texts leaves nothing to "
-                f"{'validate' if count == 0 else 'train'} on"
+                f"task.data.holdout={self.holdout} of {different} different texts leaves nothing to "
+                f"{'train' if chosen else 'validate'} on"
             )
-        chosen = set(different[:count])
         return pa.array([(key in chosen) == (split == "validation") for key in keys])
-
-
-def _key(texts: tuple[str, ...], seed: int) -> bytes:
-    return hashlib.blake2b("\0".join(texts).encode(), digest_size=16, salt=str(seed).encode()[:16]).digest()
 
 
 def _names(given: str | Sequence[str]) -> list[str]:

@@ -43,59 +43,6 @@ class Filled(Text):
 
 
 @dataclass(frozen=True)
-class Texts(AsTheyAre):
-    """One text or a list of them, each as `each` says; kept as a list."""
-
-    each: Text = field(default_factory=Filled)
-
-    @property
-    def kind(self) -> pa.DataType:
-        """A list of texts."""
-        return pa.list_(pa.string())
-
-    def fault(self, value: Any) -> str | None:
-        """No text at all, or one that says nothing."""
-        if not isinstance(value, list):
-            return self.each.fault(value)
-        if not value:
-            return "is an empty list; it has to have a text"
-        faults = ((at, self.each.fault(text)) for at, text in enumerate(value, 1))
-        return next((f"has a text {at} that {fault}" for at, fault in faults if fault), None)
-
-    def holds(self, values: pa.ChunkedArray) -> bool:
-        """They are looked at one by one."""
-        return False
-
-    def emptiness(self, values: pa.ChunkedArray) -> str | None:
-        """No text in any row."""
-        return self.each.emptiness(pc.list_flatten(values))
-
-    def converted(self, values: list[Any]) -> list[Any]:
-        """As lists."""
-        return [value if isinstance(value, list) else [value] for value in values]
-
-
-@dataclass(frozen=True)
-class Joined(Texts):
-    """A list of texts, or one, made one text."""
-
-    between: str = ", "
-
-    @property
-    def kind(self) -> pa.DataType:
-        """UTF-8."""
-        return pa.string()
-
-    def emptiness(self, values: pa.ChunkedArray) -> str | None:
-        """No text in any row."""
-        return self.each.emptiness(values)
-
-    def converted(self, values: list[Any]) -> list[Any]:
-        """As text."""
-        return [self.between.join(texts) for texts in super().converted(values)]
-
-
-@dataclass(frozen=True)
 class Fields(AsTheyAre):
     """A struct, with a rule for each of its fields that are read."""
 

@@ -37,8 +37,8 @@ class Dialect:
         )
 
 
-def read_delimited(content: bytes, file: Path, columns: Collection[str], dialect: Dialect) -> Lines:
-    """The rows of a file; only `columns` are kept of them, as text. Blank lines are none.
+def read_delimited(content: bytes, file: Path, columns: Collection[str] | None, dialect: Dialect) -> Lines:
+    """The rows of a file; only `columns` (None: all) are kept of them, as text. Blank lines are none.
 
     Raises:
         UserError: no UTF-8, a row with more or fewer fields than the header, or a quote that is not closed; with file
@@ -47,7 +47,8 @@ def read_delimited(content: bytes, file: Path, columns: Collection[str], dialect
     rows = _rows(_text(content, file), file, dialect)
     _, header = next(rows, (0, []))
     numbers: list[int] = []
-    positions = {column: header.index(column) for column in columns if column in header}
+    wanted = header if columns is None else columns
+    positions = {column: header.index(column) for column in wanted if column in header}
     values: dict[str, list[Any]] = {column: [] for column in positions}
     for number, row in rows:
         if len(row) != len(header):

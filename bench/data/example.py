@@ -1,6 +1,6 @@
 """One example as a task gives it, and how several become a batch of tensors: padded, or padding-free."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
@@ -42,6 +42,15 @@ class Examples(Sequence[Example]):
         if name in self._tokens:
             return self._tokens[name][0]
         return self._numbers.get(name, np.empty(0, dtype=np.int64))
+
+    def lists(self, name: str) -> Iterator[np.ndarray]:
+        """A column's tokens, row by row, without copying any."""
+        values, offsets = self._tokens[name]
+        return (values[offsets[row] : offsets[row + 1]] for row in range(self._rows))
+
+    def has_lists(self, name: str) -> bool:
+        """Whether a column holds tokens, and no numbers."""
+        return name in self._tokens
 
     @overload
     def __getitem__(self, index: int) -> Example: ...

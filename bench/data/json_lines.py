@@ -11,28 +11,31 @@ from bench.errors import UserError
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-def read_json_lines(content: bytes, file: Path, columns: Collection[str]) -> Lines:
-    """The rows of a file; only `columns` are kept of them.
+def read_json_lines(content: bytes, file: Path, columns: Collection[str] | None) -> Lines:
+    """The rows of a file; only `columns` are kept of them, or those of the first (None).
 
     Raises:
         UserError: a line that is not UTF-8, not JSON, or no object with columns; with file and line.
     """
     numbers: list[int] = []
-    values: dict[str, list[Any]] = {column: [] for column in columns}
-    header: tuple[str, ...] | None = None
+    values: dict[str, list[Any]] = {column: [] for column in columns or ()}
+    header: tuple[str, ...] = ()
     for number, line in enumerate(content.removeprefix(BYTE_ORDER_MARK).split(b"\n"), 1):
         if not line.strip():
             continue
         row = _row(line, f"{file}, row {number}")
-        header = header or tuple(row)
+        if not header:
+            header = tuple(row)
+            if columns is None:
+                values = {column: [None] * len(numbers) for column in header}  # rows before it were empty objects
         numbers.append(number)
         for column, kept in values.items():
             kept.append(row.get(column))
-    return Lines(header or (), numbers, values)
+    return Lines(header, numbers, values)
 
 
-def read_json(content: bytes, file: Path, columns: Collection[str]) -> Lines:
-    """The rows of a file that is one list of objects; only `columns` are kept of them.
+def read_json(content: bytes, file: Path, columns: Collection[str] | None) -> Lines:
+    """The rows of a file that is one list of objects; only `columns` are kept of them, or those of the first (None).
 
     Raises:
         UserError: not UTF-8, not JSON, no list, or one with something else than objects; with file and row.
@@ -44,7 +47,8 @@ def read_json(content: bytes, file: Path, columns: Collection[str]) -> Lines:
         if not isinstance(row, dict):
             raise UserError(f"{file}, row {number}: not an object with columns")
     header = tuple(rows[0]) if rows else ()
-    return Lines(header, range(1, len(rows) + 1), {name: [row.get(name) for row in rows] for name in columns})
+    kept = header if columns is None else columns
+    return Lines(header, range(1, len(rows) + 1), {name: [row.get(name) for row in rows] for name in kept})
 
 
 def _row(line: bytes, place: str) -> dict[str, Any]:

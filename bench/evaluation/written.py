@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.evaluation.squad import exact, overlap
+from bench.evaluation import cmrc, squad
 from bench.evaluation.translation_metric import DEFAULT, translation_scores
 
 Right = str | list[str]  # a text, or several that are all right
@@ -104,8 +104,10 @@ WRITTEN: dict[str, Function] = {
     "bleu": translation("bleu"),
     "chrf": translation("chrf"),
     "exact_match": best_of(lambda a, b: float(a.strip() == b.strip())),
-    "squad_exact_match": best_of(exact),
-    "squad_f1": best_of(overlap),
+    "squad_exact_match": best_of(squad.exact),
+    "squad_f1": best_of(squad.overlap),
+    "cmrc_exact_match": best_of(cmrc.exact),
+    "cmrc_f1": best_of(cmrc.overlap),
     "exact_match_number": best_of(same_number),
     "exact_match_label": first_label,
     **{name: rouge(name) for name in ("rouge1", "rouge2", "rougeL", "rougeLsum")},

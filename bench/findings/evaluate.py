@@ -10,10 +10,11 @@ import numpy as np
 from bench.findings.claims import Check, Claim, load_claims
 from bench.findings.commands import Wanted, commands
 from bench.findings.evidence import Evidence, Figure
+from bench.findings.protocol import SEEDS_TO_DECIDE, Choice, caveat, objection
 
 CONFIRMED, REFUTED, UNDECIDED = "confirmed", "refuted", "undecided"
 RESAMPLES = 4000
-LEAST_SEEDS = 5  # to ask for, where those that there are do not decide
+LEAST_SEEDS = 5  # to ask for, where enough of them do not decide
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,11 @@ class Finding:
         claim: the survey's.
         verdict: confirmed, refuted or undecided.
         figures: what was compared, each {"model", "method", "than", "quantity", "value", "low", "high", "interval",
-            "seeds", "verdict"}; bounds of the claim in `low` and `high`, null for none.
+            "seeds", "selection", "verdict"}; bounds of the claim in `low` and `high`, null for none; how the settings
+            were chosen in `selection`.
         missing: what would have to be there, one line each.
         commands: what would decide it.
+        caveats: what the verdict rests on, one line each.
     """
 
     claim: Claim
@@ -34,14 +37,16 @@ class Finding:
     figures: list[dict[str, Any]] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
+    caveats: list[str] = field(default_factory=list)
 
 
 def evaluate(results_dir: str) -> list[Finding]:
     """Hold every claim of the survey against the records of the experiments `survey/…`.
 
     A claim is confirmed if all of its checks hold, refuted if one of them fails, else undecided. Trial runs and
-    miniature records decide nothing. Of one seed the figure itself decides; of several, the 95 % bootstrap interval
-    over seeds, and a bound inside it leaves the check undecided.
+    miniature records decide nothing, nor do fewer than `SEEDS_TO_DECIDE` seeds, nor cells whose selection was not clean
+    and equal (`bench.findings.protocol`). The 95 % bootstrap interval over seeds decides, and a bound inside it leaves
+    the check undecided.
 
     Raises:
         UserError: records that cannot be read.
@@ -55,18 +60,24 @@ def evaluate_claim(claim: Claim, evidence: Evidence) -> Finding:
     figures: list[dict[str, Any]] = []
     missing: dict[str, None] = {}
     wanted: dict[Wanted, None] = {}
+    choices: dict[Choice, None] = {}
     for check in claim.checks:
         for model, method in product(check.models, check.methods):
             for than in _opponents(check, claim.table, model, method, evidence):
                 sides = _sides(check, claim.table, model, [name for name in (method, than) if name], evidence)
                 absent = [side for side in sides if not side.values]
                 missing |= {side.missing: None for side in absent}
-                wanted |= {side.wanted(): None for side in absent if side.helps}
+                wanted |= {side.wanted(SEEDS_TO_DECIDE): None for side in absent if side.helps}
                 if absent:
                     continue
                 figure = _figure(check, model, method, than, sides)
                 figures.append(figure)
-                if figure["verdict"] == UNDECIDED:
+                choices |= {choice: None for side in sides for choice in side.choices}
+                missing |= dict.fromkeys(_objections(sides))
+                wanted |= {side.wanted(SEEDS_TO_DECIDE): None for side in _few(sides)}
+                if _objections(sides):
+                    figure["verdict"] = UNDECIDED
+                elif figure["verdict"] == UNDECIDED:
                     why, seeds = _why_undecided(figure)
                     missing[f"{method} on {model}: {why}"] = None
                     wanted |= {side.wanted(seeds): None for side in sides if seeds}
@@ -76,7 +87,23 @@ def evaluate_claim(claim: Claim, evidence: Evidence) -> Finding:
     else:
         verdict = CONFIRMED if figures and not missing and set(verdicts) == {CONFIRMED} else UNDECIDED
     lines = commands(wanted, evidence.results_dir) if verdict == UNDECIDED else []
-    return Finding(claim, verdict, figures, list(missing), lines)
+    caveats = [said for said in [caveat(choices)] if said is not None and verdict != UNDECIDED]
+    return Finding(claim, verdict, figures, list(missing), lines, caveats)
+
+
+def _objections(sides: list[Figure]) -> list[str]:
+    """Why a comparison of figures that are all there decides nothing, whatever they are."""
+    few = [f"{side.method} on {side.model}: {_seeds(side)}; {SEEDS_TO_DECIDE} decide" for side in _few(sides)]
+    unfair = objection([choice for side in sides for choice in side.choices])
+    return few + ([] if unfair is None else [unfair])
+
+
+def _few(sides: list[Figure]) -> list[Figure]:
+    return [side for side in sides if len(side.values) < SEEDS_TO_DECIDE]
+
+
+def _seeds(side: Figure) -> str:
+    return "1 seed" if len(side.values) == 1 else f"{len(side.values)} seeds"
 
 
 def _why_undecided(figure: dict[str, Any]) -> tuple[str, int]:
@@ -116,6 +143,7 @@ def _figure(check: Check, model: str, method: str, than: str, sides: list[Figure
         "high": check.high,
         "interval": interval,
         "seeds": min(len(array) for array in arrays),
+        "selection": "; ".join(dict.fromkeys(str(choice) for side in sides for choice in side.choices)),
         "verdict": decide(value, interval, check.low, check.high),
     }
 

@@ -1,14 +1,17 @@
 """What the records say of one quantity of one model and method, or why they say nothing."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from bench.errors import UserError
 from bench.findings.claims import Check
-from bench.findings.commands import Wanted, folder
-from bench.records.columns import find_records
+from bench.findings.commands import Wanted
+from bench.findings.protocol import Choice
 from bench.records.schema import RecordError
 from bench.tables.content.build import make_table
+from bench.tables.definition.options import Options
+from bench.tables.definition.protocol import chosen_by, chosen_on
 from bench.tables.definition.table import Entry, Row, Table
 
 # Where a quantity is looked up: the experiment and the table definition.
@@ -16,7 +19,6 @@ SCORES = {"III": ("survey/glue", "glue"), "IV": ("survey/wmt16", "wmt16"), "VI":
 SPREAD = ("survey/learning_rate", "learning_rate")
 CURVE = ("survey/mmlu", "curve")
 MEMORY = (("survey/memory", "memory"), ("survey/glue", "memory"), ("survey/wmt16", "memory"), ("survey/mmlu", "memory"))
-EXPERIMENTS = tuple(dict.fromkeys(place[0] for place in (*SCORES.values(), SPREAD, CURVE, *MEMORY)))
 SHARE = "trainable_of_base_total"
 LEAST_RATES = 3  # learning rates, for a spread
 
@@ -31,6 +33,7 @@ class Figure:
         values: one per seed; empty where nothing was measured.
         missing: why not.
         helps: whether running the experiment's cells would fill it in.
+        choices: how the settings were chosen, each way once.
     """
 
     experiment: str
@@ -39,6 +42,7 @@ class Figure:
     values: tuple[float, ...] = ()
     missing: str = ""
     helps: bool = True
+    choices: tuple[Choice, ...] = ()
 
     def wanted(self, seeds: int = 0) -> Wanted:
         """The cells that this figure is made of."""
@@ -56,6 +60,21 @@ class Source:
         """The paths of records that were cut short."""
         cells = self.table.records.cells
         return set(cells.loc[cells["trial"] != "", "path"])
+
+    def choices(self, paths: Iterable[str], what: str) -> tuple[Choice, ...]:
+        """How the settings of some records were chosen, each way once."""
+        found = dict.fromkeys(self._choices[path] for path in paths)
+        return tuple(replace(choice, what=what) for choice in found)
+
+    @cached_property
+    def _choices(self) -> dict[str, Choice]:
+        cells = self.table.records.cells
+        columns = (cells[name].tolist() for name in ("path", "chosen_by", "kept_best"))
+        found = {}
+        for path, text, kept_best in zip(*columns, strict=True):
+            trials = chosen_by(str(text)).get("trials")
+            found[path] = Choice("", chosen_on(str(text)), trials if isinstance(trials, int) else None, kept_best)
+        return found
 
     def rows(self, model: str, method: str) -> list[Row]:
         """The method's rows; those of trial runs only if there are no others."""
@@ -111,7 +130,8 @@ class Evidence:
     def _source(self, place: tuple[str, str]) -> Source | None:
         if place not in self._sources:
             try:
-                self._sources[place] = Source(make_table(self.results_dir, *place))
+                # Settings that were chosen on the reported rows decide nothing; who has them is said claim by claim.
+                self._sources[place] = Source(make_table(self.results_dir, *place, Options(mix_selection=True)))
             except RecordError:
                 raise
             except UserError:  # nothing of this experiment was run; each figure says so
@@ -149,24 +169,15 @@ class Evidence:
             _read(found, source, row.entries.get(key), f"{what}, {row.variant}") for row in rows
         ]  # fmt: skip
         measured = sorted((figure.values for figure in figures if figure.values), key=_mean)
+        choices = tuple(dict.fromkeys(choice for figure in figures for choice in figure.choices))
         missing = next((figure.missing for figure in figures if figure.missing), "")
         if len(measured) < LEAST_RATES:
             return _without(found, missing or f"{what}: fewer than {LEAST_RATES} learning rates")
         worst, best = measured[0], measured[-1]
         if len(worst) != len(best):
-            return Figure(SPREAD[0], model, method, (_mean(best) - _mean(worst),))
-        return Figure(SPREAD[0], model, method, tuple(high - low for low, high in zip(worst, best, strict=True)))
-
-
-def check_there_are_records(results_dir: str) -> None:
-    """Refuse a folder without any record of the survey's experiments.
-
-    Raises:
-        UserError: there is none; the message says which command makes some.
-    """
-    if not any(find_records(results_dir, experiment) for experiment in EXPERIMENTS):
-        command = " ".join(["bench sweep experiment=survey/memory", *folder(results_dir)])
-        raise UserError(f"no records of the survey's experiments in {results_dir}; make some with: {command}")
+            return Figure(SPREAD[0], model, method, (_mean(best) - _mean(worst),), choices=choices)
+        values = tuple(high - low for low, high in zip(worst, best, strict=True))
+        return Figure(SPREAD[0], model, method, values, choices=choices)
 
 
 def _read(found: Figure, source: Source, entry: Entry | None, what: str) -> Figure:
@@ -178,7 +189,8 @@ def _read(found: Figure, source: Source, entry: Entry | None, what: str) -> Figu
         return _without(found, f"{what}: trial runs only")
     if entry.expected and entry.seeds < entry.expected:
         return _without(found, f"{what}: {entry.seeds} of {entry.expected} seeds")
-    return Figure(found.experiment, found.model, found.method, entry.values or (entry.value,))
+    choices = source.choices(entry.records, f"{found.method} on {found.model}")
+    return Figure(found.experiment, found.model, found.method, entry.values or (entry.value,), choices=choices)
 
 
 def _without(found: Figure, missing: str, helps: bool = True) -> Figure:

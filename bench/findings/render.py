@@ -46,8 +46,9 @@ def bounds_text(figure: dict[str, Any]) -> str:
 
 
 def lines_of(finding: Finding, limit: int | None = None) -> list[str]:
-    """The figures, what is missing, and the commands that would decide it; at most `limit` of the first two."""
-    lines = [figure_text(figure) for figure in finding.figures[:limit]]
+    """Caveats, figures, what is missing, and the commands that would decide it; at most `limit` of the middle two."""
+    lines = [f"caveat: {item}" for item in finding.caveats]
+    lines += [figure_text(figure) for figure in finding.figures[:limit]]
     if limit is not None and len(finding.figures) > limit:
         lines.append(f"and {len(finding.figures) - limit} more figures")
     lines += [f"missing: {item}" for item in finding.missing[:limit]]
@@ -86,13 +87,14 @@ def findings_to_markdown(findings: list[Finding]) -> str:
 
 
 def findings_to_json(findings: list[Finding]) -> str:
-    """`{"findings": [{"id", "verdict", "figures", "missing", "table", "claim", "source", "note", "commands"}]}`."""
+    """`{"findings": [{"id", "verdict", "figures", "missing", "caveats", "table", "claim", "source", "note", …}]}`."""
     items = [
         {
             "id": finding.claim.id,
             "verdict": finding.verdict,
             "figures": [_finite(figure) for figure in finding.figures],
             "missing": finding.missing,
+            "caveats": finding.caveats,
             "table": finding.claim.table,
             "claim": finding.claim.claim,
             "source": finding.claim.source,

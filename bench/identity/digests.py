@@ -1,4 +1,4 @@
-"""Digests of files: of all their bytes, or of samples where there are gigabytes of them.
+"""Digests of files: of all their bytes, or of samples where there are gigabytes of them; and of texts.
 
 A file is read once a process, as long as it stays as it is: size, times of change and inode are looked at every time.
 """
@@ -6,6 +6,7 @@ A file is read once a process, as long as it stays as it is: size, times of chan
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,12 @@ def digest_of(*parts: str | bytes) -> str:
         content = part.encode(errors="surrogatepass") if isinstance(part, str) else part
         digest.update(len(content).to_bytes(8, "little") + content)
     return digest.hexdigest()[:32]
+
+
+def row_key(texts: Iterable[str], seed: int = 0) -> bytes:
+    """Of the texts of a row, 16 bytes: the same for the same texts, and in an order that the seed decides."""
+    joined = "\0".join(texts).encode(errors="surrogatepass")
+    return hashlib.blake2b(joined, digest_size=16, salt=str(seed).encode()[:16]).digest()
 
 
 def whole(file: Path) -> str:

@@ -19,6 +19,14 @@ def _of_int8(inputs: Any, weights: Any, *_: Any, **__: Any) -> int:
     return count
 
 
+def _of_groups(one: Any, other: Any, *_: Any, **__: Any) -> int:
+    """Products in groups (experts): each row is multiplied with one matrix, whichever of the two has the matrices."""
+    if one.dim() == 3 and other.dim() == 2:
+        one, other = other, one
+        return 2 * int(one.numel()) * int(other.shape[-2])
+    return 2 * int(one.numel()) * int(other.shape[-1])
+
+
 # By name: bitsandbytes registers its operators when it is imported, which may be never.
 OTHERS: dict[str, Callable[..., int]] = {
     "bitsandbytes::gemm_4bit": _of_packed_weights,
@@ -26,6 +34,7 @@ OTHERS: dict[str, Callable[..., int]] = {
     "bitsandbytes::int8_scaled_mm": _of_int8,
     # The columns of inputs that are computed in more bits are not counted again.
     "bitsandbytes::int8_mixed_scaled_mm": lambda inputs, _, weights, *rest, **more: _of_int8(inputs, weights),
+    "aten::_grouped_mm": _of_groups,
     "aten::_int_mm": lambda inputs, weights, **_: _of_int8(inputs, weights.T),  # in a plan
 }
 

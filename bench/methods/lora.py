@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import peft
 
+from bench.errors import UserError
 from bench.methods.base import Setting
 from bench.methods.shared.peft_library import PeftMethod, by_family
 from bench.methods.shared.ranges import above_zero, at_least_one, below_one, within_hidden_size
+from bench.models.structure import EXPERT_SITES
 
 
 @dataclass(kw_only=True)
@@ -20,7 +22,8 @@ class Lora(PeftMethod):
         r: the rank; one for all families, or by family.
         alpha: the scale's numerator.
         dropout: on x, before A.
-        sites: by family, which linear layers; see `bench.models.structure.SITES`.
+        sites: by family, which linear layers, see `bench.models.structure.SITES`, and which parameters of experts, see
+            `EXPERT_SITES` there: each expert then has an A and a B of its own, of rank r.
         b_rate: what B's learning rate is multiplied with; above 1 in LoRA+ (Hayou et al. 2024,
             https://arxiv.org/abs/2402.12354, which takes 16).
     """
@@ -48,6 +51,11 @@ class Lora(PeftMethod):
         """A rank above the hidden size is no longer low."""
         super().check(setting)
         within_hidden_size(setting, r=self.rank(setting))
+        if self.dropout and (of_experts := self._sites(setting)[1]):
+            raise UserError(
+                f"method.dropout={self.dropout} is not offered at the site {of_experts[0]}: the update is added to the "
+                "experts' weights, not to their outputs; say method.dropout=0"
+            )
 
     def rank(self, setting: Setting) -> int:
         """The rank for this model's family."""
@@ -59,9 +67,16 @@ class Lora(PeftMethod):
 
     def peft_config(self, setting: Setting) -> peft.PeftConfig:
         """LoraConfig on the full paths of the sites."""
+        linears, of_experts = self._sites(setting)
         return peft.LoraConfig(
             r=self.rank(setting),
             lora_alpha=self.alpha,  # type: ignore[arg-type]  # annotated int, used as a number
             lora_dropout=self.dropout,
-            target_modules=setting.structure.paths(by_family(self.sites, setting, "sites")),
+            target_modules=setting.structure.paths(linears),
+            target_parameters=setting.structure.expert_parameters(of_experts) or None,
         )
+
+    def _sites(self, setting: Setting) -> tuple[list[str], list[str]]:
+        """Those of linear layers, and those of experts."""
+        sites = by_family(self.sites, setting, "sites")
+        return [s for s in sites if s not in EXPERT_SITES], [s for s in sites if s in EXPERT_SITES]

@@ -107,7 +107,7 @@ def _obstacle(
     if kind == AttentionKind.flex:
         return _flex_obstacle(architecture, given)
     elsewhere = given.planned and config.attention == kind
-    return _flash_obstacle(architecture, given) or (None if elsewhere else _lack())
+    return _flash_obstacle(architecture, given) or (None if elsewhere else lack_of_flash_attention())
 
 
 def _flash_obstacle(architecture: PretrainedConfig, given: Circumstances) -> UserError | None:
@@ -120,7 +120,7 @@ def _flash_obstacle(architecture: PretrainedConfig, given: Circumstances) -> Use
     return None
 
 
-def _lack() -> UserError | None:
+def lack_of_flash_attention() -> UserError | None:
     """What this machine lacks for flash attention."""
     if torch.cuda.is_available() and torch.cuda.get_device_capability() < FLASH_FROM:
         return UserError("its kernels are for GPUs of compute capability 8.0 and newer")

@@ -7,12 +7,12 @@ from typing import Any
 
 from bench.configuration.schema import Family
 from bench.errors import UserError, unknown_name
-from bench.models.roles import AttentionRoles, Entry, FeedForwardRoles, FusedOrder, Stack
+from bench.models.roles import AttentionRoles, Entry, ExpertRoles, FeedForwardRoles, FusedOrder, Stack
 
 KEY, DISCOVER = "model.structure", "discover"
 NUMBER = "{}"  # in the path of blocks
 OF_ENTRY = ("stacks", "has_positions", "transposed")  # the rest is the built-in entries' own
-OF_STACK = ("name", "blocks", "attentions", "feed_forward", "norms")
+OF_STACK = ("name", "blocks", "attentions", "feed_forward", "norms", "experts")
 STACKS = {
     Family.encoder: ("encoder",), Family.decoder: ("decoder",), Family.encoder_decoder: ("encoder", "decoder"),
 }  # fmt: skip
@@ -58,7 +58,9 @@ def as_mapping(entry: Entry) -> dict[str, Any]:
 
 
 def _stack(given: Any, where: str) -> Stack:
-    read = {"attentions": _list_of(_attention), "feed_forward": _feed_forward, "norms": _names}
+    read = {
+        "attentions": _list_of(_attention), "feed_forward": _feed_forward, "norms": _names, "experts": _experts,
+    }  # fmt: skip
     values = _read(given, Stack, where, read, only=OF_STACK, optional=("feed_forward", "norms"))
     if NUMBER not in values["blocks"]:
         raise UserError(f"{where}.blocks={values['blocks']} stands for one layer; write {NUMBER} for its number")
@@ -85,6 +87,10 @@ def _feed_forward(given: Any, where: str) -> FeedForwardRoles | None:
     if not values["inputs"]:
         raise UserError(f"{where}.inputs is empty")
     return FeedForwardRoles(**(values | {"inputs": (values["inputs"],)}))
+
+
+def _experts(given: Any, where: str) -> ExpertRoles | None:
+    return None if given is None else ExpertRoles(**_read(given, ExpertRoles, where))
 
 
 def _names(given: Any, where: str) -> tuple[str, ...]:
@@ -158,7 +164,7 @@ def _written(roles: Any) -> Any:
         return roles.name
     if isinstance(roles, tuple):
         return [_written(item) for item in roles]
-    if not isinstance(roles, Stack | AttentionRoles | FeedForwardRoles):
+    if not isinstance(roles, Stack | AttentionRoles | FeedForwardRoles | ExpertRoles):
         return roles
     own = {one.name: getattr(roles, one.name) for one in fields(roles)}
     own.pop("any_norms", None)

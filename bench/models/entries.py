@@ -5,7 +5,7 @@ modules are those of an entry, add its name there; for one that is built otherwi
 """
 
 from bench.configuration.schema import Family
-from bench.models.roles import AttentionRoles, Entry, FeedForwardRoles, FusedOrder, Stack
+from bench.models.roles import AttentionRoles, Entry, ExpertRoles, FeedForwardRoles, FusedOrder, Stack
 from bench.models.structure import NormPlace
 
 FIRST, SECOND = "input_layernorm", "post_attention_layernorm"
@@ -236,7 +236,7 @@ ENTRIES = (
         (
             Stack(
                 "decoder", "layers.{}", (_attention("self_attn", "q_proj k_proj v_proj", "self_attn.o_proj"),),
-                None, (FIRST, SECOND),
+                None, (FIRST, SECOND), experts=ExpertRoles("mlp.experts.gate_up_proj", "mlp.experts.down_proj"),
             ),
         ),
     ),

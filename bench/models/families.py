@@ -15,8 +15,8 @@ from bench.models.discover import discover
 from bench.models.entries import ENTRIES
 from bench.models.fit import check_fit, missing
 from bench.models.fused_rows import fused_rows, width_of
-from bench.models.roles import AttentionRoles, Entry, FeedForwardRoles, Stack
-from bench.models.structure import PARTS, Attention, Block, FeedForward, Structure
+from bench.models.roles import AttentionRoles, Entry, ExpertRoles, FeedForwardRoles, Stack
+from bench.models.structure import EXPERT_SITES, PARTS, Attention, Block, FeedForward, Structure
 
 
 class _MissingError(Exception):
@@ -103,7 +103,7 @@ def _blocks(model: Any, stack: Stack, *, is_own: bool) -> Iterator[Block]:
         feed_forward = None
         if stack.feed_forward is not None:
             feed_forward = _feed_forward(model, path, stack.feed_forward, norms if stack.any_norms else stack.norms)
-        yield Block(path, attentions, feed_forward)
+        yield Block(path, attentions, feed_forward, _experts(model, path, stack.experts))
 
 
 def _attention(model: Any, path: str, roles: AttentionRoles, stack: str, *, is_own: bool) -> Attention:
@@ -141,6 +141,22 @@ def _feed_forward(model: nn.Module, path: str, roles: FeedForwardRoles, norms: t
         place=roles.place,
         norms=norms,
     )
+
+
+def _experts(model: nn.Module, path: str, roles: ExpertRoles | None) -> tuple[tuple[str, str], ...]:
+    """Sites and parameters of a block's experts; none where it has one feed-forward like any other's."""
+    if roles is None:
+        return ()
+    named = [(site, f"{path}.{name}") for site, name in zip(EXPERT_SITES, (roles.input, roles.output), strict=True)]
+    holders = {parameter.rpartition(".")[0] for _, parameter in named}
+    if all(_find(model, holder) is None for holder in holders):
+        return ()
+    for _, parameter in named:
+        holder, _, name = parameter.rpartition(".")
+        there = getattr(_find(model, holder), name, None)
+        if not isinstance(there, nn.Parameter) or there.ndim != 3:
+            raise _MissingError(f"no parameter {parameter} of experts side by side")
+    return tuple(named)
 
 
 def _find(model: nn.Module, path: str) -> nn.Module | None:

@@ -68,6 +68,19 @@ class FeedForwardRoles:
 
 
 @dataclass(frozen=True)
+class ExpertRoles:
+    """The experts of a block where each matrix of theirs is one parameter `(experts, …, …)`.
+
+    Attributes:
+        input: the parameter of the input projections, gated or not.
+        output: that of the output projections.
+    """
+
+    input: str
+    output: str
+
+
+@dataclass(frozen=True)
 class Stack:
     """Blocks one after the other.
 
@@ -75,9 +88,10 @@ class Stack:
         name: "encoder" or "decoder".
         blocks: where they are below the base model, each `{}` a number.
         attentions: of each block.
-        feed_forward: of each block; None where there are several (experts), which no role tells apart.
+        feed_forward: of each block; None where there are several (experts), see `experts`.
         norms: the norms of each block.
         any_norms: whether blocks with other norms than these are read all the same, their place as unknown.
+        experts: of each block that has some; None where no block has.
     """
 
     name: str
@@ -86,6 +100,7 @@ class Stack:
     feed_forward: FeedForwardRoles | None
     norms: tuple[str, ...]
     any_norms: bool = False
+    experts: ExpertRoles | None = None
 
 
 @dataclass(frozen=True)

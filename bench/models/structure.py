@@ -16,6 +16,7 @@ from bench.errors import UnsupportedError, UserError, unknown_name
 FUSED = "fused"
 PARTS = ("query", "key", "value")  # of a fused one
 SITES = (*PARTS, "output", "feed_forward_input", "feed_forward_output")
+EXPERT_SITES = ("expert_input", "expert_output")  # parameters `(experts, …, …)`, of several feed-forwards each
 
 
 @dataclass(frozen=True)
@@ -112,11 +113,15 @@ class FeedForward:
 
 @dataclass(frozen=True)
 class Block:
-    """One transformer layer; its feed-forward is None where there are several (experts)."""
+    """One transformer layer; its feed-forward is None where there are several.
+
+    Their parameters are then `experts`, by their sites (of `EXPERT_SITES`), as far as they are known.
+    """
 
     path: str
     attentions: tuple[Attention, ...]
     feed_forward: FeedForward | None
+    experts: tuple[tuple[str, str], ...] = ()
 
     def named_linears(self, *, split: bool = False) -> Iterator[tuple[str, str]]:
         """Site (one of `SITES`, or `FUSED`) and path of every linear layer of the block, attention first.
@@ -136,7 +141,8 @@ class Block:
         if site in PARTS and (whole := [a.why_whole for a in self.attentions if a.why_whole]):
             return whole[0]
         if site.startswith("feed_forward") and self.feed_forward is None:
-            return f"{self.path} has several feed-forwards (experts)"
+            others = " and ".join(site for site, _ in self.experts)
+            return f"{self.path} has several feed-forwards (experts)" + (f"; LoRA has {others} for them" * bool(others))
         return None
 
 
@@ -209,6 +215,8 @@ class Structure:
             UnsupportedError: the model has none of its own at one of them.
         """
         wanted = set(sites)
+        if of_experts := [site for site in EXPERT_SITES if site in wanted]:
+            raise UnsupportedError(f"the site '{of_experts[0]}' is a parameter of several experts, no linear layer")
         if not wanted <= set(SITES):
             raise unknown_name("site", sorted(wanted - set(SITES))[0], SITES)
         for block in self.blocks:
@@ -217,6 +225,18 @@ class Structure:
                     raise UnsupportedError(f"this model has no site '{site}': {reason}")
         named = (pair for block in self.blocks for pair in block.named_linears(split=True))
         return [path for site, path in named if site in wanted]
+
+    def expert_parameters(self, sites: Iterable[str]) -> list[str]:
+        """Paths of the experts' parameters at the named sites, see `EXPERT_SITES`, block by block.
+
+        Raises:
+            UnsupportedError: the model has no experts, or nothing is known of their inside.
+        """
+        wanted = set(sites)
+        found = [path for block in self.blocks for site, path in block.experts if site in wanted]
+        if wanted and not found:
+            raise UnsupportedError(f"this model has no site '{min(wanted)}': no experts are known in it")
+        return found
 
     @property
     def attentions(self) -> Iterator[Attention]:

@@ -30,7 +30,19 @@ class _Answers(TorchDispatchMode):
             return args[0].new_empty(args[2], dtype=torch.int64)  # minlength
         if func is aten.index.Tensor and len(args[1]) == 1 and args[1][0].dtype == torch.bool:
             return args[0].clone()
+        if func is aten._grouped_mm.default:
+            return _grouped(*args, **kwargs)
         return func(*args, **kwargs)
+
+
+def _grouped(one: Tensor, other: Tensor, offs: Tensor | None = None, *_: Any, **__: Any) -> Tensor:
+    """The product of matrices in groups (experts); torch's own rule for fake tensors knows bfloat16 alone."""
+    rows, columns = one.shape[-2], other.shape[-1]
+    if one.dim() == other.dim() == 2:
+        assert offs is not None
+        return one.new_empty((len(offs), rows, columns))
+    is_flat = one.dim() == 2 or other.dim() == 2
+    return one.new_empty((rows, columns) if is_flat else (len(one), rows, columns))
 
 
 @contextmanager

@@ -1,8 +1,9 @@
 """The plan of several cells: what each needs, whether it fits a device, and what would help where it does not."""
 
+import gc
 import json
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -10,20 +11,20 @@ from typing import Any
 from bench.configuration.cell import Cell
 from bench.configuration.schema import AttentionKind, Quantisation
 from bench.errors import UserError
-from bench.planning.pool import Predictions
-from bench.planning.predict import Prediction, Trace, device_of, predict
+from bench.planning.asked import Trace
+from bench.planning.pool import Other, Predictions
+from bench.planning.predict import Prediction, device_of, predict
 from bench.planning.remedies import Remedy, remedies
 from bench.tasks.build import task_of
+from bench.training.padding_free import left_to_settle
 
 # Of a training's settings, those that its memory depends on.
 SHAPE = ("batch_size", "micro_batch_size", "max_length", "precision", "master_weights", "gradient_checkpointing",
-         "max_grad_norm", "weight_decay", "weight_decays", "optimiser", "padding_free", "compile")  # fmt: skip
+         "max_grad_norm", "weight_decay", "weight_decays", "optimiser")  # fmt: skip
 # Of a GPU's memory the allocator cannot give out all. CUDA's own context, with the code of the kernels that are loaded:
 # from 0.3 to 0.6 GB, by the kind of GPU. And of what the allocator has taken, some lies unused between blocks. Both are
 # assumptions, on the careful side; on a GPU, a record's `reserved` and its `free_at_start` tell.
 CONTEXT, UNUSED = 600_000_000, 0.02
-UNITS = {f"{prefix}B": 1000**power for power, prefix in enumerate(("", "K", "M", "G", "T"))}
-UNITS |= {f"{prefix}IB": 1024**power for power, prefix in enumerate("KMGT", 1)}
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def plan(
     predicting: Callable[[Cell], None] = lambda _: None,
     *,
     trace: Trace = Trace.blocks,
-    workers: int = 1,
+    others: Sequence[Other] = (),
 ) -> Iterator[PlannedCell]:
     """Plan cells one by one; of cells with the same model, method and shape the first is predicted.
 
@@ -82,13 +83,13 @@ def plan(
         device_memory: bytes of the device to fit, all of it; see `usable`.
         predicting: called before each prediction, which takes seconds, with its cell; not always from the same thread.
         trace: what a prediction follows; see `predict`.
-        workers: how many processes predict.
+        others: processes beside this one that predict too.
     """
     keyed = [(_shape(cell), cell) for cell in cells]
     first: dict[str, Cell] = {}
     for key, cell in keyed:
         first.setdefault(key, cell)
-    with Predictions(first, partial(_predicted, trace=trace), workers, predicting) as known:
+    with Predictions(first, partial(_predicted, trace=trace), others, predicting) as known:
 
         def foretell(cell: Cell) -> Prediction | str:
             return known.of(_shape(cell), cell)
@@ -117,19 +118,6 @@ def to_json(planned: Iterable[PlannedCell]) -> str:
     return json.dumps({"cells": [cell.to_dict() for cell in planned]}, indent=1, ensure_ascii=False)
 
 
-def bytes_of(text: str) -> int:
-    """Read a size: 80GiB, 80GB, 500MiB, or plain bytes.
-
-    Raises:
-        UserError: it is none.
-    """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*((?:[KMGT]I?)?B)?", text.strip().upper())
-    size = int(float(match[1]) * UNITS[match[2] or "B"]) if match else 0
-    if size <= 0:
-        raise UserError(f"device_memory={text} is no size; write it as 80GiB or 80GB")
-    return size
-
-
 def _notes(cell: Cell, prediction: Prediction) -> Iterator[str]:
     way, processes = cell.config["distributed"], cell.config["processes"]
     if processes > 1:
@@ -155,12 +143,26 @@ def _notes(cell: Cell, prediction: Prediction) -> Iterator[str]:
 
 def _predicted(cell: Cell, trace: Trace = Trace.blocks) -> Prediction | str:
     try:
-        return predict(cell, device_of(cell), trace)
+        with _garbage_kept():
+            return predict(cell, device_of(cell), trace)
     except UserError as error:
         return str(error)
     except (RuntimeError, TypeError, AssertionError, NotImplementedError) as error:
         # A method of the user's own may do what fake tensors cannot; the other cells of the plan have no part in it.
         return f"cannot be predicted: {type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
+
+
+@contextmanager
+def _garbage_kept() -> Iterator[None]:
+    """Without Python's search for circles, which takes a quarter of the time: fake tensors hold no memory."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+        gc.collect()
 
 
 def _shape(cell: Cell) -> str:
@@ -169,4 +171,5 @@ def _shape(cell: Cell) -> str:
     training = {key: cell.config["training"][key] for key in SHAPE}
     names = {"model": ("title",), "method": ("title", "paper", "category")}
     parts = {part: {k: v for k, v in cell.config[part].items() if k not in drop} for part, drop in names.items()}
-    return json.dumps([parts, task.form, str(task.head()), training, cell.config["device"]], sort_keys=True)
+    rows = left_to_settle(cell.training, cell.base.attention)
+    return json.dumps([parts, task.form, str(task.head()), training, rows, cell.config["device"]], sort_keys=True)

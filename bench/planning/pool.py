@@ -1,12 +1,15 @@
 """Predictions in several processes: this one predicts too, others take what it has not begun yet.
 
-A process beside this one first has to import torch and transformers, which takes about as long as a few predictions.
-Nobody waits for it meanwhile, and at the end it is not waited for either; concurrent.futures would do both.
+A process beside this one first has to import torch and transformers, which takes about as long as a few predictions; it
+is started before this one does the same (this module is free of torch). Nobody waits for it meanwhile, and at the end
+it is not waited for either; concurrent.futures would do both.
 """
 
+import importlib
 import signal
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from threading import Condition, Thread
@@ -30,7 +33,7 @@ class Predictions(Generic[T]):
         self,
         cells: Mapping[str, Cell],
         predict: Callable[[Cell], T],
-        workers: int = 1,
+        others: "Sequence[Other]" = (),
         begins: Callable[[Cell], None] = lambda _: None,
     ) -> None:
         """Start nothing yet.
@@ -38,7 +41,7 @@ class Predictions(Generic[T]):
         Args:
             cells: by key.
             predict: what to do with each; other processes import it by its name.
-            workers: how many processes, this one included; fewer are used where more would not be worth their start.
+            others: processes beside this one, see `beside`.
             begins: called before each prediction, not always from the same thread.
         """
         self._predict, self._begins = predict, begins
@@ -46,18 +49,20 @@ class Predictions(Generic[T]):
         self._begun: set[str] = set()
         self._known: dict[str, T | BaseException] = {}
         self._changed = Condition()
-        self._others = [_Other(self, predict) for _ in range(min(workers, MOST, -(-len(cells) // WORTH)) - 1)]
+        self._others = others
+        self._threads = [Thread(target=self._hand_out, args=(other,), daemon=True) for other in others]
 
     def __enter__(self) -> "Predictions[T]":
-        for other in self._others:
-            other.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        for other in self._others:
+        for other, thread in zip(self._others, self._threads, strict=True):
             other.stop()
+            thread.join()
 
     def of(self, key: str, cell: Cell) -> T:
         """What is predicted for a cell; one that was not among those given at the start is predicted here.
@@ -103,48 +108,66 @@ class Predictions(Generic[T]):
             self._pending.move_to_end(key, last=False)
             self._changed.notify_all()
 
-
-class _Other(Generic[T]):
-    """A process beside this one, and the thread that hands it one cell after the other."""
-
-    def __init__(self, predictions: Predictions[T], predict: Callable[[Cell], T]) -> None:
-        # Not a fork: the caller runs threads (a progress bar, and those here).
-        context = get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        self._theirs = theirs
-        self._process = context.Process(target=_serve, args=(theirs, predict), daemon=True)
-        self._thread = Thread(target=self._hand_out, args=(predictions,), daemon=True)
-
-    def start(self) -> None:
-        """Start both."""
-        self._process.start()
-        self._theirs.close()
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End both, whatever they are at."""
-        self._process.terminate()
-        self._process.join()
-        self._thread.join()
-
-    def _hand_out(self, predictions: Predictions[T]) -> None:
+    def _hand_out(self, other: "Other") -> None:
         job = None
         try:
-            self._pipe.recv()  # it is ready
-            while (job := predictions.take()) is not None:
-                self._pipe.send(job[1])
-                predictions.put(job[0], self._pipe.recv())
+            other.pipe.recv()  # it is ready
+            while (job := self.take()) is not None:
+                other.pipe.send((self._predict, job[1]))
+                self.put(job[0], other.pipe.recv())
         except (EOFError, OSError):  # it died
             if job is not None:
-                predictions.give_back(*job)
+                self.give_back(*job)
 
 
-def _serve(pipe: Connection, predict: Callable[[Cell], T]) -> None:
+class Other:
+    """A process beside this one, which does what it is sent. Attributes: pipe, to it."""
+
+    def __init__(self, module: str) -> None:
+        """Start it.
+
+        Args:
+            module: that it imports before it says that it is ready.
+        """
+        # Not a fork: the caller may run threads (a progress bar, and those here).
+        context = get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, module), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def stop(self) -> None:
+        """End it, whatever it is at; it may have ended."""
+        self._process.terminate()
+        self._process.join()
+
+
+@contextmanager
+def beside(predictions: int, workers: int, module: str) -> Iterator[list[Other]]:
+    """Processes beside this one for so many predictions, as far as they are worth their start; ended behind the block.
+
+    Args:
+        predictions: how many there will be.
+        workers: how many processes there may be, this one included.
+        module: whose function predicts.
+    """
+    others: list[Other] = []
+    try:
+        for _ in range(min(workers, MOST, -(-predictions // WORTH)) - 1):
+            others.append(Other(module))
+        yield others
+    finally:
+        for other in others:
+            other.stop()
+
+
+def _serve(pipe: Connection, module: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it ends it
     try:
+        importlib.import_module(module)
         pipe.send(True)
         while True:
-            pipe.send(_outcome(predict, pipe.recv()))
+            pipe.send(_outcome(*pipe.recv()))
     except (EOFError, OSError):  # nobody is there any more
         return
 

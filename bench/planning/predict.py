@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Any
 
 import torch
@@ -29,6 +28,7 @@ from bench.models.load import build_empty, load_architecture
 from bench.models.number_types import dtype_of, lower, set_trained
 from bench.models.quantisation import Packing
 from bench.models.source import checkpoint_at_hand
+from bench.planning.asked import Trace
 from bench.planning.batch import largest_batch
 from bench.planning.cuda_kernels import CudaKernels, recomputed
 from bench.planning.depths import Depths, Whole, described, largest_moment, stacks_of, with_depths
@@ -49,13 +49,6 @@ USUAL_EXAMPLES = 1000  # of a task that does not say how many it has
 # cuBLAS works in memory of the allocator: once for the thread of the forward pass, once for that of the backward pass.
 # Sizes: getChosenWorkspaceSize in aten/src/ATen/cuda/CublasHandlePool.cpp.
 WORKSPACE, WORKSPACE_HOPPER, HOPPER = 8_519_680, 33_554_432, (9, 0)
-
-
-class Trace(StrEnum):
-    """What a prediction follows: blocks that are alike once, or every block."""
-
-    blocks = "blocks"
-    full = "full"
 
 
 @dataclass(frozen=True)

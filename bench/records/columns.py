@@ -44,6 +44,7 @@ REPEATED = (
     "experiment",
     "about",
     "bleu_tokenizer",
+    "chosen_by",
 )  # the same thousands of times
 COLUMNS = ("path", *FIELDS, *CURVE)
 # Of the others Arrow sees the type by the values.

@@ -127,6 +127,27 @@ def main_metric(record: Record) -> Metric:
     return from_dict(main, record.metrics.about.get(main) if record.metrics else None)
 
 
+def _chosen_by(record: Record) -> str:
+    """The study that chose the settings, as JSON; empty for none."""
+    study = _part(record, "training", "chosen_by")
+    return _json(study, orjson.OPT_SORT_KEYS) if study else ""
+
+
+def _kept_best(record: Record) -> bool:
+    """Whether the scores are the best of several evaluations, which were of the very rows that the scores are of.
+
+    Records that do not say which rows these were tell by their scores: they are those of an evaluation on the way.
+    """
+    metrics = record.metrics
+    several = _part(record, "training", "evaluations", 1) > 1
+    if metrics is None or not several or _part(record, "training", "keep_best") is not True:
+        return False
+    told = metrics.notes.get("scored_on")
+    if isinstance(told, dict):
+        return told.get("along_training") is True
+    return any(point["values"] == metrics.values for point in metrics.curve)
+
+
 def _bleu_tokenizer(record: Record) -> str:
     """What cut the words of BLEU, as sacreBLEU's signature has it; empty for none."""
     signatures = record.metrics.notes.get("sacrebleu") if record.metrics else None
@@ -167,6 +188,9 @@ FIELDS: dict[str, Callable[[Record], Any]] = {
     "settings": _settings,
     "grid": _grid,
     "trial": _trial,
+    "score_on": lambda r: _part(r, "data", "score_on", "reported"),
+    "chosen_by": _chosen_by,
+    "kept_best": _kept_best,
     "main": lambda r: r.metrics.main if r.metrics else None,
     "metrics": lambda r: r.metrics.values if r.metrics else {},
     "about": lambda r: _json(r.metrics.about if r.metrics else {}, orjson.OPT_SORT_KEYS),

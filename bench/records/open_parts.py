@@ -16,8 +16,8 @@ SECTIONS: dict[str, dict[str, tuple[type[Any], ...]]] = {
     "model": {"title": TEXT},
     "task": {"title": TEXT, "subjects": LIST},
     "method": {"title": TEXT, "category": TEXT},
-    "training": {"max_steps": NUMBER},
-    "data": {"limit_train": NUMBER, "limit_evaluation": NUMBER},
+    "training": {"max_steps": NUMBER, "evaluations": NUMBER, "chosen_by": MAPPING},
+    "data": {"limit_train": NUMBER, "limit_evaluation": NUMBER, "score_on": TEXT},
 }
 ENVIRONMENT = {"host": TEXT, "accelerator": TEXT, "cpu": TEXT, "end": TEXT, "sharing": NUMBER, "shrunk": LIST}
 MOST_CELLS = 1_000_000  # of a grid; more are no experiment

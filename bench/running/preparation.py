@@ -32,9 +32,10 @@ from bench.models.remarks import check_head_choice, head_origin, remarks
 from bench.models.source import checkpoint_of
 from bench.models.tokenizer import load_tokenizer, padding_token
 from bench.records.schema import Parameters
-from bench.running.scores import assumption
+from bench.running.scores import assumption, scored_on
 from bench.tasks.base import Task, TaskData
-from bench.tasks.check import check_task
+from bench.tasks.check import check_selection, check_task
+from bench.tasks.leaks import leak_warnings
 from bench.training.arithmetic import Arithmetic, check_precision
 from bench.training.compiling import check_compiling
 from bench.training.optimiser import step_count
@@ -119,6 +120,9 @@ def prepare(cell: Cell, task: Task, method: Method, meter: PhaseMeter, device: t
         else:
             data = task.load(tokenizer, training.max_length, cell.data)
             check_task(task, data)
+            if cell.data.selects:
+                check_selection(task, data)
+            data.notes["scored_on"] = scored_on(data)
             known = check_tokens(
                 {"train": data.train} | {name: split.examples for name, split in data.evaluation.items()},
                 tokenizer, architecture, base.family, rows,
@@ -126,6 +130,8 @@ def prepare(cell: Cell, task: Task, method: Method, meter: PhaseMeter, device: t
             data.notes["unknown_tokens"], warnings = known.unknown, list(known.warnings)
             if (main := task.metric(task.main_metric)).assumed:
                 warnings.append(assumption(main))
+            if cell.data.selects:
+                warnings += leak_warnings(data)
             padding = replace(padding, segments=known.segments)
             limits = training.evaluation_batch_size, training.evaluation_tokens
             inference = Inference(tokenizer, padding, *limits, notes=data.notes)

@@ -10,7 +10,7 @@ from bench.methods.base import Method
 from bench.models.sharded import whole
 from bench.records.metric import Metric
 from bench.running.run import Run
-from bench.tasks.base import Split, Task
+from bench.tasks.base import Split, Task, TaskData
 
 HIGHER_IS_BETTER = Metric("score")
 
@@ -59,6 +59,17 @@ def assumption(metric: Metric) -> str:
         f"the metric '{metric.name}' is not known: higher is taken for better, and it is averaged with no other; the "
         "task can declare it in `metrics`"
     )
+
+
+def scored_on(data: TaskData) -> dict[str, Any]:
+    """What a record says of the rows that its scores are of.
+
+    Returns:
+        The splits; `along_training`, whether the evaluations along training are of the same rows, so that the best of
+        them was chosen on what is reported; and with `data.score_on=selection`, under `selection`, whence the rows are.
+    """
+    found: dict[str, Any] = {"splits": [*(data.test or data.validation)], "along_training": data.test is None}
+    return found if data.scored_on is None else found | {"selection": data.scored_on}
 
 
 class Best:

@@ -17,7 +17,8 @@ from bench.models.load import build_empty, load_architecture
 from bench.models.tokenizer import load_tokenizer
 from bench.tasks.base import Split, Task, TaskData
 from bench.tasks.build import task_of
-from bench.tasks.check import check_task
+from bench.tasks.check import check_selection, check_task
+from bench.tasks.leaks import questions, repeated, shared
 
 SHOWN = 3  # examples
 UNCUT = 1_000_000  # tokens: nothing is cut there
@@ -43,7 +44,7 @@ class SplitReport:
         lengths: of its inputs.
         unknown: the share of tokens that the vocabulary does not have.
         labels: how often each answer is right; empty where answers are texts, or too many.
-        twice: rows whose input is that of an earlier row.
+        twice: rows whose input is that of an earlier row; what a decoder learns to write behind it does not count.
         in_train: rows whose input is one of the training split's.
     """
 
@@ -101,18 +102,20 @@ def look_at_task(cell: Cell) -> TaskReport:
     longest = cell.training.max_length
     data, uncut = task.load(tokenizer, longest, cell.data), task.load(tokenizer, UNCUT, cell.data)
     check_task(task, data)
+    if cell.data.selects:
+        check_selection(task, data)
     rows = build_empty(cell.base, architecture).get_input_embeddings().weight.shape[0]  # type: ignore[operator]
     examples = {"train": data.train} | {name: split.examples for name, split in data.evaluation.items()}
     known = check_tokens(examples, tokenizer, architecture, cell.base.family, rows)
     whole = {"train": uncut.train} | {name: split.examples for name, split in uncut.evaluation.items()}
-    seen = {tuple(example["input_ids"]) for example in whole["train"]}
+    seen = set(questions(whole["train"]))
     right = {name: _right(task, data, name) for name in data.evaluation}
     reports = {}
     for name, split in whole.items():
         labels = _balance(task, right[name] if name in right else _plain_labels(split))
         reports[name] = SplitReport(
-            len(split), _lengths(split, longest), known.unknown[name], labels, _twice(split),
-            0 if name == "train" else sum(tuple(example["input_ids"]) in seen for example in split),
+            len(split), _lengths(split, longest), known.unknown[name], labels, repeated(split),
+            0 if name == "train" else sum(question in seen for question in questions(split)),
         )  # fmt: skip
     warnings = [*known.warnings, *_remarks(task, reports, architecture, longest)]
     shown = [_shown(task, tokenizer, example) for example in data.train[:SHOWN]]
@@ -143,10 +146,6 @@ def _lengths(examples: Sequence[Example], longest: int) -> Lengths:
     found = np.array([len(example["input_ids"]) for example in examples])
     median, p95 = (int(np.percentile(found, share)) for share in (50, 95))
     return Lengths(median, p95, int(found.max()), float((found > longest).mean()))
-
-
-def _twice(examples: Sequence[Example]) -> int:
-    return len(examples) - len({tuple(example["input_ids"]) for example in examples})
 
 
 def _shown(task: Task, tokenizer: PreTrainedTokenizerBase, example: Example) -> ShownExample:
@@ -194,7 +193,7 @@ def _remarks(task: Task, reports: Mapping[str, SplitReport], architecture: Pretr
     found = []
     for name, report in reports.items():
         if report.in_train:
-            found.append(f"{report.in_train} of the {report.rows} rows of {name} have the text of a training row")
+            found.append(shared(report.in_train, report.rows, name))
         if report.twice and name == "train":
             found.append(f"{report.twice} of the {report.rows} rows of {name} repeat the text of another")
         if report.lengths.cut > 0:

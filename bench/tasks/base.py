@@ -40,6 +40,8 @@ class TaskData:
         test: scored once at the end, where the task keeps a labelled test split apart; else None.
         revisions: for each split read, as "repository/subset/split", the commit or fingerprint of its content.
         notes: what a reader of the scores must know, e.g. how many few-shot examples were dropped.
+        scored_on: with `data.score_on=selection`, which rows `validation` holds in place of what is reported, see
+            `bench.data.selection`: the `split` that they are from, and of a share of it `share` and `seed`; else None.
     """
 
     train: Sequence[Example]
@@ -47,6 +49,7 @@ class TaskData:
     test: dict[str, Split] | None = None
     revisions: dict[str, str] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
+    scored_on: dict[str, Any] | None = None
 
     @property
     def evaluation(self) -> dict[str, Split]:
@@ -132,6 +135,9 @@ class Task:
 
     def load(self, tokenizer: PreTrainedTokenizerBase, max_length: int, data: DataConfig) -> TaskData:
         """Read the data and turn them into tokens, inputs no longer than `max_length`.
+
+        With `data.selects` the split that is reported is not read: one for validation beside it is scored, or a share
+        that is cut off the training rows (`bench.data.selection`), and `TaskData.scored_on` says which.
 
         Raises:
             UserError: data that are missing or not what the task expects.

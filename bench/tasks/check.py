@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from bench.data.example import Example, Examples
+from bench.data.selection import CUT
 from bench.errors import UserError, unknown_name
 from bench.models.head import Head
 from bench.tasks.base import Split, Task, TaskData
@@ -32,6 +33,19 @@ def check_task(task: Task, data: TaskData) -> None:
         if head is not None:
             _check_labels(task, head, split.examples, f"the split '{name}'")
     _check_main_metric(task, data)
+
+
+def check_selection(task: Task, data: TaskData) -> None:
+    """Refuse data that `data.score_on=selection` was asked of and that hold the reported split all the same.
+
+    Raises:
+        UserError: the task's class has a `load` that knows nothing of it.
+    """
+    if data.scored_on is None or data.test is not None:
+        raise UserError(
+            f"{CUT}: task '{task.name}' does not keep to it; `load` of {type(task).__name__} has to leave what is "
+            "reported unread where data.selects, and to say in TaskData.scored_on what is scored instead"
+        )
 
 
 def score_names(task: Task, data: TaskData) -> list[str]:

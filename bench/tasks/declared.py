@@ -1,124 +1,37 @@
-"""What all tasks have in common that are declared in YAML alone: where their rows come from, and how they are scored.
+"""What all tasks have in common that are declared in YAML alone: how their rows are loaded, and how they are scored.
 
 `form` says which kind of task it is (`bench.tasks.build.FORMS`); each has a file of its own.
 """
 
-import copy
 import itertools
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from enum import StrEnum
-from typing import Any, ClassVar, Self
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from transformers import PreTrainedTokenizerBase
 
-from bench.configuration.annotations import filled
 from bench.configuration.schema import DataConfig, Family
-from bench.data.columns import Rules
-from bench.data.declared import DataSource, all_splits
-from bench.data.declared_rules import Filled
+from bench.data.declared import all_splits
 from bench.data.example import Example, Examples
 from bench.data.published import Published
-from bench.data.schema import Text
 from bench.data.source import Located
 from bench.data.synthetic import Shape, continuation, translation
 from bench.data.token_cache import cached, from_outside, tokenizer_fingerprint
-from bench.errors import UserError, unknown_name
-from bench.evaluation.metrics import Scorer, scorers_of
-from bench.records.metric import Metric
-from bench.tasks.base import Split, Task, TaskData
-from bench.tasks.instructions import Instructions, counts_of
-from bench.tasks.other_rows import Set, lesson_of, sets_of
+from bench.tasks.base import Split, TaskData
+from bench.tasks.declaration import Declaration
+from bench.tasks.declared_rows import rows_for
+from bench.tasks.instructions import counts_of
 from bench.tasks.wording import SHORTENED, of_family
 
 NOT_IN_KEY = frozenset({"name", "title", "scored_by", "miniature"})  # these change nothing of a task's tokens
 
 
-class Answer(StrEnum):
-    """How a model answers: by a task head, by the likelihood of words, or by what it writes."""
-
-    head = "head"
-    words = "words"
-    generate = "generate"
-
-
 @dataclass(kw_only=True)
-class Declared(Task):
-    """A task that is declared in YAML.
-
-    Attributes:
-        data: where the rows come from, see `bench.data.declared.DataSource`.
-        text: the column with text, or those that the prompt takes.
-        scored_by: the YAML's `metrics`: names, or mappings with `_target_` for a metric of one's own.
-        answer: one of `Answer`, or one for each family; auto: what `defaults` says.
-        prompt: a template or several, of which each row has one; or these for each family. What it is by default is
-            each form's.
-        trained_on: other rows to learn from: `data` alone for rows of the same columns, or with `form: instruction`
-            what `bench.tasks.instructions.Instructions` takes.
-        tested_on: by name, further sets of rows that are scored at the end, each by what differs from `data` and its
-            `split` (test unless said otherwise); the metrics are means over them. Without a split for validation in
-            `data` they are that too.
-    """
-
-    data: dict[str, Any]
-    text: str | list[str]
-    scored_by: list[Any] = field(default_factory=list)
-    answer: str | dict[str, str] = "auto"
-    prompt: str | list[str] | dict[str, str | list[str]] | None = None
-    trained_on: dict[str, Any] | None = None
-    tested_on: dict[str, dict[str, Any]] = field(default_factory=dict)
-    asked: Family | None = field(init=False, default=None)  # the family that the task is done by, see `on`
-
-    kinds: ClassVar[str]  # the metrics that suit it, see `bench.evaluation.metrics`
-    defaults: ClassVar[Mapping[Family, Answer]]
-    possible: ClassVar[Mapping[Family, Sequence[Answer]]]
-
-    def __post_init__(self) -> None:
-        """Read the parts of the declaration, and refuse what does not go together."""
-        self.source = filled(DataSource, self.data, "task.data", self.name)
-        self.instructions: Instructions | None = None
-        self.lesson: DataSource | None = None
-        if self.trained_on is not None:
-            lesson = lesson_of(self.trained_on, self.data, self.name)
-            self.instructions = lesson if isinstance(lesson, Instructions) else None
-            self.lesson = lesson.source if isinstance(lesson, Instructions) else lesson
-        self.sets: list[Set] = sets_of(self.tested_on, self.data, self.name)
-        for column in self.source.may_be_empty:
-            if column not in self.written:
-                raise unknown_name("text in task.data.may_be_empty", column, self.written)
-        self.scorers: list[Scorer] = scorers_of(self.scored_by, self.kinds, self.usual_metrics())
-        names = [scorer.metric.name for scorer in self.scorers]
-        for one in self.sets:
-            if meant := next((name for name in names if f"{name}_{one.name}" in names), None):
-                raise UserError(
-                    f"task.tested_on.{one.name}: its {meant} would be called {meant}_{one.name}, a metric too; call "
-                    "the set otherwise"
-                )
-
-    @abstractmethod
-    def usual_metrics(self) -> Sequence[str]:
-        """The metrics where the YAML names none; the first is the main one."""
-
-    @abstractmethod
-    def rules(self) -> Rules:
-        """The columns that are read."""
-
-    @property
-    def texts(self) -> list[str]:
-        """Of these, those with text to be read by the model."""
-        return [self.text] if isinstance(self.text, str) else list(self.text)
-
-    @property
-    def written(self) -> list[str]:
-        """All columns with text that may be empty where that is said."""
-        return self.texts
-
-    def text_rules(self) -> dict[str, Text]:
-        """Of `written`: empty only where that is said."""
-        return {name: Text() if name in self.source.may_be_empty else Filled() for name in self.written}
+class Declared(Declaration):
+    """A task that is declared in YAML, see `Declaration`; a form says how its rows become tokens."""
 
     def synthesise(self, shape: Shape) -> list[Example]:
         """Random texts, each with another to be written, or with their own second half."""
@@ -132,56 +45,12 @@ class Declared(Task):
     def references(self, table: pa.Table) -> list[Any]:
         """Of a table of `tokens`, what predictions are compared with."""
 
-    def on(self, family: Family) -> Self:
-        """The task as models of a family do it."""
-        if self.asked == family:
-            return self
-        task = copy.copy(self)
-        task.asked = family
-        task.answer = self._answer_of(family)
-        return task
-
-    @property
-    def way(self) -> Answer:
-        """How a model answers; known once the family is."""
-        assert self.asked is not None
-        return Answer(str(self.answer))
-
-    @property
-    def form(self) -> str:
-        """The form, and how it is answered."""
-        return f"{type(self).__name__} {self.answer}"
-
-    def _answer_of(self, family: Family) -> str:
-        given = of_family(self.answer, family, "task.answer") or "auto"
-        possible = self.possible.get(family, ())
-        if not possible:
-            fitting = " or ".join(f"'{name}'" for name, ways in self.possible.items() if ways)
-            raise UserError(f"task '{self.name}' needs a model of the family {fitting}, this one is of '{family}'")
-        if given == "auto":
-            return str(self.defaults[family])
-        if given not in possible:
-            raise UserError(
-                f"task.answer={given}: a model of the family '{family}' answers this task by "
-                f"{' or '.join(map(str, possible))}"
-            )
-        return str(given)
-
-    @property
-    def main_metric(self) -> str:
-        """The first that the YAML names."""
-        return self.scorers[0].metric.name
-
-    def metrics(self) -> list[Metric]:
-        """Those that the YAML names."""
-        return [scorer.metric for scorer in self.scorers]
-
     def sources(self) -> list[tuple[Published, str]]:
         """The repositories' splits; files of one's own are there already."""
         rules = self.rules()
         found: list[tuple[Published, str]] = []
         if self.source.hub is not None:
-            roles = self._roles(None)
+            roles = self.roles(None)
             if self.source.holdout is not None:
                 roles = {**roles, "train": [self.source.train_split], "validation": []}
             found += [(self.source.published(rules), split) for split in all_splits(roles)]
@@ -190,23 +59,13 @@ class Declared(Task):
             found.append((self.lesson.published(asked), self.lesson.train_split))
         return found + [(one.source.published(rules), one.split) for one in self.sets if one.source.hub is not None]
 
-    def _roles(self, root: str | None) -> dict[str, list[str]]:
-        """The splits of `data`, see `DataSource.roles`."""
-        roles = self.source.roles(root, trains=self.lesson is None, validates=not self.sets)
-        if self.sets and "test" in roles:
-            raise UserError("task.data names a split test, and task.tested_on others; leave one of them out")
-        if same := {one.name for one in self.sets}.intersection(all_splits(roles)):
-            raise UserError(f"task.tested_on.{min(same)}: task.data has a split of that name; call the set otherwise")
-        return roles
-
     def load(self, tokenizer: PreTrainedTokenizerBase, max_length: int, data: DataConfig) -> TaskData:
         """Read, check and tokenise all splits."""
-        roles, rules = self._roles(data.root), self.rules()
+        rows = rows_for(self, data)
         revisions: dict[str, str] = {}
         notes: dict[str, Any] = {"answer": str(self.way), "texts_shortened": {}}
 
-        def read(name: str, source: DataSource, split: str, *, train: bool = False) -> pa.Table:
-            located = source.locate(split, rules, self.texts, data, self.miniature)
+        def read(name: str, located: Located, *, train: bool = False) -> pa.Table:
             revisions[name] = located.fingerprint
             limit = data.limit_train if train else data.limit_evaluation
 
@@ -219,29 +78,24 @@ class Declared(Task):
             return table
 
         if self.instructions is not None:
-            located = self.instructions.locate(data, self.miniature)
-            revisions["train"] = located.fingerprint
+            revisions["train"] = rows.train.fingerprint
             train = self._cached(
-                tokenizer, located, [max_length, data.limit_train],
-                lambda: self._instructed(tokenizer, located, max_length, data.limit_train),
+                tokenizer, rows.train, [max_length, data.limit_train],
+                lambda: self._instructed(tokenizer, rows.train, max_length, data.limit_train),
             )  # fmt: skip
             notes |= counts_of(train)
         else:
-            source = self.lesson or self.source
-            train = read("train", source, source.train_split, train=True)
-        scored = {
-            role: {split: self._split(read(split, self.source, split)) for split in roles[role]}
-            for role in ("validation", "test")
-            if role in roles
+            train = read("train", rows.train, train=True)
+        splits = {
+            role: {name: self._split(read(name, located)) for name, located in found.items()}
+            for role, found in (("validation", rows.validation), ("test", rows.test))
         }
-        if self.sets:
-            found = {one.name: self._split(read(one.name, one.source, one.split)) for one in self.sets}
-            scored["test" if "validation" in scored else "validation"] = found
         assert self.asked is not None
         if not isinstance(prompts := of_family(self.prompt, self.asked, "task.prompt"), str | None):
             notes["prompts"] = f"each row has one of {len(prompts)}"
         notes |= self.notes(tokenizer)
-        return TaskData(_examples(train), scored["validation"], scored.get("test"), revisions, notes)
+        test = splits["test"] or None
+        return TaskData(_examples(train), splits["validation"], test, revisions, notes, rows.scored_on)
 
     def _instructed(
         self, tokenizer: PreTrainedTokenizerBase, located: Located, max_length: int, limit: int | None
@@ -285,19 +139,6 @@ class Declared(Task):
             suffix = "" if split == first else f"_{split.removeprefix(_common(first, split))}"
             scores |= {f"{name}{suffix}": value for name, value in values.items()}
         return scores
-
-    def seen_by(self, scorer: Scorer, references: list[Any]) -> list[Any]:
-        """What a metric compares with."""
-        return references
-
-    def metric(self, name: str) -> Metric:
-        """As declared; of a further split like that of the first."""
-        fitting = [scorer.metric for scorer in self.scorers if name.startswith(f"{scorer.metric.name}_")]
-        exact = [scorer.metric for scorer in self.scorers if scorer.metric.name == name]
-        if exact or not fitting:
-            return exact[0] if exact else super().metric(name)
-        longest = max(fitting, key=lambda metric: len(metric.name))
-        return replace(longest, name=name)
 
 
 def _common(first: str, other: str) -> str:

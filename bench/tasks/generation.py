@@ -10,8 +10,8 @@ from transformers import PreTrainedTokenizerBase
 
 from bench.configuration.schema import Family
 from bench.data.columns import Rules
-from bench.data.declared_rules import Texts
 from bench.data.example import IGNORED, Example
+from bench.data.list_rules import Texts
 from bench.data.token_cache import encode
 from bench.errors import UserError
 from bench.evaluation.generation import Search, write
@@ -20,7 +20,8 @@ from bench.evaluation.metrics import TEXTS
 from bench.evaluation.translation_metric import bleu_tokenizer, translation_signatures
 from bench.evaluation.written import several, translation
 from bench.models.tokenizer import end_token, prompt_tokens
-from bench.tasks.declared import Answer, Declared
+from bench.tasks.declaration import Answer
+from bench.tasks.declared import Declared
 from bench.tasks.wording import SHORTENED, Template, answer_tokens, fitted, of_family, rows_of
 
 ROWS = pa.list_(pa.int32())
@@ -112,10 +113,8 @@ class Generation(Declared):
             if train:
                 self._check_fit(tokenizer, template, answers, max_length, done)
             done += len(targets)
-            room = max((len(answer) for answer in answers), default=0) if goes_on and train else 0
-            cut = fitted(
-                tokenizer, template, rows_of(some), max_length - room, opened=goes_on, place=f"task '{self.name}'"
-            )
+            room = [max_length - len(answer) * (goes_on and train) for answer in answers]
+            cut = fitted(tokenizer, template, rows_of(some), room, opened=goes_on, place=f"task '{self.name}'")
             shortened += cut.count
             if goes_on and train:
                 pairs = list(zip(cut.tokens, answers, strict=True))

@@ -17,7 +17,8 @@ from bench.data import published
 from bench.data.example import Example, Examples
 from bench.data.published import Published
 from bench.data.schema import Label, Score
-from bench.data.source import locate
+from bench.data.selection import SELECTION, Selection, Strata
+from bench.data.source import Located, locate
 from bench.data.synthetic import Shape, classification
 from bench.data.token_cache import Columns, cached, encode, from_outside, tokenizer_fingerprint
 from bench.errors import UserError, unknown_name
@@ -36,8 +37,8 @@ class Glue(Task):
 
     Attributes:
         subset: its name on the hub.
-        answer, prompt, words: see `bench.tasks.declared` and `bench.tasks.classification`; an encoder-decoder is given
-            T5's prompts unless another is said.
+        answer, prompt, words: see `bench.tasks.declaration` and `bench.tasks.classification`; an encoder-decoder is
+            given T5's prompts unless another is said.
     """
 
     subset: str
@@ -111,18 +112,29 @@ class Glue(Task):
 
     def load(self, tokenizer: PreTrainedTokenizerBase, max_length: int, data: DataConfig) -> TaskData:
         """Sentence pairs are joined as the tokenizer joins them, and cut at `max_length`, the longer one first."""
-        train, revision = self._split(tokenizer, max_length, data, "train", data.limit_train)
-        validation: dict[str, Split] = {}
-        revisions = {f"{self.published.name}/train": revision}
-        for split in self.validation_splits:
-            validation[split], revision = self._split(tokenizer, max_length, data, split, data.limit_evaluation)
-            revisions[f"{self.published.name}/{split}"] = revision
-        return TaskData(train=train.examples, validation=validation, revisions=revisions)
+        found = locate(self.published, "train", data, self.miniature)
+        cut = self._selection(found, data) if data.selects else None
+        train = self._split(tokenizer, max_length, found if cut is None else cut.rest(), data.limit_train)
+        revisions, validation = {f"{self.published.name}/train": found.fingerprint}, {}
+        for split in self.validation_splits if cut is None else (SELECTION,):
+            found = locate(self.published, split, data, self.miniature) if cut is None else cut.scored()
+            validation[split] = self._split(tokenizer, max_length, found, data.limit_evaluation)
+            if cut is None:
+                revisions[f"{self.published.name}/{split}"] = found.fingerprint
+        told = None if cut is None else cut.told()
+        return TaskData(train=train.examples, validation=validation, revisions=revisions, scored_on=told)
 
-    def _split(
-        self, tokenizer: PreTrainedTokenizerBase, max_length: int, data: DataConfig, split: str, limit: int | None
-    ) -> tuple[Split, str]:
-        located = locate(self.published, split, data, self.miniature)
+    def _selection(self, train: Located, data: DataConfig) -> Selection:
+        """A share of the training rows."""
+        *texts, label = self.published.columns
+        rule = self.published.columns[label]
+        strata = Strata(label, tuple(rule.names) if isinstance(rule, Label) else None)
+        return Selection(
+            found=train, split="train", texts=tuple(texts), strata=strata,
+            share=data.selection_share, seed=data.selection_seed,
+        )  # fmt: skip
+
+    def _split(self, tokenizer: PreTrainedTokenizerBase, max_length: int, located: Located, limit: int | None) -> Split:
         *texts, _ = self.published.columns
 
         def tokenise(rows: Columns) -> Columns:
@@ -137,7 +149,7 @@ class Glue(Task):
 
         key = ["glue", self.subset, texts, located.key, tokenizer_fingerprint(tokenizer), max_length, limit]
         table = cached([*key, from_outside(self)], build)
-        return Split(Examples(table, table.column_names), table.column("labels").to_pylist()), located.fingerprint
+        return Split(Examples(table, table.column_names), table.column("labels").to_pylist())
 
     def predict(self, model: nn.Module, examples: Sequence[Example], run: Inference) -> list[Any]:
         """Labels, or scores for STS-B."""

@@ -102,7 +102,8 @@ class Mmlu(Task):
         train, alpaca_revision = alpaca_table(
             tokenizer, max_length, data, self.train_split, miniature=self.miniature, family=self.asked
         )
-        (_, dev), *splits = ((name, locate(source, name, data, self.miniature)) for source, name in self.sources()[1:])
+        read = [(source, name) for source, name in self.sources()[1:] if not (data.selects and name == "test")]
+        (_, dev), *splits = ((name, locate(source, name, data, self.miniature)) for source, name in read)
         tables = {
             name: self._prompts(tokenizer, dev, found, self.prompt_length - room, data.limit_evaluation)
             for name, found in splits
@@ -110,13 +111,14 @@ class Mmlu(Task):
         return TaskData(
             train=Examples(train, train.column_names),
             validation={"validation": _split(tables["validation"])},
-            test={"test": _split(tables["test"])},
+            test=None if data.selects else {"test": _split(tables["test"])},
             revisions={f"{ALPACA.name}/{self.train_split}": alpaca_revision}
             | {f"{MMLU.name}/{name}": found.fingerprint for name, found in (("dev", dev), *splits)},
             notes={
                 "few_shot_examples_dropped": sum(sum(t.column("dropped").to_pylist()) for t in tables.values()),
                 "instructions_too_long": rows_left_out(train),
             },
+            scored_on={"split": "validation"} if data.selects else None,
         )
 
     def _room(self, tokenizer: PreTrainedTokenizerBase) -> int:

@@ -108,16 +108,16 @@ def _columns(file: Path, written: str) -> tuple[Mapping[str, Sequence[str]], dic
         return {name: [value or "" for value in table.column(name).to_pylist()] for name in rules}, data, assumed
     if file.suffix in (".json", ".jsonl"):
         read = read_json if file.suffix == ".json" else read_json_lines
-        return _as_text(read(content, file, read(content, file, ()).header), file), data, assumed
+        return _as_text(read(content, file, None), file), data, assumed
     delimiter = _delimiter(content, SUFFIXES[file.suffix])
     if delimiter != SUFFIXES[file.suffix]:
         data["delimiter"] = delimiter
         assumed.append(f"fields are told apart by {delimiter!r}")
     dialect = Dialect.of(file, delimiter, None)
-    header = read_delimited(content, file, (), dialect).header
-    if len(set(header)) < len(header) or not all(header):
+    lines = read_delimited(content, file, None, dialect)
+    if len(set(lines.header)) < len(lines.header) or not all(lines.header):
         raise UserError(f"{file}: its first row is no header: columns need different names, and none may be empty")
-    return _as_text(read_delimited(content, file, header, dialect), file), data, assumed
+    return _as_text(lines, file), data, assumed
 
 
 def _as_text(lines: Lines, file: Path) -> dict[str, list[str]]:

@@ -17,8 +17,8 @@ from bench.evaluation.classification import classify
 from bench.evaluation.inference import Inference
 from bench.evaluation.metrics import NUMBERS
 from bench.models.head import Head
-from bench.tasks.classification import TextTask
-from bench.tasks.declared import Answer
+from bench.tasks.declaration import Answer
+from bench.tasks.text_task import TextTask
 
 
 @dataclass(kw_only=True)

@@ -127,15 +127,16 @@ class Wmt16(Task):
         train, revision = self._split(tokenizer, max_length, data, self.train_split, data.limit_train)
         scored: dict[str, Split] = {}
         revisions = {f"{self.published.name}/{self.train_split}": revision}
-        for name in ("validation", "test"):
+        for name in ("validation",) if data.selects else ("validation", "test"):
             scored[name], revision = self._split(tokenizer, max_length, data, name, data.limit_evaluation)
             revisions[f"{self.published.name}/{name}"] = revision
         return TaskData(
             train=train.examples,
-            validation={"validation": scored["validation"]},
-            test={"test": scored["test"]},
+            validation={"validation": scored.pop("validation")},
+            test=scored or None,
             revisions=revisions,
             notes={"sacrebleu": translation_signatures(self._words), "search": asdict(self._search)},
+            scored_on={"split": "validation"} if data.selects else None,
         )
 
     def _split(

@@ -1,6 +1,5 @@
 """Templates: text with the names of columns in braces, `Review: {text}`. Nothing in them is run."""
 
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from string import Formatter
@@ -10,6 +9,7 @@ from transformers import PreTrainedTokenizerBase
 
 from bench.configuration.schema import Family
 from bench.errors import UserError, unknown_name
+from bench.identity.digests import row_key
 from bench.models.tokenizer import prompt_tokens
 
 T = TypeVar("T")
@@ -79,8 +79,7 @@ class Template:
         if not self.others:
             return self
         texts = [str(row[name]) for name in sorted({name for one in self.wordings for name in one.fields})]
-        digest = hashlib.blake2b("\0".join(texts).encode(), digest_size=8).digest()
-        return self.wordings[int.from_bytes(digest) % len(self.wordings)]
+        return self.wordings[int.from_bytes(row_key(texts)) % len(self.wordings)]
 
     @property
     def end(self) -> str:
@@ -105,7 +104,7 @@ def fitted(
     tokenizer: PreTrainedTokenizerBase,
     template: Template,
     rows: list[dict[str, Any]],
-    longest: int,
+    longest: int | Sequence[int],
     *,
     opened: bool,
     place: str,
@@ -118,7 +117,7 @@ def fitted(
         tokenizer: the model's.
         template: what is filled.
         rows: its columns.
-        longest: tokens of each, at most.
+        longest: tokens of each, at most; one number for all, or each row's.
         opened: whether something is to follow, so that what the tokenizer puts behind a text is left out.
         place: the task, for the message.
 
@@ -134,24 +133,24 @@ def fitted(
         found: list[list[int]] = tokenizer(texts)["input_ids"] if texts else []
         return found
 
-    rows = [dict(row) for row in rows]
+    rows, most = [dict(row) for row in rows], [longest] * len(rows) if isinstance(longest, int) else longest
     tokens = tokens_of(range(len(rows)))
-    long = [at for at, row in enumerate(tokens) if len(row) > longest]
+    long = [at for at, row in enumerate(tokens) if len(row) > most[at]]
     count = len(long)
     while long:
         for at in long:
             name = max(chosen[at].fields, key=lambda field: len(str(rows[at][field])), default=None)
             if name is None or not rows[at][name]:
                 raise UserError(
-                    f"{place}: its prompt alone takes {len(tokens[at])} tokens, and {longest} fit; raise "
+                    f"{place}: its prompt alone takes {len(tokens[at])} tokens, and {most[at]} fit; raise "
                     "training.max_length"
                 )
-            text, excess = str(rows[at][name]), len(tokens[at]) - longest
+            text, excess = str(rows[at][name]), len(tokens[at]) - most[at]
             share = max(1, len(text) * excess // len(tokens[at]))
             rows[at][name] = text[: max(0, len(text) - share - MARGIN)]
         for at, found in zip(long, tokens_of(long), strict=True):
             tokens[at] = found
-        long = [at for at in long if len(tokens[at]) > longest]
+        long = [at for at in long if len(tokens[at]) > most[at]]
     return Cut(tokens, count)
 
 

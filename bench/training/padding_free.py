@@ -13,6 +13,7 @@ from transformers import PretrainedConfig
 from bench.configuration.schema import AttentionKind, TrainingConfig
 from bench.errors import UnsupportedError, UserError
 from bench.methods.base import Method, Setting
+from bench.models.attention import lack_of_flash_attention
 from bench.models.padding_free import check_kept_apart
 
 AUTO = AttentionKind.flash_attention_2  # with which `auto` takes it
@@ -31,6 +32,20 @@ class PaddingFree:
 
 
 PADDED = PaddingFree(used=False, why="training.padding_free=false")
+
+
+def left_to_settle(training: TrainingConfig, attention: AttentionKind) -> tuple[bool | str, bool]:
+    """What of the settings the answer depends on: equal for cells that are surely padded, whatever their model is.
+
+    Args:
+        training: as asked for.
+        attention: as asked for.
+    """
+    wanted = training.padding_free
+    possible = attention == AUTO or (attention == AttentionKind.auto and lack_of_flash_attention() is None)
+    if wanted is not True and (wanted is False or training.compile or not possible):
+        return False, False
+    return wanted, training.compile
 
 
 def settle_padding_free(

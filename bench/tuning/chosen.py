@@ -44,7 +44,8 @@ def chosen_by(result: Result, best: Outcome) -> dict[str, Any]:
     return {
         "study": study.name,
         "trial": best.number,
-        "holdout": {"share": data.get("holdout"), "seed": data.get("holdout_seed")},
+        "on": data["score_on"],
+        "holdout": {"share": data["selection_share"], "seed": data["selection_seed"]},
         "seeds": list(study.protocol.seeds),
         "trials": study.protocol.trials,
         "sampler": str(study.protocol.sampler),
@@ -58,7 +59,9 @@ def _file(folder: Path, result: Result) -> Path:
 
 def _yaml(result: Result, best: Outcome) -> str:
     by = chosen_by(result, best)
-    origin = f"trial {best.number} of {by['trials']} (from 0), {result.metric.name} {best.score:.4g} on the selection data"
+    origin = (
+        f"trial {best.number} of {by['trials']} (from 0), {result.metric.name} {best.score:.4g} on the selection data"
+    )
     lines = [
         "# @package _global_",
         f"# Chosen by `bench tune` for {result.study.title}; it holds with --config-dir and this file's folder.",

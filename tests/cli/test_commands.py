@@ -48,10 +48,6 @@ MISTAKES = {
     "a table of nothing": (["table", "experiment=miniature/glue"], "bench sweep experiment=miniature/glue"),
     "a table without an experiment": (["table"], "name the experiment"),
     "a format that is not known": (["findings", "format=pdf"], "unknown format 'pdf'"),
-    "findings of nothing": (
-        ["findings", "results_dir=nowhere"],
-        "bench sweep experiment=survey/memory results_dir=nowhere",
-    ),
     "a setting that a table lacks": (["table", "experiment=miniature/glue", "fromat=csv"], "did you mean format"),
     "a table's format that is not known": (
         ["table", "experiment=miniature/glue", "format=csv,pdf"],

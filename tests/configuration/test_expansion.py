@@ -65,6 +65,47 @@ def test_whatever_is_given(configurations, case):
     assert expand(configurations, [[*base, *ONE_BY_ONE[case]]]) == [configurations.cell([*base, *ONE_BY_ONE[case]])]
 
 
+RATES = "training.learning_rate='${for_family:{encoder: 1e-4, decoder: 2e-4}}'"
+
+
+def test_a_setting_goes_by_the_family_of_the_model(configurations):
+    cells = [[f"model=miniature/{name}", RATES, "seed=3"] for name in ("roberta", "llama")]
+    made = expand(configurations, cells)
+    assert [cell.training.learning_rate for cell in made] == [1e-4, 2e-4]
+    assert made == [configurations.cell(overrides) for overrides in cells]
+
+
+@pytest.mark.parametrize(
+    ("setting", "named"),
+    [(RATES, "encoder_decoder"), (RATES.replace("decoder", "decodr"), "did you mean decoder")],
+)
+def test_a_family_without_a_value_and_one_that_is_none_are_refused(configurations, setting, named):
+    with pytest.raises(UserError, match=rf"^training\.learning_rate: .*{named}"):
+        configurations.cell(["model=miniature/t5", setting])
+
+
+def test_another_tasks_training_brings_its_settings_by_method(configurations):
+    chosen = configurations.cell(["task=miniature/sst2", "training=glue/cola", "method=bitfit"])
+    assert chosen.training == configurations.cell(["task=glue/cola", "method=bitfit"]).training
+    assert chosen.training.learning_rate == 1e-3
+
+
+def test_own_tasks_take_the_rate_that_was_used_with_the_family(tmp_path):
+    (tmp_path / "training").mkdir()
+    (tmp_path / "training" / "mine.yaml").write_text("defaults:\n  - /training/_own@_here_\n")
+    with Configurations(str(tmp_path)) as configurations:
+        rates = {
+            (name, method): configurations.cell(
+                [f"model=miniature/{name}", f"method={method}", "training=mine"]
+            ).training.learning_rate
+            for name in ("roberta", "t5", "llama")
+            for method in ("full", "lora", "ia3", "bitfit")
+        }
+    for method in ("full", "lora", "ia3"):
+        assert len({rates[name, method] for name in ("roberta", "t5", "llama")}) > 1, method
+    assert rates["llama", "lora"] == 2e-4
+
+
 @pytest.mark.parametrize("wrong", ["training.lr=1", "training.batch_size=many", "training.learning_rate=-1", "seed=x"])
 def test_what_hydra_refuses_is_refused(configurations, wrong):
     with pytest.raises(UserError) as expected:

@@ -41,6 +41,31 @@ def test_the_best_of_several_right_texts_counts():
     assert score("rouge1", [["x y", "the cat"]], ["the cat"]) == 1
 
 
+@pytest.mark.parametrize(
+    ("right", "said", "f1", "same"),
+    [
+        ("光荣和ω-force", "光荣和ω-force", 1, 1),
+        ("光荣和ω-force", "光荣", 2 * 2 / (4 + 2), 0),  # 光 荣 和 ωforce
+        ("1963年被任为主教", "1963年", 2 * 2 / (7 + 2), 0),  # a year is one word
+        ("任天堂游戏谜之村雨城", "村雨城游戏", 2 * 3 / (10 + 5), 0),  # 村雨城 is the longest run, in whatever place
+        ("“战史演武”，争霸。", "战史演武争霸", 1, 1),  # punctuation does not count
+        (" ABC公司", "abc公司 ", 1, 1),  # nor do case and blanks around
+        ("hello world", "hello there world", 2 * 1 / (2 + 3), 0),  # a run has no gap
+        ("歐洲", "美洲", 2 * 1 / (2 + 2), 0),
+        ("歐洲", "", 0, 0),
+        ("。", "", 0, 1),  # as in the script: nothing is the same, and no run of it
+    ],
+)
+def test_cmrc_compares_chinese_characters_and_the_longest_run_of_them(right, said, f1, same):
+    assert score("cmrc_f1", [right], [said]) == pytest.approx(f1)
+    assert score("cmrc_exact_match", [right], [said]) == same
+
+
+def test_cmrc_takes_the_best_of_several_and_the_mean_over_rows():
+    right = [["村雨城", "任天堂游戏谜之村雨城"], ["歐洲", "歐洲"]]
+    assert score("cmrc_f1", right, ["谜之村雨城", "亞洲"]) == pytest.approx((max(6 / 8, 10 / 15) + 2 / 4) / 2)
+
+
 def test_bleu_takes_as_many_references_as_there_are():
     right = ["the cat sat on the mat today", ["nobody knows", "a dog ran over the field"]]
     assert score("bleu", right, ["the cat sat on the mat today", "a dog ran over the field"]) == pytest.approx(100)

@@ -14,12 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from bench.cli.commands import run_command
 from bench.configuration.cell import Cell
 from bench.configuration.compose import Configurations
 from bench.findings import Finding, evaluate, findings_to_json, findings_to_markdown, render_findings
 from bench.findings.claims import load_claims
 from bench.findings.evaluate import bootstrap, combine, decide, evaluate_claim
 from bench.findings.evidence import Evidence
+from bench.findings.protocol import SEEDS_TO_DECIDE
 from bench.records.schema import Record, Status
 from bench.sweeping.sweeper import select_cells, selected
 from bench.tables import make_table
@@ -43,7 +45,7 @@ MEMORY = dict(zip(METHODS, [5.38, 15.5, 3, 3.1, 3.2, 3.3, 6, 3.4, 3.5, 16.5, 7, 
 RATES = [1e-5, 1e-4, 1e-3]
 
 
-def records(change: dict[str, Any] | None = None, seeds: int = 1) -> list[Record]:
+def records(change: dict[str, Any] | None = None, seeds: int = SEEDS_TO_DECIDE) -> list[Record]:
     """Records in which every claim holds, but for what `change` says: {"base.lora": 70, "memory.t5_base.ia3": 9, …}."""
     change = change or {}
 
@@ -83,7 +85,7 @@ def records(change: dict[str, Any] | None = None, seeds: int = 1) -> list[Record
             accuracy = 0.25 if rate == RATES[-1] else 0.25 + value("spread", 15) / 100
             made.append(make_record("llama_7b", "mmlu", "full", seed, {"accuracy_macro": accuracy},
                                     experiment="survey/learning_rate", training={"learning_rate": rate}))  # fmt: skip
-    return made + memory_records(value)
+    return made + [record for seed in range(seeds) for record in memory_records(value, seed)]
 
 
 @cache
@@ -171,6 +173,7 @@ def test_records_that_agree_confirm_it(confirmed, claim):
     assert finding.figures
     assert not finding.missing
     assert not finding.commands
+    assert [caveat.partition(":")[0] for caveat in finding.caveats] == ["nothing was tuned, settings are as given"]
 
 
 @pytest.mark.parametrize("claim", CLAIMS)
@@ -196,7 +199,7 @@ def test_one_missing_method_leaves_it_undecided(tmp_path):
     found = {claim: found_of(tmp_path, claim) for claim in ("glue-base-above", "glue-base-below")}
     assert found["glue-base-above"].verdict == "undecided"
     assert found["glue-base-above"].missing == ["lora on roberta_base: not run (survey/glue)"]
-    command = f"bench sweep experiment=survey/glue model=roberta_base method=lora results_dir={tmp_path}"
+    command = f"bench sweep experiment=survey/glue model=roberta_base method=lora seed=0,1,2 results_dir={tmp_path}"
     assert found["glue-base-above"].commands == [command]
     assert found["glue-base-below"].verdict == "confirmed"
 
@@ -233,6 +236,92 @@ def test_one_seed_on_a_cpu_beside_one_on_a_gpu_decides_nothing(tmp_path):
     save(tmp_path, *made)
     found = found_of(tmp_path, "mem-roberta-base")
     assert found.missing == ["full on roberta_base: 1 of 2 seeds"]
+
+
+CLEAN = {"study": "one", "trial": 3, "trials": 16, "on": "selection"}
+CHOICES: dict[str, tuple[dict[str, dict[str, Any]], str | None]] = {
+    "all alike": (dict.fromkeys(("mam", "prefix_tuning"), CLEAN), None),
+    "one of two": ({"mam": CLEAN}, "prefix_tuning on roberta_base: not tuned, but mam on roberta_base by a study"),
+    "unequal trials": (
+        {"mam": CLEAN, "prefix_tuning": CLEAN | {"trials": 4}},
+        "tuned by different numbers of trials: mam on roberta_base by 16, prefix_tuning on roberta_base by 4",
+    ),
+    "trials unknown": (
+        {"mam": CLEAN, "prefix_tuning": {"study": "two", "on": "selection"}},
+        "prefix_tuning on roberta_base: its study does not say how many trials it had",
+    ),
+    "on the reported rows": (
+        {"mam": CLEAN, "prefix_tuning": CLEAN | {"on": "reported"}},
+        "prefix_tuning on roberta_base: its settings were chosen on the reported rows",
+    ),
+    "both on the reported rows": (
+        dict.fromkeys(("mam", "prefix_tuning"), CLEAN | {"on": "reported"}),
+        "mam on roberta_base: its settings were chosen on the reported rows",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CHOICES)
+def test_only_settings_that_were_chosen_cleanly_and_equally_decide(tmp_path, case):
+    chosen, why = CHOICES[case]
+    made = [r for r in records() if r.cell.experiment == "survey/glue" and r.cell.method in ("mam", "prefix_tuning")]
+    for record in made:
+        if record.cell.method in chosen:
+            record.cell.config["training"]["chosen_by"] = chosen[record.cell.method]
+    save(tmp_path, *made)
+    found = found_of(tmp_path, "mam-over-prefix")
+    assert found.verdict == ("confirmed" if why is None else "undecided")
+    assert found.missing == ([] if why is None else [why, why.replace("roberta_base", "roberta_large")])
+    assert not found.commands
+    assert not found.caveats
+    expected = {"selection, 16 trials"} if why is None else None
+    assert expected is None or {figure["selection"] for figure in found.figures} == expected
+
+
+@pytest.mark.parametrize("change", [{}, {"size.mam": 100}], ids=["agree", "disagree"])
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_fewer_than_three_seeds_decide_nothing_and_the_command_asks_for_three(tmp_path, seeds, change):
+    made = [r for r in records(change, seeds) if r.cell.method in ("mam", "prefix_tuning")]
+    save(tmp_path, *(record for record in made if record.cell.experiment == "survey/glue"))
+    found = found_of(tmp_path, "mam-over-prefix")
+    assert found.verdict == "undecided"
+    assert f"mam on roberta_base: {seeds} seed{'s' * (seeds > 1)}; 3 decide" in found.missing
+    assert [shlex.split(command)[2:-1] for command in found.commands] == [
+        ["experiment=survey/glue", "model=roberta_base,roberta_large", "method=mam,prefix_tuning", "seed=0,1,2"]
+    ]
+
+
+def test_the_best_evaluation_on_the_reported_rows_decides_nothing(tmp_path):
+    made = [r for r in records() if r.cell.experiment == "survey/glue" and r.cell.method in ("mam", "prefix_tuning")]
+    for record in made:
+        record.cell.config["training"] |= {"keep_best": True, "evaluations": 5}
+        assert record.metrics is not None
+        record.metrics.notes = {"scored_on": {"splits": ["validation"], "along_training": True}}
+    save(tmp_path, *made)
+    found = found_of(tmp_path, "mam-over-prefix")
+    assert found.verdict == "undecided"
+    assert (
+        found.missing[0] == "mam on roberta_base: the best of its evaluations on the reported rows, instead of the last"
+    )
+
+
+def test_cells_that_are_scored_to_choose_settings_decide_nothing(tmp_path):
+    made = [r for r in records() if r.cell.experiment == "survey/glue" and r.cell.method in ("mam", "prefix_tuning")]
+    for record in made:
+        record.cell.config["data"]["score_on"] = "selection"
+    save(tmp_path, *made)
+    found = found_of(tmp_path, "mam-over-prefix")
+    assert found.verdict == "undecided"
+    assert found.missing[0] == "mam on roberta_base: not run (survey/glue)"
+
+
+def test_a_folder_without_records_lists_every_claim_with_what_would_decide_it(tmp_path, capsys):
+    assert run_command(["findings", f"results_dir={tmp_path / 'nowhere'}"]) == 0
+    told = capsys.readouterr().out
+    assert "0 confirmed, 0 refuted, 21 undecided of 21 claims" in told
+    for claim in CLAIMS:
+        (text,) = [part for part in told.split("undecided ") if part.startswith(f"{claim} ")]
+        assert "would decide it: bench sweep experiment=survey/" in text
 
 
 def test_the_table_of_the_memory_experiment_says_what_it_is_and_calls_nothing_a_trial(tmp_path):
@@ -279,8 +368,9 @@ def test_every_command_selects_cells_when_it_is_pasted(tmp_path):
 def test_the_default_folder_is_not_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     commands = {finding.claim.id: finding.commands for finding in evaluate("results")}
-    assert commands["mem-t5"] == ["bench sweep experiment=survey/memory model=t5_base,t5_large method=full,ia3,lora"]
-    assert commands["mem-roberta-base"] == ["bench sweep experiment=survey/memory model=roberta_base method=full"]
+    sweep = "bench sweep experiment=survey/memory"
+    assert commands["mem-t5"] == [f"{sweep} model=t5_base,t5_large method=full,ia3,lora seed=0,1,2"]
+    assert commands["mem-roberta-base"] == [f"{sweep} model=roberta_base method=full seed=0,1,2"]
 
 
 def test_memory_and_counts_have_as_many_seeds_as_were_run_and_an_interval(tmp_path):
@@ -328,7 +418,7 @@ def test_several_settings_are_named_and_no_command_would_help(tmp_path):
 
 
 def test_a_task_that_ran_out_of_memory_leaves_the_largest_peak_unknown(tmp_path):
-    made = [record for record in records() if record.cell.experiment == "survey/glue"]
+    made = [record for record in records(seeds=1) if record.cell.experiment == "survey/glue"]
     worst = next(r for r in made if (r.cell.model, r.cell.task, r.cell.method) == ("roberta_base", "glue/qqp", "full"))
     worst.status = Status.out_of_memory
     save(tmp_path, *made)

@@ -5,10 +5,11 @@ from itertools import product
 import pytest
 
 from bench.planning import predict as planning
+from bench.planning.asked import Trace
 from bench.planning.depths import Whole, largest_moment
 from bench.planning.line import Traced
 from bench.planning.places import Place, Region
-from bench.planning.predict import Trace, predict
+from bench.planning.predict import predict
 from tests.planning.test_prediction import METHODS, TASKS, always
 
 DEPTH = 10

@@ -11,7 +11,8 @@ from bench.cli.commands import run_command
 from bench.cli.plan_progress import PlanProgress
 from bench.errors import UserError
 from bench.planning import plan as planning
-from bench.planning.plan import bytes_of, plan, usable
+from bench.planning.asked import bytes_of
+from bench.planning.plan import plan, usable
 from bench.planning.predict import Prediction
 from bench.planning.remedies import CHANGES, changed, remedies
 from bench.records.schema import MemorySplit, Parameters

@@ -2,12 +2,14 @@
 
 import multiprocessing
 import os
+import subprocess
+import sys
 from dataclasses import dataclass
 
 import pytest
 
 from bench.planning.plan import plan, to_json
-from bench.planning.pool import WORTH, Predictions
+from bench.planning.pool import WORTH, Predictions, beside
 
 MANY = 4 * WORTH
 
@@ -39,7 +41,7 @@ def refused(asked):
 
 def all_of(predict, workers, count=MANY):
     cells = {str(number): Asked(number) for number in range(count)}
-    with Predictions(cells, predict, workers) as known:
+    with beside(count, workers, __name__) as others, Predictions(cells, predict, others) as known:
         return [known.of(key, cell) for key, cell in cells.items()]
 
 
@@ -64,8 +66,14 @@ def test_what_was_not_asked_for_at_the_start_is_made_when_it_is():
 
 
 def test_few_predictions_start_no_process():
-    assert not Predictions(dict.fromkeys("abcd", Asked(1)), squared, 2)._others
-    assert len(Predictions({str(n): Asked(n) for n in range(MANY)}, squared, 2)._others) == 1
+    for count, started in ((WORTH, 0), (WORTH + 1, 1), (MANY, 1)):
+        with beside(count, 2, __name__) as others:
+            assert len(others) == started
+
+
+def test_the_others_are_started_without_torch():
+    modules = "bench.planning.pool, bench.cli.plan_settings, bench.sweeping.sweeper"
+    subprocess.run([sys.executable, "-c", f"import sys, {modules}; assert 'torch' not in sys.modules"], check=True)
 
 
 @pytest.mark.slow
@@ -77,5 +85,6 @@ def test_a_plan_of_several_processes_is_that_of_one(compose):
     ]
     begun = []
     alone = to_json(plan(cells, predicting=begun.append))
-    assert to_json(plan(cells, workers=2)) == alone
+    with beside(len(cells), 2, plan.__module__) as others:
+        assert to_json(plan(cells, others=others)) == alone
     assert begun == cells

@@ -10,7 +10,8 @@ import torch
 from bench.configuration.cell import Cell
 from bench.configuration.compose import Configurations
 from bench.metering.storages import StorageTracker
-from bench.planning.predict import Trace, predict
+from bench.planning.asked import Trace
+from bench.planning.predict import predict
 from bench.planning.remedies import changed
 from bench.sweeping.sweeper import selected
 from tests.cells import MODELS
@@ -107,6 +108,22 @@ def test_it_is_with_bases_of_sixteen_bits_and_other_optimisers(compose, family, 
     few = ("training.batch_size=8", "training.max_length=32")  # a CPU is slow in 16 bits
     cell = cell_of(compose, family, method, *few, *settings)
     assert predict(cell, "cpu").peak == pytest.approx(RealTraining(cell).allocator_peak(), rel=0.01)
+
+
+MIXTURE = (
+    "model=decoder", "model.weights=random", "+model.architecture={model_type: mixtral, vocab_size: 1024, "
+    "hidden_size: 64, intermediate_size: 128, num_hidden_layers: 5, num_attention_heads: 4, num_key_value_heads: 2, "
+    "num_local_experts: 4, num_experts_per_tok: 2, max_position_embeddings: 512, pad_token_id: 0, bos_token_id: 1, "
+    "eos_token_id: 2}",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("sites", ["[query]", "[query,expert_input,expert_output]"])
+def test_it_is_with_a_mixture_of_experts(compose, sites):
+    cell = cell_of(compose, "decoder", "lora", *MIXTURE, "method.r=4", f"method.sites.decoder={sites}")
+    foretold = predict(cell, "cpu")
+    assert foretold.peak == pytest.approx(RealTraining(cell).allocator_peak(), rel=0.01)
+    assert foretold.flops == predict(cell, "cpu", Trace.full).flops
 
 
 @pytest.mark.parametrize("method", ["full", "lora", "bitfit"])

@@ -48,6 +48,18 @@ ROWS: dict[str, dict[str, Any]] = {
     },
     "xsum": {"document": "nu den {}", "summary": "nu .", "id": "{}"},
     "samsum": {"id": "{}", "dialogue": "nu: den\r\nva: {}", "summary": "nu ."},
+    "clue/cmrc2018": {
+        "id": "TRAIN_{}_QUERY_0", "context": "nu den va {}", "question": "den {} ?",
+        "answers": {"text": ["den va", "den", "den va"], "answer_start": [3, 3, 3]},
+    },
+    "clue/drcd": {
+        "id": "{}-1-1", "context": "nu den va {}", "question": "den {} ?",
+        "answers": {"text": ["va", "va"], "answer_start": [7, 7]},
+    },
+    "clue/c3": {
+        "id": 0, "context": ["nu: den {} ?", "va: sti"], "question": "nu {} ?", "choice": ["den {}", "va", "sti"],
+        "answer": "va",
+    },
     "clue/csl": {"idx": 0, "corpus_id": 1, "abst": "nu {}", "keyword": ["den", "va"]},
     "clue/cluewsc2020": {
         "idx": 0, "text": "nu {}",
@@ -162,6 +174,38 @@ def test_what_is_to_be_written_is_read_and_the_right_answers_are_right(name, wri
     if config["data"].get("rows"):
         with pytest.raises(UserError, match="rows instead of the published"):
             task.load(decoder_tokenizer, 128, DataConfig(root=data.root))
+
+
+CHOSEN = [name for name, config in TASKS.items() if config["form"] == "multiple_choice"]
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+def test_answers_to_be_chosen_are_read_and_the_right_one_is_learnt(name, written, decoder_tokenizer):
+    config, data = TASKS[name], written(name)
+    assert config["name"] == name
+    for family in WRITING:
+        task = task_from(config).on(family)
+        found = task.load(decoder_tokenizer, 128, data)
+        asked = found.validation["validation"]
+        assert asked.references == [1] * len(asked.examples)
+        assert {len(example["counts"]) for example in asked.examples} == {len(ROWS[name]["choice"])}
+        learnt = [token for token in found.train[0]["labels"] if token >= 0]
+        assert decoder_tokenizer.decode(learnt, skip_special_tokens=True) == "va"
+    with pytest.raises(UserError, match="rows instead of the published"):
+        task.load(decoder_tokenizer, 128, DataConfig(root=data.root))
+
+
+@pytest.mark.parametrize("name", ["squad", "clue/cmrc2018", "clue/drcd", *CHOSEN])
+def test_what_is_written_or_chosen_is_no_task_of_an_encoder(name):
+    with pytest.raises(UserError, match="needs a model of the family 'encoder_decoder' or 'decoder'"):
+        task_from(TASKS[name]).on(Family.encoder)
+
+
+def test_cmrc_compares_with_each_annotator_s_answer_by_characters(written, decoder_tokenizer):
+    task = task_from(TASKS["clue/cmrc2018"]).on(Family.decoder)
+    right = [["光荣和ω-force"] * 3, ["村雨城", "任天堂游戏谜之村雨城"]]
+    scores = task.score({"validation": right}, {"validation": ["光荣", "任天堂游戏谜之村雨城。"]})
+    assert scores == {"cmrc_f1": pytest.approx((2 / 3 + 1) / 2), "cmrc_exact_match": 0.5}
 
 
 def best(task: Task, references: list[Any]) -> dict[str, float]:

@@ -54,6 +54,16 @@ def test_a_number_is_foretold(tmp_path):
     assert (config["form"], config["label"], config["low"]) == ("regression", "score", 0.0)
 
 
+@pytest.mark.parametrize("name", ["rows.json", "rows.jsonl"])
+def test_json_is_parsed_once_and_gives_the_columns_of_its_first_row(tmp_path, monkeypatch, name):
+    rows = [{"text": f"some words {n}", "label": "ab"[n % 2]} | ({"late": 1} if n > 3 else {}) for n in range(8)]
+    parsed, loads = [], json.loads
+    monkeypatch.setattr("bench.data.json_lines.json.loads", lambda *a, **b: parsed.append(a) or loads(*a, **b))
+    config = proposed(tmp_path, json.dumps(rows) if name == "rows.json" else "\n".join(map(json.dumps, rows)), name)
+    assert (config["text"], config["label"], config["labels"]) == ("text", "label", ["a", "b"])
+    assert len(parsed) == (1 if name == "rows.json" else 8)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

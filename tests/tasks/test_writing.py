@@ -57,6 +57,90 @@ def test_answers_are_divided_by_what_is_asked_for(data, decoder_tokenizer, norma
     assert {example["sizes"][0] for example in found.validation["validation"].examples} == {size}
 
 
+LISTED: dict[str, Any] = {
+    "form": "multiple_choice", "name": "own", "title": "", "text": "q", "options": "choice", "label": "right",
+    "normalised": "characters",
+}  # fmt: skip
+ROWS = [
+    {"q": "nu sti ?", "choice": ["den", "va bu", "sti ."], "right": "va bu"},
+    {"q": "nu den ?", "choice": ["va", "kupal nu"], "right": "va"},
+    {"q": "nu va ?", "choice": ["nu", "bu", "nu", "per ."], "right": "nu"},
+    {"q": "nu bu ?", "choice": ["sti", "per ."], "right": "per ."},
+]
+
+
+def listed(folder: Path, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The rows to be trained on and to be asked."""
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return {"files": {"train": str(folder / "rows.jsonl"), "validation": str(folder / "rows.jsonl")}}
+
+
+@pytest.mark.parametrize("family", [Family.decoder, Family.encoder_decoder])
+def test_answers_may_stand_in_one_column_and_not_always_be_as_many(tmp_path, decoder_tokenizer, family):
+    task = task_from(LISTED | {"data": listed(tmp_path, ROWS)}).on(family)
+    found = task.load(decoder_tokenizer, 64, DataConfig())
+    assert [learnt(decoder_tokenizer, example) for example in found.train] == ["va bu", "va", "nu", "per ."]
+    asked = found.validation["validation"]
+    assert [len(example["counts"]) for example in asked.examples] == [3, 2, 4, 2]
+    assert asked.examples[1]["sizes"] == [2, 8]
+    assert asked.references == [1, 0, 0, 1], "the first of two alike is right"
+
+
+def test_the_likeliest_of_each_rows_own_answers_is_chosen(tmp_path, decoder_tokenizer, monkeypatch):
+    """The decoder's log-probabilities are made up: the last answer of a row is the likeliest."""
+    task = task_from(LISTED | {"data": listed(tmp_path, ROWS), "normalised": "none"}).on(Family.decoder)
+    asked = task.load(decoder_tokenizer, 64, DataConfig()).validation["validation"]
+    monkeypatch.setattr(
+        "bench.evaluation.continuations.log_probabilities", lambda model, examples, options, run: range(len(options))
+    )
+    said = task.predict(None, asked.examples, Inference(decoder_tokenizer, Padding(0), 1))
+    assert said == [2, 1, 3, 1]
+    assert task.score({"validation": asked.references}, {"validation": said}) == {"accuracy": 0.25}
+
+
+def test_a_list_of_answers_may_be_told_by_numbers(tmp_path, decoder_tokenizer):
+    rows = [row | {"right": at % 2} for at, row in enumerate(ROWS)]
+    task = task_from(LISTED | {"data": listed(tmp_path, rows), "labels": [0, 1, 2, 3]}).on(Family.decoder)
+    assert task.load(decoder_tokenizer, 64, DataConfig()).validation["validation"].references == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("row", "changes", "message"),
+    [
+        ({"right": "kupal"}, {}, "right of training row 4 is 'kupal', none of its answers"),
+        ({"right": 2}, {"labels": [0, 1, 2]}, "right of training row 4 is 2, and it has 2 answers"),
+        ({"right": ""}, {}, "row 4: right is empty"),
+        ({"choice": ["va"]}, {}, "row 4: choice has 1 texts; it has to have two or more"),
+        ({"choice": "va"}, {}, "row 4: choice is 'va' instead of a list of texts"),
+        ({"choice": ["per .", " "]}, {}, "row 4: choice has a text 2 that is empty"),
+        ({"choice": ["per .", 3]}, {}, "row 4: choice has a text 2 that is 3 instead of text"),
+        ({"choice": None}, {}, "row 4: choice is missing"),
+        ({}, {"prompt": "{q} {choice} Answer:"}, "unknown column in task.prompt 'choice'"),
+        ({}, {"options": ["choice"]}, "must name two columns; one that holds lists is named without brackets"),
+        ({}, {"options": "q"}, "the column q is two things at once"),
+        ({}, {"labels": [0, 1, 1]}, "task.labels has '1' twice"),
+    ],
+)
+def test_a_list_of_answers_that_is_none_is_refused_with_its_row(tmp_path, decoder_tokenizer, row, changes, message):
+    rows = [one | {"right": 0} for one in ROWS[:3]] if "labels" in changes else ROWS[:3]
+    data = listed(tmp_path, [*rows, ROWS[3] | row])
+    with pytest.raises(UserError, match=message) as error:
+        task_from(LISTED | {"data": data} | changes).on(Family.decoder).load(decoder_tokenizer, 64, DataConfig())
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("changes", [WRITE, CHOICE], ids=["generation", "multiple choice"])
+def test_a_long_answer_takes_room_from_its_own_question_alone(tmp_path, decoder_tokenizer, changes):
+    """Of 32 tokens one answer takes nearly all; the questions of the other rows are as long as they are."""
+    rows = [row | {"q": f"nu rulbo {'sti ' * 8}?"} for row in QUESTIONS]
+    rows[3] |= {"q": "nu ?", "a": "den " * 24, "b": "va bu .", "c": "den " * 24, "right": "a"}
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    data = {"files": {"train": str(tmp_path / "rows.jsonl"), "validation": str(tmp_path / "rows.jsonl")}}
+    found = task_from(changes | {"data": data}).on(Family.decoder).load(decoder_tokenizer, 32, DataConfig())
+    assert not any(found.notes["texts_shortened"].values())
+    assert sum("sti sti sti ?" in decoder_tokenizer.decode(example["input_ids"]) for example in found.train) == 7
+
+
 @pytest.mark.parametrize("family", [Family.decoder, Family.encoder_decoder])
 def test_the_target_and_the_end_alone_are_learnt(data, decoder_tokenizer, family):
     task = task_from(WRITE | {"data": data}).on(family)
@@ -129,7 +213,7 @@ def test_what_is_written_counts_only_where_it_is_a_labels_word(data, decoder_tok
         asked.append(search.max_new_tokens)
         return ["nu", "sti", "nu nu", ""]
 
-    monkeypatch.setattr("bench.tasks.classification.write", written)
+    monkeypatch.setattr("bench.tasks.by_words.write", written)
     assert task.predict(None, [], Inference(decoder_tokenizer, Padding(0), 1)) == [1, 0, -1, -1]
     assert asked == [2], "a word and the end"
     assert task.score({"validation": [1, 1, 1, 0]}, {"validation": [1, 0, -1, -1]})["accuracy"] == 0.25

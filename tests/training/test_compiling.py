@@ -76,7 +76,7 @@ def test_what_cannot_be_compiled_is_refused_in_one_line(compose, monkeypatch):
 
 def test_a_plan_says_that_it_is_the_uncompiled_cell(compose):
     first, second = plan([cell_of(compose, "model=miniature/roberta", compiled=compiled) for compiled in (True, False)])
-    assert first.prediction == second.prediction
+    assert first.prediction is second.prediction
     assert "uncompiled" in first.note
     assert second.note is None
 

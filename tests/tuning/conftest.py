@@ -8,7 +8,6 @@ from tests.tuning import stub
 @pytest.fixture
 def tune(bench, monkeypatch):
     """Run `bench tune` on one task; `score` gives a trial's score by its cell."""
-    monkeypatch.setattr("bench.tuning.study.SCORED_ON", ("data.any_size=false",))
     monkeypatch.setattr("bench.cli.tune.launch", stub.launch)
 
     def call(score, *arguments, **options):

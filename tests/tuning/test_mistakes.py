@@ -111,7 +111,6 @@ def test_a_damaged_journal_is_refused(tune, tmp_path):
         ("results_dir=mine", "not a folder"),
     ],
 )
-def test_a_launcher_or_a_folder_that_cannot_be(bench, monkeypatch, tmp_path, word, expected):
-    monkeypatch.setattr("bench.tuning.study.SCORED_ON", ())
+def test_a_launcher_or_a_folder_that_cannot_be(bench, tmp_path, word, expected):
     (tmp_path / "mine").write_text("a file")
     check(bench("tune", "experiment=miniature/glue", "method=lora", word), expected, tmp_path)

@@ -41,6 +41,7 @@ def test_every_method_gets_the_same_trials_and_the_best_is_chosen(tune, tmp_path
     records = list(read_records(tmp_path / "results", "tuning/miniature/glue"))
     assert [record.cell.method for record in records].count("full") == len(records) / 2 == 8
     assert {record.cell.seed for record in records} == {1000}
+    assert {record.cell.config["data"]["score_on"] for record in records} == {"selection"}
     for method, best in BEST.items():
         path = tmp_path / "chosen" / "chosen" / "miniature" / "roberta" / "miniature" / "sst2" / f"{method}.yaml"
         chosen = yaml.safe_load(path.read_text())["training"]
@@ -65,8 +66,9 @@ def test_what_was_chosen_is_what_the_final_cells_are_made_of(tune, bench, tmp_pa
             ["model=miniature/roberta", "task=miniature/sst2", "method=lora", f"training.learning_rate={rate}"]
         )
     told = cell.config["training"]["chosen_by"]
-    assert set(told) == {"study", "trial", "holdout", "seeds", "trials", "sampler"}
-    assert (told["trials"], told["seeds"], told["sampler"]) == (4, [1000], "qmc")
+    assert set(told) == {"study", "trial", "on", "holdout", "seeds", "trials", "sampler"}
+    assert (told["trials"], told["seeds"], told["sampler"], told["on"]) == (4, [1000], "qmc", "selection")
+    assert told["holdout"] == {"share": 0.1, "seed": 0}
     assert other.config["training"]["chosen_by"] == plain.config["training"]["chosen_by"] == {}
     assert cell.id == by_hand.id != plain.id, "who chose a rate makes no other cell"
     assert cell.origins.of("training.learning_rate").endswith("chosen/miniature/roberta/miniature/sst2/lora.yaml")

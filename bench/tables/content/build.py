@@ -42,7 +42,7 @@ def make_table(
     usual = _definition_of(experiment, config_dir)
     defined = load_definition(definition or usual, config_dir)
     check_experiment(results_dir, experiment, config_dir)
-    records = load_records(results_dir, experiment, defined.row_keys)
+    records = load_records(results_dir, experiment, defined.row_keys, options)
     check_names(defined, records, config_dir)
     command = command_of(
         {"experiment": experiment, "results_dir": results_dir, "definition": defined.name}, usual, options, config_dir

@@ -19,6 +19,8 @@ from bench.system.terminal import warn
 from bench.tables.definition.content import library_notes, stale_notes
 from bench.tables.definition.grid import ExpectedCell, expected_cells
 from bench.tables.definition.missing import missing_cells
+from bench.tables.definition.options import Options
+from bench.tables.definition.protocol import protocol_notes, scored_alike
 from bench.tables.definition.settings import tell_apart
 
 
@@ -47,17 +49,22 @@ class Records:
         return missing_cells(self.expected, self.cells)
 
 
-def load_records(results_dir: str | Path, experiment: str, row_keys: tuple[str, ...] = ()) -> Records:
+def load_records(
+    results_dir: str | Path, experiment: str, row_keys: tuple[str, ...] = (), options: Options | None = None
+) -> Records:
     """Read an experiment's records and keep those that count.
 
     Args:
         results_dir: where records lie.
         experiment: a name such as `survey/glue`.
         row_keys: settings, such as `training.learning_rate`, that are rows of the table and so need no telling apart.
+        options: of the table; of these, which rows the scores may be of, see `bench.tables.definition.protocol`.
 
     Raises:
         NothingToShowError: there are none; the message says which command makes some.
+        UserError: records that do not go together in one table.
     """
+    options = options or Options()
     paths = find_records(results_dir, experiment)
     frame = frame_of(read_columns(paths))
     unreadable = len(paths) - len(frame)
@@ -73,13 +80,15 @@ def load_records(results_dir: str | Path, experiment: str, row_keys: tuple[str, 
     notes += [note] if note else []
     frame, miniature, note = _one_kind(frame, experiment)
     notes += [note] if note else []
+    frame, told = scored_alike(frame, options, experiment)
+    notes += told
     frame, told = tell_apart(frame, row_keys)
     notes += told
     frame, note = _newest_finished(frame, row_keys)
     notes += [note] if note else []
     newest = frame.sort_values("end")["grid"].iloc[-1]
     expected = expected_cells(json.loads(newest))
-    notes += [*stale_notes(frame), *library_notes(frame), *_origin_notes(frame)]
+    notes += [*protocol_notes(frame, options), *stale_notes(frame), *library_notes(frame), *_origin_notes(frame)]
     return Records(experiment, miniature, frame.reset_index(drop=True), expected, notes)
 
 

@@ -16,12 +16,16 @@ class Options:
         interval: shows a bootstrap confidence interval over seeds instead of the standard deviation.
         level: of the interval.
         compare: a method, such as `full`; entries that differ from it (paired test, p < 0.05) get an asterisk.
+        selection: shows the cells with `data.score_on=selection`, and no others.
+        mix_selection: shows cells whose settings were chosen on the reported rows beside others.
     """
 
     statistic: str = "mean"
     interval: bool = False
     level: float = 0.95
     compare: str | None = None
+    selection: bool = False
+    mix_selection: bool = False
 
     def __post_init__(self) -> None:
         if self.statistic not in STATISTICS:
@@ -34,7 +38,9 @@ class Options:
         words = [] if self.statistic == "mean" else [f"statistic={self.statistic}"]
         words += ["interval=true"] if self.interval else []
         words += [f"level={self.level:g}"] if self.interval and self.level != 0.95 else []
-        return words + ([] if self.compare is None else [f"compare={self.compare}"])
+        words += [] if self.compare is None else [f"compare={self.compare}"]
+        words += ["selection=true"] if self.selection else []
+        return words + (["mix_selection=true"] if self.mix_selection else [])
 
     @classmethod
     def of(cls, words: Mapping[str, str]) -> "Options":
@@ -43,11 +49,14 @@ class Options:
         Raises:
             UserError: a value that is none.
         """
-        interval, level = words.get("interval", "false"), words.get("level", "0.95")
-        if interval not in ("true", "false"):
-            raise UserError(f"interval={interval} must be true or false")
+        level = words.get("level", "0.95")
+        flags = {name: words.get(name, "false") for name in ("interval", "selection", "mix_selection")}
+        for name, word in flags.items():
+            if word not in ("true", "false"):
+                raise UserError(f"{name}={word} must be true or false")
+        asked = {name: word == "true" for name, word in flags.items()}
         try:
             number = float(level)
         except ValueError:
             raise UserError(f"level={level} must be between 0 and 1") from None
-        return cls(words.get("statistic", "mean"), interval == "true", number, words.get("compare"))
+        return cls(statistic=words.get("statistic", "mean"), level=number, compare=words.get("compare"), **asked)

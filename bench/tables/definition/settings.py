@@ -6,14 +6,17 @@ from typing import Any
 
 import pandas as pd
 
+from bench.configuration.schema import ScoreOn
 from bench.tables.definition.content import other_content
 from bench.tables.definition.grid import setting_text
 
-# Differences in these change no score: names, sources, and where the data lie.
-WITHOUT_EFFECT = frozenset(
-    {"model.title", "task.title", "method.title", "method.paper", "method.category", "data.root", "training.log_every"}
-    | {"training.chosen_by"}
-)
+# Differences in these change no score: names, sources, where the data lie, and how the settings were found.
+WITHOUT_EFFECT = frozenset({
+    "model.title", "task.title", "method.title", "method.paper", "method.category", "data.root", "training.log_every",
+    "training.chosen_by",
+})  # fmt: skip
+# These change none but where the rows are scored that settings are chosen by.
+OF_SELECTION = ("data.score_on", "data.selection_share", "data.selection_seed")
 # Models that differ in one of these are two, whatever they are called, and whichever tasks and methods each has.
 SOURCES = frozenset({"model.path", "model.hub", "model.revision", "model.shipped", "model.weights"})
 
@@ -24,15 +27,18 @@ def flat_settings(settings: str) -> dict[str, str]:
     leaves: dict[str, str] = {}
 
     def walk(prefix: str, value: Any) -> None:
-        if prefix in WITHOUT_EFFECT:
+        if prefix in WITHOUT_EFFECT or value is None:
             return
         if isinstance(value, dict):
             for key, item in value.items():
                 walk(f"{prefix}.{key}" if prefix else str(key), item)
-        elif value is not None:
+        else:
             leaves[prefix] = setting_text(value)
 
     walk("", json.loads(settings))
+    if leaves.get("data.score_on") != ScoreOn.selection:
+        for key in OF_SELECTION:
+            leaves.pop(key, None)
     return leaves
 
 

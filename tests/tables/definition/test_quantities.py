@@ -12,7 +12,7 @@ OTHER = {
     "id", "experiment", "model", "model_title", "task", "task_title", "method", "method_title", "category", "miniature",
     "seed", "status", "error", "settings", "grid", "trial", "main", "metrics", "curve", "measure", "accelerator",
     "host", "sharing", "shrunk", "data", "end", "about", "bleu_tokenizer",
-    "made_of", "contradiction",
+    "made_of", "contradiction", "score_on", "chosen_by", "kept_best",
 }  # fmt: skip
 DOCUMENT = Path(__file__).parents[3] / "docs" / "tables.md"
 
