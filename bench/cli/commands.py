@@ -124,6 +124,15 @@ def _multirun(arguments: Sequence[str]) -> int:
     return 1 if "failed" in statuses else 0
 
 
+def tune(arguments: Sequence[str]) -> int:
+    """The settings of an experiment's methods, searched with the same number of trials each."""
+    from bench.cli.tune import tune as search
+    from bench.cli.tune_settings import TuneSettings
+
+    config_dir, rest = config_dir_and_rest(arguments)
+    return search(config_dir, TuneSettings.of(rest))
+
+
 def status(arguments: Sequence[str]) -> int:
     """Where the cells of an experiment stand."""
     from bench.cli.status_view import show
@@ -310,6 +319,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "run": run,
     "show": show,
     "sweep": sweep,
+    "tune": tune,
     "status": status,
     "plan": plan,
     "table": table,

@@ -6,6 +6,7 @@ bench: a benchmark of parameter-efficient fine-tuning
   bench run       one cell: train, evaluate, write its record
   bench show      one cell as it is composed, each value with its origin; runs nothing
   bench sweep     all cells of an experiment that have no finished record yet
+  bench tune      the settings of an experiment's methods, searched with the same number of trials each
   bench status    where an experiment's cells stand: done, failed, running and where
   bench plan      every cell before it runs: parameters, predicted peak memory
   bench table     the tables of an experiment, from its records
@@ -51,6 +52,21 @@ timeout=SECONDS ends a cell that takes longer. Several sweeps may share a result
 them. Exit code 1 if a cell failed, 130 after Ctrl-C; the same command goes on.
 
   bench sweep experiment=miniature/glue method=lora,ia3 workers=2
+""",
+    "tune": """\
+bench tune experiment=NAME [trials=16] [sampler=qmc|tpe] [tuning_seeds=1000] [out=FOLDER] [dry_run=true]
+           [hydra/launcher=…] [key=value …] [--config-dir FOLDER]
+
+Searches the learning rate, and a knob where a method's YAML names one under `search`, with the same number of trials
+for every model, task and method of the experiment, full fine-tuning included. Trials are ordinary cells below
+results_dir/tuning/NAME, scored on data that no table reports; failed ones count. sampler=qmc covers the space evenly,
+tpe learns on the way. Prints what was chosen, what lies at an edge of its space, what failed, and the expected best
+score after n trials. out=FOLDER keeps the settings as files, for --config-dir FOLDER. workers=, timeout=, rerun= and
+other keys are as for `bench sweep`. A search that was stopped goes on with the same command, and several may share one.
+Exit code 1 if all trials of a method failed. docs/fairness.md has the protocol and its reasons.
+
+  bench tune experiment=miniature/glue task=miniature/sst2 method=full,lora trials=16 out=chosen
+  bench sweep --config-dir chosen experiment=miniature/glue seed=0,1,2,3,4
 """,
     "plan": """\
 bench plan [experiment=NAME[,NAME …]] [format=table|json] [device_memory=80GiB] [trace=blocks|full] [workers=N]

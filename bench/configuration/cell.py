@@ -22,6 +22,7 @@ from bench.errors import unknown_name
 IDENTITY = ("model", "task", "method", "training", "data", "seed")
 # How a model, a task, a method or a part of one is called and sorted; another title makes no other cell.
 LABELS = frozenset({"title", "paper", "category"})
+PROVENANCE = "chosen_by"  # of training: who chose the settings decides nothing that they do not decide themselves
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,18 @@ class Cell:
     seed: int
     config: dict[str, Any]  # the composed configuration, resolved to plain containers
     origins: Origins | None = field(default=None, compare=False, repr=False)  # where its values came from, if known
+    search: dict[str, Any] | None = field(default=None, compare=False, repr=False)  # where tuning looks, if declared
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], origins: Origins | None = None) -> "Cell":
+    def from_config(
+        cls, config: dict[str, Any], origins: Origins | None = None, search: dict[str, Any] | None = None
+    ) -> "Cell":
         """Name the cell that a composed and resolved configuration describes.
+
+        Args:
+            config: all of it.
+            origins: where its values came from, if known.
+            search: what its method declares for tuning; no part of the cell.
 
         Raises:
             UserError: a setting that does not exist, a value out of its range, or two that exclude each other.
@@ -54,6 +63,7 @@ class Cell:
             seed=config["seed"],
             config=config,
             origins=origins,
+            search=search,
         )
         names = (cell.experiment, cell.model, cell.task, cell.method)
         (_check_names if all(isinstance(name, str) for name in names) else _check_names.__wrapped__)(*names)
@@ -113,6 +123,9 @@ def name_of(model: str, task: str, method: str, seed: int, config_hash: str) -> 
 
 def hash_of(settings: dict[str, Any], *, labels: bool = False) -> str:
     """SHA-256 of settings in canonical JSON, 64 hexadecimal digits; with `labels`, as it was up to schema version 1."""
+    training = settings.get("training")
+    if isinstance(training, dict) and PROVENANCE in training:
+        settings = settings | {"training": {key: value for key, value in training.items() if key != PROVENANCE}}
     text = ",".join([f"{_canonical(key, labels)}:{_canonical(settings[key], labels)}" for key in sorted(settings)])
     return hashlib.sha256(f"{{{text}}}".encode()).hexdigest()
 

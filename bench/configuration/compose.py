@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hydra import compose
+from hydra._internal.callbacks import Callbacks
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
-from hydra.types import TaskFunction
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, RunMode, TaskFunction
 from hydra.version import setbase
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -40,7 +43,7 @@ SCHEMA = OmegaConf.structured(CellConfig)
 # Open to the command line without a plus sign: what a class has and its YAML leaves out. `build` refuses the rest.
 for section in ("peft", "task", "method"):
     SCHEMA[section]._set_flag("struct", False)
-for key in ("rate_multipliers", "weight_decays"):
+for key in ("rate_multipliers", "weight_decays", "chosen_by"):
     SCHEMA.training[key]._set_flag("struct", False)
 ConfigStore.instance().store(name="cell_schema", node=SCHEMA)
 
@@ -126,6 +129,24 @@ class Configurations:
         except (HydraException, OmegaConfBaseException) as error:
             raise self._loader.in_users_words(error) from error
 
+    def sweeper(self, overrides: Sequence[str], task: TaskFunction) -> Sweeper:
+        """The sweeper with the launcher that `overrides` choose, for cells that are selected otherwise.
+
+        Args:
+            overrides: of Hydra's own section.
+            task: as of `sweep`.
+
+        Raises:
+            UserError: an unknown name, key or value.
+        """
+        overrides = ["hydra/sweeper=experiment", *overrides]
+        try:
+            config = self._loader.load_configuration("config", overrides, RunMode.MULTIRUN)
+            context = HydraContext(self._loader, Callbacks(config))
+            return Plugins.instance().instantiate_sweeper(config=config, hydra_context=context, task_function=task)
+        except (HydraException, OmegaConfBaseException) as error:
+            raise self._loader.in_users_words(error) from error
+
     def options(self, group: str) -> list[str]:
         """All choices of a configuration group, nested ones with their folder: `glue/cola`."""
         return options(self.folders, group)
@@ -161,7 +182,17 @@ def cell_of(config: DictConfig, origins: Origins | None = None) -> Cell:
         raise UserError(
             f"peft.{next(iter(plain['peft']))} belongs to method=peft/any, not to '{plain['method']['name']}'"
         )
-    return Cell.from_config(_with_text_keys(plain), origins)
+    search = _taken_out(plain["method"])
+    return Cell.from_config(_with_text_keys(plain), origins, search)
+
+
+def _taken_out(method: dict[str, Any]) -> Any:
+    """Take what a method declares for tuning out of its configuration and those of its parts, and return its own."""
+    parts = method.get("parts")
+    for part in parts.values() if isinstance(parts, dict) else ():
+        if isinstance(part, dict):
+            part.pop("search", None)
+    return method.pop("search", None)
 
 
 def _with_text_keys(value: Any) -> Any:

@@ -54,11 +54,13 @@ class Group:
         config: their resolved configuration.
         references: the keys that interpolations in it refer to; None: some that cannot be known.
         origins: where its values came from.
+        search: what their method declares for tuning.
     """
 
     config: dict[str, Any]
     references: frozenset[str] | None
     origins: Origins | None = None
+    search: dict[str, Any] | None = None
 
 
 class Expansion:
@@ -98,7 +100,8 @@ class Expansion:
             return kept
         try:
             composed = self._compose(list(choices))
-            group = Group(cell_of(composed).config, _references(composed), origins_composed_last())
+            cell = cell_of(composed)
+            group = Group(cell.config, _references(composed), origins_composed_last(), cell.search)
         except (UserError, HydraException, OmegaConfBaseException):
             return Group({}, None)  # perhaps a plain value mends it; if not, the cell says what is wrong
         self._kept.put(choices, group)
@@ -123,7 +126,7 @@ class Expansion:
             if value is _NOTHING:
                 return None
             part[name] = value
-        return Cell.from_config(config, self._origins_of(group, overrides))
+        return Cell.from_config(config, self._origins_of(group, overrides), group.search)
 
     def _origins_of(self, group: Group, overrides: list[str]) -> Origins | None:
         """Where the values of a group's cell came from; the same object for cells that give the same keys."""
@@ -169,7 +172,8 @@ class Kept:
         """What was kept for these overrides, if it is a cell's and names no class that the configurations do not."""
         try:
             kept = self._groups["\n".join(choices)]
-            group = Group(kept["config"], frozenset(map(str, kept["references"])), Origins(**kept["origins"]))
+            origins = Origins(**kept["origins"])
+            group = Group(kept["config"], frozenset(map(str, kept["references"])), origins, kept["search"])
             Cell.from_config(group.config)
         except (UserError, KeyError, TypeError, AttributeError, ValueError):
             return None
@@ -178,8 +182,12 @@ class Kept:
     def put(self, choices: tuple[str, ...], group: Group) -> None:
         """Keep a group, unless something outside of the configurations may have a say in it."""
         if group.references is not None and group.origins is not None and len(self._groups) < KEPT:
-            kept = {"config": group.config, "references": sorted(group.references), "origins": vars(group.origins)}
-            self._groups["\n".join(choices)] = kept
+            self._groups["\n".join(choices)] = {
+                "config": group.config,
+                "references": sorted(group.references),
+                "origins": vars(group.origins),
+                "search": group.search,
+            }
             self._new = True
 
     def save(self) -> None:

@@ -27,7 +27,7 @@ def grid_overrides(grid: Sequence[Mapping[str, Any]], given: Choices) -> Iterato
     """
     seen = set()
     for part in grid or [{}]:
-        choices = {key: [_word(value) for value in _as_list(values)] for key, values in part.items()}
+        choices = {key: [word(value) for value in _as_list(values)] for key, values in part.items()}
         for key, values in given.items():
             if key.startswith(PREFIXES):
                 choices.pop(key.lstrip("".join(PREFIXES)), None)
@@ -45,14 +45,14 @@ def _as_list(values: Any) -> list[Any]:
     return list(values) if isinstance(values, Sequence) and not isinstance(values, str) else [values]
 
 
-def _word(value: Any) -> str:
+def word(value: Any) -> str:
     """A YAML value as Hydra's grammar writes it."""
     if value is None:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, Mapping):
-        return "{" + ",".join(f"{key}:{_word(item)}" for key, item in value.items()) + "}"
+        return "{" + ",".join(f"{key}:{word(item)}" for key, item in value.items()) + "}"
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return "[" + ",".join(_word(item) for item in value) + "]"
+        return "[" + ",".join(word(item) for item in value) + "]"
     return str(value)

@@ -27,8 +27,8 @@ from bench.configuration.tracing import Contribution, contribution_of, origins_o
 from bench.configuration.words import in_users_words, options
 from bench.errors import UserError, unknown_name
 
-GROUPS = ("model", "task", "method", "training", "experiment", "method_on")
-OPTIONAL = ("training", "method_on")  # which Hydra leaves out in silence where there is no such file
+GROUPS = ("model", "task", "method", "training", "experiment", "method_on", "chosen")
+OPTIONAL = ("training", "method_on", "chosen")  # which Hydra leaves out in silence where there is no such file
 TRUTHS = {
     f"{section}.{key.name}".lstrip(".")
     for section, schema in {"": CellConfig, **SECTIONS}.items()

@@ -168,7 +168,8 @@ class TrainingConfig:
     evaluation_batch_size: int = 64  # examples at a time, at most
     evaluation_tokens: int = 32768  # padded tokens at a time, at most: shared prefixes, new tokens and beams counted
     log_every: int = 10  # optimizer steps between two readings of the loss
-    chosen_by: dict[str, Any] = field(default_factory=dict)  # the study that chose these settings; empty: none did
+    # The study that chose these settings, as `bench tune` writes it; empty: none did. Is no part of a cell's identity.
+    chosen_by: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check the ranges; structured configs check the types."""

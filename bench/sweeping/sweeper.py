@@ -88,10 +88,21 @@ class ExperimentSweeper(Sweeper):
                 they are to be run again.
         """
         assert self._context is not None
-        assert self._launcher is not None
         search_path = self._context.config_loader.get_search_path().get_path()
         folders = [Path(item.path.removeprefix("file://")) for item in search_path if item.path.startswith("file://")]
-        cells = select_cells(arguments, self._compose, folders)
+        return self.run(select_cells(arguments, self._compose, folders))
+
+    def run(self, cells: dict[Path, tuple[list[str], Cell]]) -> Sequence[JobReturn]:
+        """Run those of the cells that are not done, longest first.
+
+        Args:
+            cells: as `select_cells` gives them.
+
+        Raises:
+            UserError: there are stale cells, and it is not said whether they are to be run again.
+        """
+        assert self._launcher is not None
+        cells = dict(cells)
         for results_dir in {cell.config["results_dir"] for _, cell in cells.values()}:
             results_folder(results_dir)  # raises for a file where the folder should be
         seen = _seen(cells)

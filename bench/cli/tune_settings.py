@@ -1,0 +1,95 @@
+"""The settings that `bench tune` takes for itself; all others are the sweep's or a cell's."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.cli.arguments import SWEEP_OPTIONS, check_out, sweep_option
+from bench.configuration.names import check_path
+from bench.configuration.ranges import RANGES, Range, check_number
+from bench.errors import UserError, unknown_name
+from bench.sweeping.stale import check_rerun
+from bench.tuning.sequence import Sampler
+from bench.tuning.study import Protocol
+
+OWN = ("trials", "sampler", "pruner", "tuning_seeds", "out", "dry_run")
+TRIALS = Range(1, 10**4, whole=True)
+PRUNERS = ("none", "hyperband")
+NO_PRUNING = (
+    "pruner=hyperband is not offered: a trial is a cell, whose record is written once, at its end, so that none can be "
+    "stopped halfway and go on later; say pruner=none"
+)
+
+
+@dataclass(frozen=True)
+class TuneSettings:
+    """How a search is made.
+
+    Attributes:
+        protocol: of all studies.
+        experiment: whose cells are tuned.
+        out: the folder for what was chosen; None: it is printed only.
+        dry_run: whether to say what would be run, and stop.
+        rerun: what becomes of stale trials.
+        cells: what the experiment's cells are composed with.
+        sweep: how trials are run, in Hydra's words.
+    """
+
+    protocol: Protocol
+    experiment: str
+    out: str | None
+    dry_run: bool
+    rerun: str | None
+    cells: tuple[str, ...]
+    sweep: tuple[str, ...]
+
+    @classmethod
+    def of(cls, arguments: Sequence[str]) -> "TuneSettings":
+        """Read them.
+
+        Raises:
+            UserError: a value that is none, or no experiment.
+        """
+        given = {key: value for key, _, value in (item.partition("=") for item in arguments)}
+        own = {key: given[key] for key in OWN if key in given}
+        if "," in given.get("experiment", ",") or not given["experiment"]:
+            raise UserError("name the experiment, one: bench tune experiment=miniature/glue trials=16 out=FOLDER")
+        if "only" in given:
+            raise UserError("only= is a sweep's; trials that failed count as trials, and are not run again")
+        sampler, pruner = own.get("sampler", Sampler.qmc), own.get("pruner", "none")
+        if sampler not in list(Sampler):
+            raise unknown_name("sampler", sampler, list(Sampler))
+        if pruner not in PRUNERS:
+            raise unknown_name("pruner", pruner, PRUNERS)
+        if pruner != "none":
+            raise UserError(NO_PRUNING)
+        if own.get("dry_run", "false") not in ("true", "false"):
+            raise UserError(f"dry_run={own['dry_run']} must be true or false")
+        check_rerun(given.get("rerun"))
+        out = check_path("out", own["out"]) if "out" in own else None
+        if out is not None:
+            check_out(out, out, None)
+        protocol = Protocol(_whole("trials", own.get("trials", "16"), TRIALS), Sampler(sampler), _seeds(own))
+        rest = [item for item in arguments if item.partition("=")[0] not in own]
+        sweep = [item for item in rest if item.startswith("hydra") or item.partition("=")[0] in SWEEP_OPTIONS]
+        cells = tuple(item for item in rest if item not in sweep)
+        dry_run = own.get("dry_run") == "true"
+        return cls(
+            protocol, given["experiment"], out, dry_run, given.get("rerun"), cells, tuple(map(sweep_option, sweep))
+        )
+
+
+def _seeds(own: dict[str, str]) -> tuple[int, ...]:
+    words = own.get("tuning_seeds", "1000").strip("[]").split(",")
+    seeds = tuple(_whole("tuning_seeds", word.strip(), RANGES["seed"]) for word in words)
+    if len(set(seeds)) < len(seeds):
+        raise UserError(f"tuning_seeds={own['tuning_seeds']} names a seed twice")
+    return seeds
+
+
+def _whole(key: str, word: str, allowed: Range) -> int:
+    try:
+        number = int(word)
+    except ValueError:
+        raise UserError(f"{key}={word} must be a number: {allowed}") from None
+    check_number(key, number, allowed)
+    return number

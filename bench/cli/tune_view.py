@@ -1,0 +1,81 @@
+"""A search in the terminal: what it will cost, and what it has found."""
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bench.tuning.protocol import Outcome, Result
+from bench.tuning.space import RATE_KEY
+from bench.tuning.study import Study
+
+NOTE = "scores on the selection data; expected best score after n trials, and its spread over the middle of the space"
+
+
+def cost(studies: Sequence[Study], recorded: int) -> str:
+    """What a search costs, in a line, before anything runs."""
+    protocol = studies[0].protocol
+    cells = len(studies) * protocol.trials * len(protocol.seeds)
+    seeds = f" × {len(protocol.seeds)} seeds" if len(protocol.seeds) > 1 else ""
+    done = f", {recorded} of them with a record" if recorded else ""
+    counted = f"{len(studies)} {'study' if len(studies) == 1 else 'studies'} × {protocol.trials} trials{seeds}"
+    return f"{counted} = {cells} cells, each as long as one of the experiment's{done}"
+
+
+def show(results: Sequence[Result], console: Console) -> None:
+    """Print one row per study; below, what is at an edge of its space, and what failed."""
+    counts = list(dict.fromkeys(count for result in results for count in result.bought))
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
+    for name in ("Model", "Task", "Method", "Chosen"):
+        table.add_column(name, no_wrap=True)
+    for name in ("Trial", "Score", *(f"n={count}" for count in counts), "Spread"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for result in results:
+        table.add_row(*map(Text, _row(result, counts)))
+    width = console.width
+    if not console.is_terminal:
+        console.width = 400  # in a pipe the width means nothing
+    console.print(table)
+    console.width = width
+    for note in (NOTE, *(note for result in results for note in _notes(result))):
+        console.print(Text(f"  {note}", style="dim"), soft_wrap=True)
+
+
+def _row(result: Result, counts: Sequence[int]) -> list[str]:
+    cell, best = result.study.cell, result.best
+    names = [cell.model, cell.task, cell.method]
+    if best is None:
+        return [*names, *["—"] * (4 + len(counts))]
+    bought = [f"{result.bought[count]:.4f}" if count in result.bought else "—" for count in counts]
+    spread = "—" if result.sensitivity is None else f"{result.sensitivity:.4f}"
+    return [*names, _parameters(best), str(best.number), f"{best.score:.4f}", *bought, spread]
+
+
+def _parameters(best: Outcome) -> str:
+    """`learning_rate=0.0003 r=8`."""
+    return " ".join(f"{_name(key)}={value}" for key, value in best.parameters.items())
+
+
+def _name(key: str) -> str:
+    return key.partition(".")[2] if key == RATE_KEY else key
+
+
+def _notes(result: Result) -> list[str]:
+    title, failures = result.study.title, result.failures
+    if result.is_unsupported:
+        error = result.outcomes[0].record.error
+        return [f"{title}: unsupported{'' if error is None else f', {error.message.splitlines()[0]}'}"]
+    notes = []
+    if result.best is not None:
+        notes += [f"{title}: {edge}" for edge in result.study.space.edges(result.best.parameters)]
+    if failures:
+        kinds = ", ".join(f"{one.number} {_why(one)}" for one in failures)
+        worst = "; they count as badly as the worst that did not" if result.best is not None else ""
+        notes.append(f"{title}: {len(failures)} of {len(result.outcomes)} trials have no score ({kinds}){worst}")
+    return notes
+
+
+def _why(outcome: Outcome) -> str:
+    return "is not a number" if outcome.status == "done" else outcome.status.replace("_", " ")

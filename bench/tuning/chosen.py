@@ -1,0 +1,127 @@
+"""Chosen settings as files: one for each model × task × method, which Hydra finds with `--config-dir FOLDER`.
+
+`FOLDER/chosen/<model>/<task>/<method>.yaml`; `configs/config.yaml` takes it last, so that it holds for this one cell of
+the grid and no file of the project or of the user's is touched. Beside them the trials, and what they have bought, as
+CSV.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench.errors import UserError
+from bench.records.store import write_atomically
+from bench.tuning.protocol import Outcome, Result
+from bench.tuning.space import RATE_KEY
+
+GROUP = "chosen"
+
+
+def write_chosen(results: Sequence[Result], folder: Path) -> list[Path]:
+    """Write a file for every study that has chosen something, `trials.csv` and `expected.csv`.
+
+    Raises:
+        UserError: the folder cannot be written to.
+    """
+    texts = {_file(folder, result): _yaml(result, result.best) for result in results if result.best is not None}
+    texts |= {folder / "trials.csv": _csv(_trials(results)), folder / "expected.csv": _csv(_expected(results))}
+    for path, text in texts.items():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, text.encode())
+        except OSError as error:
+            raise UserError(f"cannot write {path}: {error.strerror}") from error
+    return list(texts)
+
+
+def chosen_by(result: Result, best: Outcome) -> dict[str, Any]:
+    """Who chose the settings, as data: `training.chosen_by`."""
+    study, data = result.study, best.record.cell.config["data"]
+    return {
+        "study": study.name,
+        "trial": best.number,
+        "on": data["score_on"],
+        "holdout": {"share": data["selection_share"], "seed": data["selection_seed"]},
+        "seeds": list(study.protocol.seeds),
+        "trials": study.protocol.trials,
+        "sampler": str(study.protocol.sampler),
+    }
+
+
+def _file(folder: Path, result: Result) -> Path:
+    cell = result.study.cell
+    return folder / GROUP / cell.model / cell.task / f"{cell.method}.yaml"
+
+
+def _yaml(result: Result, best: Outcome) -> str:
+    by = chosen_by(result, best)
+    origin = (
+        f"trial {best.number} of {by['trials']} (from 0), {result.metric.name} {best.score:.4g} on the selection data"
+    )
+    lines = [
+        "# @package _global_",
+        f"# Chosen by `bench tune` for {result.study.title}; it holds with --config-dir and this file's folder.",
+        f"# Study {by['study']}, {origin}.",
+        f"# {_when(best)}; {_commit(best)}. Searched: {result.study.space}.",
+        *(f"# {edge}." for edge in result.study.space.edges(best.parameters)),
+        "training:",
+        f"  learning_rate: {_plain(best.parameters[RATE_KEY])} # {origin}",
+        f"  chosen_by: {_plain(by)}",
+    ]
+    knobs = {key.partition(".")[2]: value for key, value in best.parameters.items() if key != RATE_KEY}
+    if knobs:
+        lines.append("method:")
+    for name, value in knobs.items():
+        *parts, last = name.split(".")
+        lines += [f"{'  ' * depth}{part}:" for depth, part in enumerate(parts, 1)]
+        lines.append(f"{'  ' * (len(parts) + 1)}{last}: {_plain(value)} # {origin}")
+    return "\n".join([*lines, ""])
+
+
+def _when(best: Outcome) -> str:
+    return str(best.record.environment.get("end") or datetime.now(UTC).isoformat())[:10]
+
+
+def _commit(best: Outcome) -> str:
+    git = best.record.environment.get("git")
+    if not isinstance(git, dict):
+        return "commit unknown"
+    return f"commit {git.get('commit')}{' with changes' if git.get('dirty') else ''}"
+
+
+def _plain(value: Any) -> str:
+    """A value in one line of YAML."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _trials(results: Sequence[Result]) -> Iterator[list[Any]]:
+    yield ["model", "task", "method", "trial", "parameters", "metric", "score", "status", "train_seconds"]
+    for result in results:
+        for one in result.outcomes:
+            score = "" if one.score is None else one.score
+            parameters = json.dumps(dict(one.parameters))
+            named = [*_names(result), one.number, parameters, result.metric.name]
+            yield [*named, score, one.status, round(one.seconds, 3)]
+
+
+def _expected(results: Sequence[Result]) -> Iterator[list[Any]]:
+    yield ["model", "task", "method", "trials", "metric", "expected_best", "sensitivity"]
+    for result in results:
+        spread = "" if result.sensitivity is None else result.sensitivity
+        for count, score in result.bought.items():
+            yield [*_names(result), count, result.metric.name, score, spread]
+
+
+def _names(result: Result) -> list[str]:
+    cell = result.study.cell
+    return [cell.model, cell.task, cell.method]
+
+
+def _csv(rows: Iterator[list[Any]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
