@@ -13,6 +13,7 @@ from bench.findings.evidence import Evidence, Figure
 from bench.findings.protocol import SEEDS_TO_DECIDE, Choice, caveat, objection
 
 CONFIRMED, REFUTED, UNDECIDED = "confirmed", "refuted", "undecided"
+WITHOUT_LUCK = ("trainable", "share", "memory")  # quantities that neither seeds nor tuning change
 RESAMPLES = 4000
 LEAST_SEEDS = 5  # to ask for, where enough of them do not decide
 
@@ -44,8 +45,8 @@ def evaluate(results_dir: str) -> list[Finding]:
     """Hold every claim of the survey against the records of the experiments `survey/…`.
 
     A claim is confirmed if all of its checks hold, refuted if one of them fails, else undecided. Trial runs and
-    miniature records decide nothing, nor do fewer than `SEEDS_TO_DECIDE` seeds, nor cells whose selection was not clean
-    and equal (`bench.findings.protocol`). The 95 % bootstrap interval over seeds decides, and a bound inside it leaves
+    miniature records decide nothing. Scores of fewer than `SEEDS_TO_DECIDE` seeds decide nothing either, nor those of
+    cells whose selection was not clean and equal (`bench.findings.protocol`). The 95 % bootstrap interval over seeds decides, and a bound inside it leaves
     the check undecided.
 
     Raises:
@@ -62,20 +63,23 @@ def evaluate_claim(claim: Claim, evidence: Evidence) -> Finding:
     wanted: dict[Wanted, None] = {}
     choices: dict[Choice, None] = {}
     for check in claim.checks:
+        is_sure = check.quantity in WITHOUT_LUCK
         for model, method in product(check.models, check.methods):
             for than in _opponents(check, claim.table, model, method, evidence):
                 sides = _sides(check, claim.table, model, [name for name in (method, than) if name], evidence)
                 absent = [side for side in sides if not side.values]
                 missing |= {side.missing: None for side in absent}
-                wanted |= {side.wanted(SEEDS_TO_DECIDE): None for side in absent if side.helps}
+                wanted |= {side.wanted(0 if is_sure else SEEDS_TO_DECIDE): None for side in absent if side.helps}
                 if absent:
                     continue
                 figure = _figure(check, model, method, than, sides)
                 figures.append(figure)
-                choices |= {choice: None for side in sides for choice in side.choices}
-                missing |= dict.fromkeys(_objections(sides))
-                wanted |= {side.wanted(SEEDS_TO_DECIDE): None for side in _few(sides)}
-                if _objections(sides):
+                objections = [] if is_sure else _objections(sides)
+                if not is_sure:
+                    choices |= {choice: None for side in sides for choice in side.choices}
+                    wanted |= {side.wanted(SEEDS_TO_DECIDE): None for side in _few(sides)}
+                missing |= dict.fromkeys(objections)
+                if objections:
                     figure["verdict"] = UNDECIDED
                 elif figure["verdict"] == UNDECIDED:
                     why, seeds = _why_undecided(figure)
