@@ -59,9 +59,8 @@ def _file(folder: Path, result: Result) -> Path:
 
 def _yaml(result: Result, best: Outcome) -> str:
     by = chosen_by(result, best)
-    origin = (
-        f"trial {best.number} of {by['trials']} (from 0), {result.metric.name} {best.score:.4g} on the selection data"
-    )
+    scored = f"{result.metric.name} {best.score:.4g} on the selection data"
+    origin = f"trial {best.number} of {by['trials']} (from 0), {scored}"
     lines = [
         "# @package _global_",
         f"# Chosen by `bench tune` for {result.study.title}; it holds with --config-dir and this file's folder.",
