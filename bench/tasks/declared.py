@@ -65,16 +65,15 @@ class Declared(Declaration):
         rows = rows_for(self, data)
         revisions: dict[str, str] = {}
         notes: dict[str, Any] = {"answer": str(self.way), "texts_shortened": {}}
-        prompts = self._prompts()
 
         def read(name: str, located: Located, *, train: bool = False) -> pa.Table:
             revisions[name] = located.fingerprint
             limit = data.limit_train if train else data.limit_evaluation
 
             def made() -> pa.Table:
-                rows = located.rows().slice(0, limit)
-                table = self.tokens(tokenizer, rows, max_length, train=train)
-                return table if train or prompts is None else table.append_column(PROMPT, _which(prompts, rows))
+                some = located.rows().slice(0, limit)
+                table = self.tokens(tokenizer, some, max_length, train=train)
+                return table if train else self._told_apart(table, some)
 
             table = self._cached(tokenizer, located, [max_length, limit, train], made)
             if count := int((table.schema.metadata or {}).get(SHORTENED, b"0")):
@@ -94,17 +93,22 @@ class Declared(Declaration):
             role: {name: self._split(read(name, located)) for name, located in found.items()}
             for role, found in (("validation", rows.validation), ("test", rows.test))
         }
-        if prompts is not None:
-            notes["prompts"] = f"each row has one of {len(prompts.wordings)}"
+        assert self.asked is not None
+        if not isinstance(prompts := of_family(self.prompt, self.asked, "task.prompt"), str | None):
+            notes["prompts"] = f"each row has one of {len(prompts)}"
         notes |= self.notes(tokenizer)
         test = splits["test"] or None
         return TaskData(_examples(train), splits["validation"], test, revisions, notes, rows.scored_on)
 
-    def _prompts(self) -> Template | None:
-        """The prompts, where each row has one of several."""
+    def _told_apart(self, table: pa.Table, rows: pa.Table) -> pa.Table:
+        """The tokens of rows that are scored, with the place of each row's prompt where it has one of several."""
         assert self.asked is not None
         given = of_family(self.prompt, self.asked, "task.prompt")
-        return None if isinstance(given, str | None) else Template.of(given, list(self.rules()), "task.prompt")
+        if isinstance(given, str | None):
+            return table
+        prompts = Template.of(given, rows.column_names, "task.prompt")
+        places = [prompts.which(row) for row in rows.select(prompts.all_fields).to_pylist()]
+        return table.append_column(PROMPT, pa.array(places, pa.int64()))
 
     def _instructed(
         self, tokenizer: PreTrainedTokenizerBase, located: Located, max_length: int, limit: int | None
@@ -158,11 +162,6 @@ def _common(first: str, other: str) -> str:
     words = zip(first.split("_"), other.split("_"), strict=False)
     same = list(itertools.takewhile(lambda pair: pair[0] == pair[1], words))
     return "".join(f"{word}_" for word, _ in same)
-
-
-def _which(prompts: Template, rows: pa.Table) -> pa.Array:
-    """The place of each row's prompt among several."""
-    return pa.array([prompts.which(row) for row in rows.select(prompts.all_fields).to_pylist()], pa.int64())
 
 
 def _examples(table: pa.Table) -> Examples:
