@@ -11,14 +11,19 @@ LAUNCHER ?= local
 RESULTS ?= results
 TABLES_miniature := glue wmt16 mmlu families
 TABLES_survey := glue wmt16 learning_rate mmlu memory
+TABLES_tuned := tuned
 TABLES := $(if $(filter all,$(TABLE)),$(TABLES_$(PROFILE)),$(TABLE))
 comma := ,
 empty :=
 space := $(empty) $(empty)
-EXPERIMENTS := $(subst $(space),$(comma),$(addprefix $(PROFILE)/,$(TABLES)))
+EXPERIMENTS := $(subst $(space),$(comma),$(addprefix $(PROFILE:tuned=miniature)/,$(TABLES)))
+
+# PROFILE=tuned searches each method's settings first, on data that no table reports; docs/fairness.md.
+TRIALS ?= 8
+CHOSEN := $(if $(filter tuned,$(PROFILE)),--config-dir $(RESULTS)/chosen)
 
 # The miniature needs no hub; whoever wants it offline elsewhere sets this too.
-OFFLINE := $(if $(filter miniature,$(PROFILE)),HF_HUB_OFFLINE=1)
+OFFLINE := $(if $(filter miniature tuned,$(PROFILE)),HF_HUB_OFFLINE=1)
 
 # What a launcher needs beyond the default installation.
 EXTRA := $(patsubst %,$(VENV)/.%,$(filter slurm ray,$(LAUNCHER)))
@@ -38,8 +43,14 @@ $(VENV)/.slurm $(VENV)/.ray: $(VENV)/.%: $(STAMP)
 	touch $@
 
 reproduce-table: setup $(EXTRA)
-	$(OFFLINE) $(BENCH) sweep experiment=$(EXPERIMENTS) hydra/launcher=$(LAUNCHER) results_dir=$(RESULTS)
-	$(OFFLINE) $(BENCH) table experiment=$(EXPERIMENTS) results_dir=$(RESULTS) format=csv,latex out=$(RESULTS)/tables
+ifeq ($(PROFILE),tuned)
+	$(OFFLINE) $(BENCH) tune experiment=$(EXPERIMENTS) trials=$(TRIALS) hydra/launcher=$(LAUNCHER) results_dir=$(RESULTS) out=$(RESULTS)/chosen
+endif
+	$(OFFLINE) $(BENCH) sweep $(CHOSEN) experiment=$(EXPERIMENTS) hydra/launcher=$(LAUNCHER) results_dir=$(RESULTS)
+	$(OFFLINE) $(BENCH) table $(CHOSEN) experiment=$(EXPERIMENTS) results_dir=$(RESULTS) format=csv,latex out=$(RESULTS)/tables
+ifeq ($(PROFILE),tuned)
+	$(BENCH) compare experiment=$(EXPERIMENTS) results_dir=$(RESULTS)
+endif
 
 report: setup
 	$(BENCH) report results_dir=$(RESULTS) out=$(RESULTS)/report
