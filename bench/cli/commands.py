@@ -222,15 +222,6 @@ def table(arguments: Sequence[str]) -> int:
     return 0
 
 
-def compare(arguments: Sequence[str]) -> int:
-    """The methods of an experiment against one of them, from its records."""
-    from bench.cli.compare import compared
-
-    config_dir, rest = config_dir_and_rest(arguments)
-    own = ("experiment", "against", "format", "out", "results_dir", "definition", "level", "mix_selection")
-    return compared(config_dir, own_settings("compare", rest, own))
-
-
 def findings(arguments: Sequence[str]) -> int:
     """The survey's claims against the records."""
     from bench.findings import evaluate, findings_to_json, findings_to_markdown, render_findings
@@ -332,7 +323,6 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "status": status,
     "plan": plan,
     "table": table,
-    "compare": compare,
     "findings": findings,
     "report": report,
     "reference": reference,

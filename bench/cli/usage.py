@@ -10,7 +10,6 @@ bench: a benchmark of parameter-efficient fine-tuning
   bench status    where an experiment's cells stand: done, failed, running and where
   bench plan      every cell before it runs: parameters, predicted peak memory
   bench table     the tables of an experiment, from its records
-  bench compare   the methods of an experiment against one of them: differences, intervals, who is tied
   bench findings  the survey's claims against the records
   bench report    tables, figures and findings of all that has been run, as files and one page
   bench reference enter a figure of the paper, to be shown beside ours
@@ -103,16 +102,6 @@ data.score_on=selection are left out; selection=true shows these, and no others.
 reported rows stand beside cells whose settings were chosen on others only with mix_selection=true.
 
   bench table experiment=miniature/glue format=csv,latex out=results/tables
-""",
-    "compare": """\
-bench compare experiment=NAME [against=full] [format=text|markdown|json|csv] [out=FOLDER] [results_dir=results]
-              [level=0.95] [definition=NAME] [mix_selection=true] [--config-dir FOLDER]
-
-Compares an experiment's methods with one of them, from their records: the difference over tasks and on each, with
-bootstrap intervals over seeds and paired tests that are corrected for all comparisons made; the interquartile mean; how
-often a run is better. Methods that share a letter cannot be told apart. It takes three seeds or more to tell anything.
-
-  bench compare experiment=miniature/tuned against=lora format=markdown out=results/tables
 """,
     "findings": """\
 bench findings [format=text|markdown|json] [results_dir=results]
