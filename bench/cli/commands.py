@@ -222,6 +222,29 @@ def table(arguments: Sequence[str]) -> int:
     return 0
 
 
+def compare(arguments: Sequence[str]) -> int:
+    """Who differs from whom, from records."""
+    from bench.tables.contest import FORMATS, make_contest, write_contest
+
+    config_dir, rest = config_dir_and_rest(arguments)
+    given = own_settings("compare", rest, ("experiment", "results_dir", "against", "format", "out"))
+    if "experiment" not in given:
+        raise UserError("name the experiment: bench compare experiment=miniature/glue against=full")
+    experiment, form = given["experiment"], given.get("format", "text")
+    check_name("experiment", experiment)
+    if form not in FORMATS:
+        raise unknown_name("format", form, FORMATS)
+    if "out" in given:
+        check_out(given["out"], given["out"], None)
+    made = make_contest(given.get("results_dir", "results"), experiment, given.get("against", "lora"), config_dir)
+    if "out" not in given:
+        say(FORMATS[form][1](made))
+        return 0
+    for path in write_contest(made, form, given["out"]):
+        say(f"written: {path}")
+    return 0
+
+
 def findings(arguments: Sequence[str]) -> int:
     """The survey's claims against the records."""
     from bench.findings import evaluate, findings_to_json, findings_to_markdown, render_findings
@@ -323,6 +346,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "status": status,
     "plan": plan,
     "table": table,
+    "compare": compare,
     "findings": findings,
     "report": report,
     "reference": reference,

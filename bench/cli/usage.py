@@ -10,6 +10,7 @@ bench: a benchmark of parameter-efficient fine-tuning
   bench status    where an experiment's cells stand: done, failed, running and where
   bench plan      every cell before it runs: parameters, predicted peak memory
   bench table     the tables of an experiment, from its records
+  bench compare   who differs from whom in an experiment, and how surely
   bench findings  the survey's claims against the records
   bench report    tables, figures and findings of all that has been run, as files and one page
   bench reference enter a figure of the paper, to be shown beside ours
@@ -102,6 +103,18 @@ data.score_on=selection are left out; selection=true shows these, and no others.
 reported rows stand beside cells whose settings were chosen on others only with mix_selection=true.
 
   bench table experiment=miniature/glue format=csv,latex out=results/tables
+""",
+    "compare": """\
+bench compare experiment=NAME [against=lora] [format=text|markdown|json|csv] [out=FOLDER] [results_dir=results]
+              [--config-dir FOLDER]
+
+Holds every method against one of them, and against each other, on each task's main metric, from the records: paired
+differences with intervals and tests, corrected by Holm over all of them; methods that cannot be told apart share a
+letter. Over tasks: interquartile means, probabilities of improvement and performance profiles, and from ten tasks on
+ranks, with a diagram of critical differences. out= writes files instead of printing. docs/statistics.md has the
+formulas.
+
+  bench compare experiment=miniature/glue against=full
 """,
     "findings": """\
 bench findings [format=text|markdown|json] [results_dir=results]

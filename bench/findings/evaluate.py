@@ -46,8 +46,8 @@ def evaluate(results_dir: str) -> list[Finding]:
 
     A claim is confirmed if all of its checks hold, refuted if one of them fails, else undecided. Trial runs and
     miniature records decide nothing. Scores of fewer than `SEEDS_TO_DECIDE` seeds decide nothing either, nor those of
-    cells whose selection was not clean and equal (`bench.findings.protocol`). The 95 % bootstrap interval over seeds decides, and a bound inside it leaves
-    the check undecided.
+    cells whose selection was not clean and equal (`bench.findings.protocol`). The 95 % bootstrap interval over seeds
+    decides, and a bound inside it leaves the check undecided.
 
     Raises:
         UserError: records that cannot be read.

@@ -13,6 +13,7 @@ from bench.cli.commands import COMMANDS
 LIGHT = {
     "status": ["experiment=miniature/glue"],
     "table": ["experiment=miniature/glue"],
+    "compare": ["experiment=miniature/glue"],
     "findings": [],
     "report": [],
     "reference": ["set", "table=III"],

@@ -1,14 +1,13 @@
 """Paired comparison of a table's entries with one method, from the stored predictions."""
 
-import math
 from collections import Counter
 from dataclasses import replace
 from typing import Any
 
 from bench.errors import unknown_name
 from bench.tables.content.marks import baseline
-from bench.tables.content.predictions import Predictions, read_predictions
-from bench.tables.content.significance import PairedTest, paired_test
+from bench.tables.content.predictions import read_predictions
+from bench.tables.content.significance import is_of, paired_test
 from bench.tables.definition.table import Block, Entry, Row, Table
 
 Recorded = tuple[dict[str, Any], str]  # a record's metrics, and the tokenizer of its BLEU
@@ -105,16 +104,7 @@ def _p_value(first: dict[int, str], second: dict[int, str], metric: str, recorde
         if test is None:
             return f"there is no test for {metric} here"
         told = [(ours, own.get(metric)), (theirs, other.get(metric))]
-        if words != other_words or not all(_is_of(test, said, value) for said, value in told):
+        if words != other_words or not all(is_of(test, said, value) for said, value in told):
             return f"{metric} is not what is called so here: the stored predictions do not give the records' scores"
         values.append(test.p_value(ours, theirs))
     return max(values) if values else NO_PREDICTIONS
-
-
-def _is_of(test: PairedTest, predictions: Predictions, recorded: float | None) -> bool:
-    """Whether a record's score is the one that the test is of."""
-    try:
-        found = test.score(predictions)
-    except (TypeError, ValueError, AttributeError):  # predictions of another form, under a name of ours
-        return False
-    return recorded is not None and math.isclose(found, recorded, rel_tol=1e-6, abs_tol=1e-6)

@@ -61,7 +61,7 @@ class Drawing:
 def figures_of(table: Table) -> list[Drawing]:
     """Every figure that the table's records can fill; one per block and kind."""
     found = []
-    with _style(), missing_glyphs_told(drawn=False):
+    with styled(), missing_glyphs_told(drawn=False):
         for number, block in enumerate(table.blocks, 1):
             for kind, draw in KINDS.items():
                 figure = draw(table, block)
@@ -83,7 +83,7 @@ def write_figures(table: Table, folder: Path) -> list[Path]:
     for drawing in figures_of(table):
         for suffix in ("pdf", "png"):
             path = own_file(folder / f"{drawing.name}.{suffix}")
-            with _style(), missing_glyphs_told():
+            with styled(), missing_glyphs_told():
                 drawing.figure.savefig(path, dpi=200, metadata={"CreationDate": None} if suffix == "pdf" else None)
             paths.append(path)
     return paths
@@ -91,11 +91,12 @@ def write_figures(table: Table, folder: Path) -> list[Path]:
 
 def as_svg(figure: Figure) -> str:
     """The figure as an `<svg>` element to put into a page."""
-    with _style(), missing_glyphs_told(drawn=False), io.StringIO() as file:
+    with styled(), missing_glyphs_told(drawn=False), io.StringIO() as file:
         figure.savefig(file, format="svg", metadata={"Date": None})
         text = file.getvalue()
     return text[text.index("<svg") :]
 
 
-def _style() -> Any:
+def styled() -> Any:
+    """The look of every figure, for as long as it lasts."""
     return mpl.rc_context({**STYLE, "font.family": families()})

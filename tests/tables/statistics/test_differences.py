@@ -1,0 +1,118 @@
+"""The tests behind ties hold their level; figures over tasks are those that rliable's paper defines."""
+
+import numpy as np
+import pytest
+from scipy.stats import mannwhitneyu, ttest_rel
+
+from bench.tables.statistics.aggregate import (
+    interquartile_mean,
+    performance_profile,
+    probability_of_improvement,
+    stratified_interval,
+)
+from bench.tables.statistics.differences import bootstrapped, holm, interval, letters, over_both, over_one, p_values
+from bench.tables.statistics.paired import correlation, jackknifed
+
+REPEATS = 1000
+
+
+@pytest.mark.parametrize("seeds", [3, 4, 5])
+def test_equal_methods_are_tied_in_95_of_100_repetitions_over_seeds(seeds):
+    random = np.random.default_rng(seeds)
+    values = p_values(over_one(random.normal(0, 1, (REPEATS, seeds))))
+    assert 0.93 <= (values > 0.05).mean() <= 0.97
+
+
+@pytest.mark.parametrize(("of_seeds", "of_items"), [(1, 0), (0, 1), (1, 1), (0, 0)])
+@pytest.mark.parametrize("seeds", [3, 5])
+def test_equal_methods_are_tied_over_seeds_and_items(seeds, of_seeds, of_items):
+    random = np.random.default_rng(0)
+    differences = random.normal(0, 1, (REPEATS, seeds, 60))
+    differences += of_seeds * random.normal(0, 0.5, (REPEATS, seeds, 1))
+    differences += of_items * random.normal(0, 2, (REPEATS, 1, 60))
+    assert (p_values(over_both(differences)) > 0.05).mean() >= 0.93
+
+
+def test_several_equal_methods_are_all_tied_after_holm():
+    random = np.random.default_rng(0)
+    scores = random.normal(0, 1, (REPEATS, 4, 5))  # methods, seeds
+    pairs = [(one, other) for one in range(4) for other in range(one)]
+    values = np.stack([p_values(over_one(scores[:, one] - scores[:, other])) for one, other in pairs], axis=1)
+    assert np.mean([holm(row).min() > 0.05 for row in values]) >= 0.93
+
+
+def test_a_real_difference_is_found():
+    random = np.random.default_rng(0)
+    assert (p_values(over_one(random.normal(4, 1, (REPEATS, 5)))) < 0.05).mean() > 0.98
+    assert (p_values(over_both(random.normal(1, 1, (REPEATS, 3, 60)))) < 0.05).mean() > 0.98
+
+
+def test_over_seeds_it_is_the_paired_t_test():
+    random = np.random.default_rng(0)
+    first, second = random.normal(0, 1, (2, 5))
+    theirs = ttest_rel(first, second)
+    spread = over_one(first - second)
+    assert float(p_values(spread)) == pytest.approx(theirs.pvalue)
+    assert interval(spread) == pytest.approx(tuple(theirs.confidence_interval(0.95)))
+
+
+def test_differences_without_spread_have_the_p_value_of_their_signs():
+    assert p_values(over_one(np.full(3, 0.1))) == pytest.approx(0.25)
+    assert p_values(over_one(np.zeros(3))) == 1.0
+    assert p_values(over_both(np.zeros((3, 4)))) == 1.0
+
+
+def test_the_bootstrap_is_the_same_each_time_and_around_the_mean():
+    differences = np.random.default_rng(0).normal(1, 1, (5, 40))
+    assert bootstrapped(differences) == bootstrapped(differences)
+    low, high = bootstrapped(differences)
+    assert low < differences.mean() < high
+
+
+def test_holm_by_hand():
+    assert holm(np.array([0.01, 0.04, 0.03])) == pytest.approx([0.03, 0.06, 0.06])
+    assert len(holm(np.array([]))) == 0
+
+
+def test_two_methods_share_a_letter_exactly_if_they_cannot_be_told_apart():
+    random = np.random.default_rng(0)
+    for _ in range(200):
+        corrected = np.triu(random.choice([0.01, 0.5], (6, 6)), 1)
+        corrected = corrected + corrected.T + np.eye(6)
+        shown = letters(corrected)
+        for one in range(6):
+            for other in range(one):
+                assert bool(set(shown[one]) & set(shown[other])) == (corrected[one, other] >= 0.05)
+
+
+def test_parts_of_a_score_have_it_as_their_mean():
+    random = np.random.default_rng(0)
+    references, predictions = random.integers(0, 2, (2, 300)).astype(float)
+    right = references == predictions
+    assert jackknifed(300, lambda kept: right[kept].mean()).mean() == pytest.approx(right.mean())
+    alone = jackknifed(4, lambda kept: right[:4][kept].mean())
+    assert sorted(alone) == pytest.approx(sorted(right[:4].astype(float)))  # of a mean, an item's part is its value
+    parts = jackknifed(300, lambda kept: correlation(references[kept], predictions[kept]))
+    assert parts.shape == (200,)
+    assert parts.mean() == pytest.approx(correlation(references, predictions))
+
+
+def test_the_interquartile_mean_by_hand():
+    assert interquartile_mean(np.array([[0.0, 1, 2, 3], [4, 5, 6, 100]])) == 3.5  # of 2, 3, 4, 5
+
+
+def test_a_profile_is_the_share_of_runs_above():
+    scores = np.array([[1.0, 2], [3, 4]])
+    assert performance_profile(scores, np.array([0.0, 2, 4])).tolist() == [1.0, 0.5, 0.0]
+
+
+def test_the_probability_of_improvement_is_mann_and_whitneys():
+    random = np.random.default_rng(0)
+    first, second = random.integers(0, 6, (2, 5, 3)).astype(float)
+    by_task = [mannwhitneyu(first[:, at], second[:, at]).statistic / 25 for at in range(3)]
+    assert probability_of_improvement(first, second) == pytest.approx(np.mean(by_task))
+
+
+def test_the_stratified_interval_keeps_tasks_apart():
+    scores = np.tile([1.0, 2.0, 3.0, 4.0], (5, 1))  # seeds are alike, so that drawing them changes nothing
+    assert stratified_interval(interquartile_mean, [scores]) == (2.5, 2.5)
