@@ -125,9 +125,7 @@ def _over_tasks(method: str, scores: Array, base: Array | None, itself: bool, th
 def _rank(found: Overall, means: dict[str, Array]) -> None:
     """Mean ranks and their tests, by Demšar 2006 and, for the pairs, Benavoli et al. 2016: Wilcoxon, not Nemenyi."""
     if found.tasks < ENOUGH:
-        found.notes.append(
-            f"no ranks nor critical differences: {found.tasks} tasks, and they say little below {ENOUGH}"
-        )
+        found.notes.append(f"no ranks nor critical differences: {found.tasks} tasks, too few below {ENOUGH}")
         return
     from scipy.stats import friedmanchisquare, rankdata, wilcoxon
 
@@ -137,7 +135,7 @@ def _rank(found: Overall, means: dict[str, Array]) -> None:
     if len(table) > 2:
         found.friedman = float(friedmanchisquare(*table).pvalue)
     found.raw = np.ones((len(table), len(table)))
-    for one in range(len(table)):
-        for other in range(one):
-            apart = table[one] - table[other]
-            found.raw[one, other] = found.raw[other, one] = float(wilcoxon(apart).pvalue) if apart.any() else 1.0
+    for first in range(len(table)):
+        for second in range(first):
+            apart = table[first] - table[second]
+            found.raw[first, second] = found.raw[second, first] = float(wilcoxon(apart).pvalue) if apart.any() else 1.0

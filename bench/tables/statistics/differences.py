@@ -70,7 +70,7 @@ def over_both(differences: Array) -> Spread:
 
 
 def spread_of(differences: Array) -> Spread | None:
-    """The spread of differences of shape `(seeds, items)`, of one item where none were kept; None for a single number."""
+    """The spread of differences of shape `(seeds, items)`, one item where none were kept; None for one number."""
     seeds, items = differences.shape
     if items == 1:
         return over_one(differences[:, 0]) if seeds > 1 else None

@@ -112,7 +112,7 @@ def two_sided(differences: Array) -> float:
 
 
 def jackknifed(examples: int, score: Callable[[NDArray[np.bool_]], float], blocks: int = BLOCKS) -> Array:
-    """Each block's part in a score: the pseudo-values g·s − (g−1)·s₋ᵦ of the jackknife, moved to have the score as mean.
+    """Each block's part in a score: the pseudo-values g·s − (g−1)·s₋ᵦ of the jackknife, moved to the score as mean.
 
     Examples are put into g blocks of equal size at random, the same for every system (Tukey 1958; Efron and Tibshirani
     1993, chapter 11).

@@ -16,7 +16,7 @@ from tests.tables.made_records import make_record, save
 EXPERIMENT = "miniature/glue"
 
 
-def made(results, truth, tasks=("a", "b", "c"), seeds=3, noise=0.004, metric="accuracy"):
+def made(results, truth, tasks=("a", "b", "c"), *, seeds=3, noise=0.004, metric="accuracy"):
     """Records of methods of known scores; each seed is luckier or not for all methods, and each method a bit more."""
     random = np.random.default_rng(4)
     for task, seed in itertools.product(tasks, range(seeds)):
