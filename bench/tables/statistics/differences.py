@@ -15,6 +15,7 @@ Array = NDArray[np.float64]
 
 LEVEL = 0.95
 RESAMPLES = 2000
+MOST_LETTERS = 52  # that the library has; more methods get none
 SMALLEST = 1e-12  # of the mean: a spread below this is rounding
 
 
@@ -136,5 +137,7 @@ def letters(corrected: Array, level: float = LEVEL) -> list[str]:
     """
     from scikit_posthocs import compact_letter_display
 
+    if len(corrected) > MOST_LETTERS:
+        return [""] * len(corrected)
     shown = compact_letter_display(corrected, alpha=1 - level)
     return [str(text).replace(" ", "") for text in shown]
