@@ -92,7 +92,7 @@ def settled(compose, model="miniature/roberta", attention="auto", here=True, **g
     ],
 )
 def test_auto_takes_the_best_that_can_be_had(compose, monkeypatch, model, given, taken):
-    monkeypatch.setattr(attention, "_lack", lambda: None)
+    monkeypatch.setattr(attention, "lack_of_flash_attention", lambda: None)
     assert settled(compose, model, **given) == taken
 
 
