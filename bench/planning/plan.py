@@ -162,7 +162,7 @@ def _garbage_kept() -> Iterator[None]:
     finally:
         if was:
             gc.enable()
-        gc.collect()
+        gc.collect(1)
 
 
 def _shape(cell: Cell) -> str:
