@@ -11,6 +11,7 @@ from rich.text import Text
 from bench.configuration.cell import Cell
 from bench.planning.plan import CONTEXT, UNUSED, PlannedCell
 from bench.planning.predict import device_of
+from bench.system.console import print_whole
 from bench.tables.formats.numbers import count_text, number_text
 
 PARTS = {
@@ -63,11 +64,7 @@ def show(planned: Sequence[PlannedCell], console: Console) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     for cell in planned:
         table.add_row(*map(Text, _row(cell, scale)))
-    width = console.width
-    if not console.is_terminal:
-        console.width = 400  # in a pipe the width means nothing
-    console.print(table)
-    console.width = width
+    print_whole(table, console)
     on_gpu = fits and any(device_of(cell.cell) == "cuda" for cell in planned)
     room = [FITS.format(CONTEXT / 1e9, UNUSED)] if on_gpu else []
     for note in (NOTE.format(scale.words), *room, *_notes(planned, scale)):

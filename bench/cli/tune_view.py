@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bench.system.console import print_whole
 from bench.tuning.protocol import Outcome, Result
 from bench.tuning.space import RATE_KEY
 from bench.tuning.study import Study
@@ -34,11 +35,7 @@ def show(results: Sequence[Result], console: Console) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     for result in results:
         table.add_row(*map(Text, _row(result, counts)))
-    width = console.width
-    if not console.is_terminal:
-        console.width = 400  # in a pipe the width means nothing
-    console.print(table)
-    console.width = width
+    print_whole(table, console)
     for note in (NOTE, *(note for result in results for note in _notes(result))):
         console.print(Text(f"  {note}", style="dim"), soft_wrap=True)
 

@@ -33,9 +33,10 @@ from bench.configuration.folder import CONFIGS
 from bench.configuration.loader import Loader
 from bench.configuration.origins import Origins
 from bench.configuration.other_families import check_families
-from bench.configuration.schema import CellConfig, Family
+from bench.configuration.resolvers import register
+from bench.configuration.schema import CellConfig
 from bench.configuration.words import options
-from bench.errors import UserError, unknown_name
+from bench.errors import UserError
 
 T = TypeVar("T")
 
@@ -46,28 +47,7 @@ for section in ("peft", "task", "method"):
 for key in ("rate_multipliers", "weight_decays", "chosen_by"):
     SCHEMA.training[key]._set_flag("struct", False)
 ConfigStore.instance().store(name="cell_schema", node=SCHEMA)
-
-
-def for_task(values: dict[str, Any], *, _root_: DictConfig) -> Any:
-    """`${for_task:{cola: 80, rte: 20}}`: a setting that a method's authors chose task by task, by GLUE's names."""
-    subset = _root_.task.get("subset")
-    if subset not in values:
-        raise UserError(f"no value for task '{_root_.task.name}'; there is one for {', '.join(values)}")
-    return values[subset]
-
-
-def for_family(values: dict[str, Any], *, _root_: DictConfig) -> Any:
-    """`${for_family:{encoder: 4e-4, decoder: 2e-4}}`: a setting that depends on the family of the model."""
-    if unknown := next((name for name in values if name not in set(Family)), None):
-        raise unknown_name("family", str(unknown), list(Family))
-    family = str(_root_.model.get("family"))
-    if family not in values:
-        raise UserError(f"no value for a model of the family '{family}'; there is one for {', '.join(values)}")
-    return values[family]
-
-
-for resolver in (for_task, for_family):
-    OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
+register()
 
 
 class Configurations:

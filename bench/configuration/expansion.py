@@ -27,6 +27,7 @@ from bench.configuration.cell import Cell
 from bench.configuration.compose import SCHEMA, cell_of, without_hydra
 from bench.configuration.loader import origins_composed_last
 from bench.configuration.origins import Origins
+from bench.configuration.resolvers import READ_BY
 from bench.errors import UserError
 from bench.system.cache import cache_folder, write_once
 from bench.system.plain_files import read_file
@@ -37,7 +38,6 @@ Compose = Callable[[list[str]], DictConfig]
 # Sections whose plain values may be put in afterwards, and keys of no section.
 SECTIONS = ("training", "data", "method")
 KEYS = ("seed", "results_dir", "device", "save_trained", "threads", "force")
-READ_BY = {"for_task": "task", "for_family": "model"}  # what a resolver reads; neither is ever filled in
 WHOLE_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)")
 REFERENCE = re.compile(r"\$\{\s*([^{}:]*?)\s*(\}|:)")
 CLASS = re.compile(rb"_target_[\"']?\s*:\s*[\"']?([A-Za-z0-9_.]+)")

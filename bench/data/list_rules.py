@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bench.data.declared_rules import Filled
-from bench.data.schema import AsTheyAre, Text, shown
+from bench.data.schema import AsTheyAre, Text, fault_among, no_list
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,7 @@ class Texts(AsTheyAre):
             return self.each.fault(value)
         if not value:
             return "is an empty list; it has to have a text"
-        faults = ((at, self.each.fault(text)) for at, text in enumerate(value, 1))
-        return next((f"has a text {at} that {fault}" for at, fault in faults if fault), None)
+        return fault_among(value, self.each.fault)
 
     def holds(self, values: pa.ChunkedArray) -> bool:
         """They are looked at one by one."""
@@ -74,12 +73,11 @@ class Several(AsTheyAre):
 
     def fault(self, value: Any) -> str | None:
         """No list, fewer than two, or one that says nothing."""
-        if not isinstance(value, list):
-            return f"is {shown(value)} instead of a list of texts" if value is not None else "is missing"
+        if (fault := no_list(value)) is not None:
+            return fault
         if len(value) < 2:
             return f"has {len(value)} texts; it has to have two or more"
-        faults = ((at, Text().fault(text) or ("" if text.strip() else "is empty")) for at, text in enumerate(value, 1))
-        return next((f"has a text {at} that {fault}" for at, fault in faults if fault), None)
+        return fault_among(value, lambda text: Text().fault(text) or ("" if text.strip() else "is empty"))
 
     def holds(self, values: pa.ChunkedArray) -> bool:
         """Lists of sound text, none too short."""

@@ -3,7 +3,7 @@
 A fault is told in words that a message can end with, after the column's name.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -184,6 +184,19 @@ class Translation(AsTheyAre):
         return None
 
 
+def no_list(value: Any) -> str | None:
+    """Why a value is no list of texts; None: it is one."""
+    if isinstance(value, list):
+        return None
+    return f"is {shown(value)} instead of a list of texts" if value is not None else "is missing"
+
+
+def fault_among(texts: Sequence[Any], fault: Callable[[Any], str | None]) -> str | None:
+    """The first of several texts that has a fault, and which; None: none has."""
+    faults = ((number, fault(text)) for number, text in enumerate(texts, 1))
+    return next((f"has a text {number} that {found}" for number, found in faults if found), None)
+
+
 @dataclass(frozen=True)
 class Choices(AsTheyAre):
     """A list of `count` texts."""
@@ -197,12 +210,11 @@ class Choices(AsTheyAre):
 
     def fault(self, value: Any) -> str | None:
         """No list, more or fewer texts, or one that is none."""
-        if not isinstance(value, list):
-            return f"is {shown(value)} instead of a list of texts" if value is not None else "is missing"
+        if (fault := no_list(value)) is not None:
+            return fault
         if len(value) != self.count:
             return f"has {len(value)} texts instead of {self.count}"
-        wrong = ((index, Text().fault(text)) for index, text in enumerate(value, 1))
-        return next((f"has a text {index} that {fault}" for index, fault in wrong if fault), None)
+        return fault_among(value, Text().fault)
 
     def holds(self, values: pa.ChunkedArray) -> bool:
         """Lists of that length, of sound text."""

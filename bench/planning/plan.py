@@ -3,7 +3,6 @@
 import gc
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -15,6 +14,7 @@ from bench.planning.asked import Trace
 from bench.planning.pool import Other, Predictions
 from bench.planning.predict import Prediction, device_of, predict
 from bench.planning.remedies import Remedy, remedies
+from bench.system.collecting import without_collecting
 from bench.tasks.build import task_of
 from bench.training.padding_free import left_to_settle
 
@@ -143,25 +143,14 @@ def _notes(cell: Cell, prediction: Prediction) -> Iterator[str]:
 
 def _predicted(cell: Cell, trace: Trace = Trace.blocks) -> Prediction | str:
     try:
-        with _garbage_kept():
+        with without_collecting():  # fake tensors hold no memory; what is left of them is young, and looked for below
             return predict(cell, device_of(cell), trace)
     except UserError as error:
         return str(error)
     except (RuntimeError, TypeError, AssertionError, NotImplementedError) as error:
         # A method of the user's own may do what fake tensors cannot; the other cells of the plan have no part in it.
         return f"cannot be predicted: {type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
-
-
-@contextmanager
-def _garbage_kept() -> Iterator[None]:
-    """Without Python's search for circles, which takes a quarter of the time: fake tensors hold no memory."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
     finally:
-        if was:
-            gc.enable()
         gc.collect(1)
 
 

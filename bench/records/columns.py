@@ -5,13 +5,11 @@ Every file goes through `bench.records.text`, so that what counts here counts ev
 into pandas and into a CSV file without an object for every value.
 """
 
-import gc
 import itertools
 import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,6 +21,7 @@ from bench.records.fields import CURVE, CURVE_FIELD, FIELDS, curve_summary, main
 from bench.records.schema import Record, RecordError
 from bench.records.store import FILE, experiment_folder
 from bench.records.text import of_text, text_at
+from bench.system.collecting import without_collecting
 from bench.system.plain_files import why
 from bench.system.processors import processors
 from bench.system.terminal import warn
@@ -125,18 +124,7 @@ def _workers() -> int:
     return min(8, processors())
 
 
-@contextmanager
-def without_collecting() -> Iterator[None]:
-    """Let nobody look for cycles: records hold none, and looking among so many takes most of the time."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
-
-
+# Records hold no circles, and looking for some among so many takes most of the time.
 @without_collecting()
 def _read_chunk(paths: list[str]) -> tuple[pa.Table, list[str]]:
     """The rows of the records that can be read, and of each other one its path and why not."""

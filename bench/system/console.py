@@ -7,6 +7,17 @@ from rich.segment import Segment
 
 from bench.system.terminal import printable
 
+ENDLESS = 400  # columns
+
+
+def print_whole(table: RenderableType, console: Console) -> None:
+    """Print a table that is wrapped in a terminal alone: in a pipe the width means nothing."""
+    width = console.width
+    if not console.is_terminal:
+        console.width = ENDLESS
+    console.print(table)
+    console.width = width
+
 
 class PlainConsole(Console):
     """A console whose texts are made printable, whatever they are a part of: tables, bars, lines."""

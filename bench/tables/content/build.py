@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bench.records.columns import without_collecting
+from bench.system.collecting import without_collecting
 from bench.tables.content.caption import notes_of, title, usual_seeds
 from bench.tables.content.entries import average_entry, field_entry, score_entry
 from bench.tables.content.marks import baseline_notes, compared, ranked

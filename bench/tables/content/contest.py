@@ -8,10 +8,8 @@ from bench.errors import UserError, unknown_name
 from bench.tables.content.overall import Overall, overall
 from bench.tables.content.pairing import Runs, differences, runs_of
 from bench.tables.definition.table import Block, Column, Row, Table
+from bench.tables.statistics.aggregate import LEVEL, RESAMPLES, Array
 from bench.tables.statistics.differences import (
-    LEVEL,
-    RESAMPLES,
-    Array,
     bootstrapped,
     holm,
     interval,

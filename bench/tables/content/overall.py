@@ -8,12 +8,12 @@ from bench.tables.content.pairing import runs_of
 from bench.tables.definition.metrics import metric_of
 from bench.tables.definition.table import Block, Column, Table
 from bench.tables.statistics.aggregate import (
+    Array,
     interquartile_mean,
     performance_profile,
     probability_of_improvement,
     stratified_interval,
 )
-from bench.tables.statistics.differences import Array
 
 ENOUGH = 10  # tasks from which on ranks are compared
 SHARES = (0.1, 0.25, 0.5, 0.75, 0.9)  # quantiles of all runs, at which profiles are given

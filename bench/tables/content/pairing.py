@@ -9,7 +9,7 @@ import numpy as np
 from bench.tables.content.predictions import read_predictions
 from bench.tables.content.significance import is_of, paired_test
 from bench.tables.definition.table import Column, Entry, Table
-from bench.tables.statistics.differences import Array
+from bench.tables.statistics.aggregate import Array
 
 
 @dataclass

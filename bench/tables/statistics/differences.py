@@ -9,12 +9,9 @@ https://doi.org/10.1016/S0022-5371(73)80014-3: the quasi F with Satterthwaite's 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from bench.tables.statistics.aggregate import LEVEL, RESAMPLES, Array
 
-LEVEL = 0.95
-RESAMPLES = 2000
 MOST_LETTERS = 52  # that the library has; more methods get none
 SMALLEST = 1e-12  # of the mean: a spread below this is rounding
 
