@@ -81,7 +81,7 @@ def _cost_of(model: nn.Module, batch: Batch, run: Run, *, used_up: bool) -> Infe
 
 @torch.no_grad()
 def inference_cost(model: nn.Module, batch: Batch, device: torch.device, meter: PhaseMeter) -> InferenceCost:
-    """Median seconds of a forward pass after warm-up, the bytes of the weights, and of all at the largest moment.
+    """Median seconds of a forward pass after warm-up, bytes of weights and of all at the largest moment, operations.
 
     Args:
         model: on the device, in the cell's precision.
@@ -105,11 +105,12 @@ def inference_cost(model: nn.Module, batch: Batch, device: torch.device, meter: 
         seconds.append(time.perf_counter() - start)
     if device.type == "cuda":
         working = torch.cuda.max_memory_allocated(device) - before
-    else:
-        with tracker:
-            model(**batch)
+    with tracker:
+        model(**batch)
+    if device.type != "cuda":
         working = tracker.peak - weights
-    return InferenceCost(statistics.median(seconds[WARM_UP:]), weights, weights + working)
+    operations = tracker.flops / len(batch["input_ids"])
+    return InferenceCost(statistics.median(seconds[WARM_UP:]), weights, weights + working, operations)
 
 
 def _give_back(model: nn.Module) -> None:
