@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from bench.cli.commands import run_command
 from bench.records.schema import Forgetting, InferenceCost, Record
 from bench.tables import Options, Table, make_table, to_csv
 from bench.tables.definition.table import Row
@@ -126,3 +127,15 @@ def test_pscp_of_memory_measured_on_another_device_is_left_out(tmp_path):
     made = table(tmp_path, cell("lora", 0.5, 1000, 0.0), on_cpu, columns=("pscp",))
     assert rows(made)["ia3"].entries["pscp"].status == "not_measured"
     assert rows(made)["lora"].entries["pscp"].value is not None
+
+
+def test_the_command_takes_columns_and_constants_and_refuses_what_is_none(tmp_path, capsys):
+    save(tmp_path, cell("lora", 0.5, 1000, 0.0))
+    words = ("table", "experiment=runs", f"results_dir={tmp_path}", "definition=cost")
+    assert run_command([*words, "columns=pscp", "pscp.memory=3e9"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "PSCP" in shown
+    assert "/ 3 GB)^−1" in shown
+    for wrong in ("columns=costs", "pscp.memory=much", "pscp.time=3"):
+        assert run_command([*words, wrong]) == 2
+        assert len(capsys.readouterr().err.splitlines()) == 1, wrong
