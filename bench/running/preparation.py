@@ -15,6 +15,7 @@ from bench.configuration.cell import Cell
 from bench.configuration.number_types import precision_for
 from bench.configuration.schema import ModelConfig
 from bench.data.example import Batching, Flattening, Padding
+from bench.data.held_text import HeldText
 from bench.data.synthetic import Shape
 from bench.data.vocabulary import check_tokens
 from bench.evaluation.inference import Inference
@@ -32,6 +33,7 @@ from bench.models.remarks import check_head_choice, head_origin, remarks
 from bench.models.source import checkpoint_of
 from bench.models.tokenizer import load_tokenizer, padding_token
 from bench.records.schema import Parameters
+from bench.running.forgetting_text import check_forgetting, forgetting_text, overlap_warnings
 from bench.running.scores import assumption, scored_on
 from bench.tasks.base import Task, TaskData
 from bench.tasks.check import check_selection, check_task
@@ -58,6 +60,7 @@ class Prepared:
         structure: where the model's structure came from, see `bench.models.found`.
         warnings: what a reader of the scores ought to know of the model's files, tokens and data, one line each.
         padding_free: whether the training's batches are, and why.
+        text: on which forgetting is measured; None where it is not asked for.
     """
 
     base: ModelConfig
@@ -71,6 +74,7 @@ class Prepared:
     structure: dict[str, Any] | None
     warnings: list[str] = field(default_factory=list)
     padding_free: PaddingFree = PADDED
+    text: HeldText | None = None
 
     @property
     def batching(self) -> Batching:
@@ -96,6 +100,7 @@ def prepare(cell: Cell, task: Task, method: Method, meter: PhaseMeter, device: t
     """
     base, training = cell.base, cell.training
     task = task.on(base.family)
+    check_forgetting(cell, task)
     with meter.phase("load"):
         architecture = load_architecture(base, task.head())
         tokenizer = None if cell.data.synthetic else load_tokenizer(base)
@@ -113,6 +118,7 @@ def prepare(cell: Cell, task: Task, method: Method, meter: PhaseMeter, device: t
     pad_token, warnings = padding_token(tokenizer, architecture, base.family, rows), []
     longest = training.max_length if tokenizer is None else task.longest_input(training.max_length)
     padding = Padding(pad_token, multiple=8 if device.type == "cuda" else 1, most=longest)
+    text = None
     with meter.phase("prepare_data"):
         if tokenizer is None:
             shape = Shape.of(cell.data, longest, architecture.vocab_size, pad_token, cell.seed)
@@ -123,10 +129,10 @@ def prepare(cell: Cell, task: Task, method: Method, meter: PhaseMeter, device: t
             if cell.data.selects:
                 check_selection(task, data)
             data.notes["scored_on"] = scored_on(data)
-            known = check_tokens(
-                {"train": data.train} | {name: split.examples for name, split in data.evaluation.items()},
-                tokenizer, architecture, base.family, rows,
-            )  # fmt: skip
+            text = forgetting_text(cell, tokenizer, longest, data.train)
+            read = {"train": data.train} | {name: split.examples for name, split in data.evaluation.items()}
+            read |= {} if text is None else {"forgetting_text": text.windows}
+            known = check_tokens(read, tokenizer, architecture, base.family, rows)
             data.notes["unknown_tokens"], warnings = known.unknown, list(known.warnings)
             if (main := task.metric(task.main_metric)).assumed:
                 warnings.append(assumption(main))
@@ -146,10 +152,10 @@ def prepare(cell: Cell, task: Task, method: Method, meter: PhaseMeter, device: t
     setting.check()
     method.check(setting)
     padding_free = settle_padding_free(training, base.attention, architecture, method, setting)
-    warnings += remarks(base, checkpoint, structure)
+    warnings += [*remarks(base, checkpoint, structure), *overlap_warnings(text)]
     arithmetic, head = Arithmetic(precision, device), head_origin(base, structure)
     return Prepared(
-        base, architecture, arithmetic, data, padding, inference, setting, head, origin, warnings, padding_free
+        base, architecture, arithmetic, data, padding, inference, setting, head, origin, warnings, padding_free, text
     )  # fmt: skip
 
 
@@ -173,3 +179,10 @@ def load_adapted(
     train_head(model, setting.structure)
     set_trained(model, setting.trained_dtype)
     return model, count_parameters(model, method, setting.structure, base_total)
+
+
+def load_bare(prepared: Prepared, device: torch.device) -> nn.Module:
+    """The model without the method, as the cell's `model` configures it, in the cell's arithmetic."""
+    base = prepared.base
+    model = load_model(base, prepared.architecture, base.quantisation, device, prepared.setting.dtype)
+    return prepared.arithmetic.wrap(model.to(device))
