@@ -3,7 +3,7 @@
 `bench.records.fields` reads them off a record; `docs/tables.md` says for users what each one is.
 """
 
-PARAMETERS = ("trainable", "method_parameters", "head", "training_only", "stored", "base_total")
+PARAMETERS = ("trainable", "method_parameters", "head", "training_only", "stored", "kept", "base_total")
 PEAKS = ("load_peak", "train_peak", "train_peak_reserved", "evaluate_peak", "predicted_peak")
 PARTS = ("frozen_weights", "trainable_weights", "gradients", "optimiser_state", "activations", "rest")
 FORMS = ("adapted", "merged", "bare")
