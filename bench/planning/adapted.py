@@ -1,6 +1,7 @@
 """A cell's model as its method adapts it, without weights, and the largest batch that it may be given."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from bench.configuration.schema import AttentionKind, Precision, Quantisation, W
 from bench.data.example import Padding
 from bench.data.synthetic import Shape
 from bench.metering.parameters import count_all, count_parameters
+from bench.metering.sizing import sized
 from bench.metering.storages import StorageTracker
 from bench.methods.base import Batch, Method, Setting
 from bench.methods.loading import storage
@@ -48,6 +50,7 @@ class Adapted:
     parameters: Parameters
     batch: Batch
     stacks: list[tuple[str, list[nn.Module]]]  # its blocks
+    size: int | None = None  # of its method, where that has a budget
 
     def held(self, device: str) -> dict[str, int]:
         """Bytes of the model by part."""
@@ -63,8 +66,15 @@ class Adapted:
         return described(blocks for _, blocks in self.stacks)
 
 
-def adapt_cell(cell: Cell, device: str, depths: dict[str, int] | None = None) -> Adapted:
-    """The model of a cell as its method adapts it, with all its blocks or with so many in each stack."""
+def adapt_cell(cell: Cell, device: str, depths: dict[str, int] | None = None, size: int | None = None) -> Adapted:
+    """The model of a cell as its method adapts it.
+
+    Args:
+        cell: the cell.
+        device: "cuda" or "cpu": whose kernels to reckon with.
+        depths: how many blocks each stack is to have; None: all.
+        size: of a method with a budget, what the whole model's blocks make of it; None: to be found.
+    """
     task, method, training = task_of(cell), build(cell.config["method"], Method), cell.training
     source = replace(cell.base, weights=Weights.random) if cell.base.architecture else cell.base
     architecture = load_architecture(source, task.head())
@@ -86,6 +96,11 @@ def adapt_cell(cell: Cell, device: str, depths: dict[str, int] | None = None) ->
         **storage(base, training, method, dtype),
     )
     setting.check()
+    if method.budget is not None and size is None:
+        found = sized(method, partial(build_empty, base, architecture), setting)
+        size = None if found is None else found.number
+    if size is not None:
+        method = method.of_size(size, setting)
     method.check(setting)
     multiple = 8 if device == "cuda" else 1
     padding = Padding(architecture.pad_token_id or 0, multiple, most=setting.max_length)
@@ -113,7 +128,7 @@ def adapt_cell(cell: Cell, device: str, depths: dict[str, int] | None = None) ->
     set_trained(model, setting.trained_dtype)
     parameters = count_parameters(model, method, structure, base_total)
     return Adapted(
-        model, method, setting, precision, base.attention, padding_free.used, parameters, batch, blocks
+        model, method, setting, precision, base.attention, padding_free.used, parameters, batch, blocks, size
     )  # fmt: skip
 
 

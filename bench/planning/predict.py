@@ -60,7 +60,7 @@ def predict(cell: Cell, device: str, trace: Trace = Trace.blocks) -> Prediction:
     whole, follower = adapt_cell(cell, device), Follower(cell, device)
     parts_and_flops = _from_shallow(follower, whole) if trace == Trace.blocks else None
     if parts_and_flops is None:
-        account, flops = follower.follow(partial(adapt_cell, cell, device), Account, first=whole)
+        account, flops = follower.follow(partial(adapt_cell, cell, device, size=whole.size), Account, first=whole)
         parts_and_flops = account.peak.parts, flops
     parts, flops = parts_and_flops
     workspace = 2 * _workspace() if device == "cuda" else 0
@@ -74,7 +74,7 @@ def _from_shallow(follower: Follower, whole: Adapted) -> tuple[dict[str, int], i
     names = [name for name, _ in whole.stacks]
 
     def trace(depths: Depths) -> Traced:
-        adapt = partial(adapt_cell, follower.cell, follower.device, dict(zip(names, depths, strict=True)))
+        adapt = partial(adapt_cell, follower.cell, follower.device, dict(zip(names, depths, strict=True)), whole.size)
         shallow = adapt()
         held, blocks = shallow.held(follower.device), shallow.blocks()
         shapes = {name: tuple(parameter.shape) for name, parameter in shallow.model.named_parameters()}

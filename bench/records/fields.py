@@ -128,6 +128,11 @@ def _count(name: str) -> Callable[[Record], Any]:
     return lambda r: getattr(r.parameters, name) if r.parameters else None
 
 
+def _kept(record: Record) -> float | None:
+    """What a budget counts: values that are kept, the task head left out."""
+    return None if record.parameters is None else record.parameters.stored - record.parameters.head
+
+
 def _curve(record: Record) -> tuple[tuple[int, float | None], ...]:
     """(step, main metric) of each evaluation along training."""
     metrics = record.metrics
@@ -227,6 +232,7 @@ FIELDS: dict[str, Callable[[Record], Any]] = {
     "head": _count("head"),
     "training_only": _count("training_only"),
     "stored": _count("stored"),
+    "kept": _kept,
     "base_total": _count("base_total"),
     "measure": lambda r: r.memory.measure if r.memory else None,
     "load_peak": lambda r: _phase_peak(r, "load"),

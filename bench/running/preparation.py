@@ -4,6 +4,7 @@ Everything that can be refused is refused in `prepare`, before a weight is loade
 """
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -19,8 +20,9 @@ from bench.data.held_text import HeldText
 from bench.data.synthetic import Shape
 from bench.data.vocabulary import check_tokens
 from bench.evaluation.inference import Inference
-from bench.metering.parameters import count_all, count_parameters
+from bench.metering.parameters import check_sized, count_all, count_parameters
 from bench.metering.phases import PhaseMeter
+from bench.metering.sizing import Sized, sized
 from bench.methods.base import Method, Setting
 from bench.methods.loading import storage
 from bench.models.attention import Circumstances, settle
@@ -61,6 +63,7 @@ class Prepared:
         warnings: what a reader of the scores ought to know of the model's files, tokens and data, one line each.
         padding_free: whether the training's batches are, and why.
         text: on which forgetting is measured; None where it is not asked for.
+        sized: the method in the size of its budget; None: it has none.
     """
 
     base: ModelConfig
@@ -75,11 +78,16 @@ class Prepared:
     warnings: list[str] = field(default_factory=list)
     padding_free: PaddingFree = PADDED
     text: HeldText | None = None
+    sized: Sized | None = None
 
     @property
     def batching(self) -> Batching:
         """How the training's examples become batches."""
         return Flattening() if self.padding_free.used else self.padding
+
+    def resized(self, method: Method) -> Method:
+        """A method of the cell, as its configuration makes it, in the size of its budget."""
+        return method if self.sized is None else method.of_size(self.sized.number, self.setting)
 
     @property
     def number_types(self) -> dict[str, Any]:
@@ -150,12 +158,15 @@ def prepare(cell: Cell, task: Task, method: Method, meter: PhaseMeter, device: t
         **storage(base, training, method, dtype),
     )
     setting.check()
+    chosen = sized(method, partial(build_empty, base, architecture), setting)
+    method = method if chosen is None else chosen.method
     method.check(setting)
     padding_free = settle_padding_free(training, base.attention, architecture, method, setting)
     warnings += [*remarks(base, checkpoint, structure), *overlap_warnings(text)]
     arithmetic, head = Arithmetic(precision, device), head_origin(base, structure)
     return Prepared(
-        base, architecture, arithmetic, data, padding, inference, setting, head, origin, warnings, padding_free, text
+        base, architecture, arithmetic, data, padding, inference, setting, head, origin, warnings, padding_free, text,
+        chosen,
     )  # fmt: skip
 
 
@@ -168,6 +179,7 @@ def load_adapted(
     is to be cut into pieces (FSDP) is read into the host's memory: a GPU may not have room for the whole.
     """
     setting = prepared.setting
+    check_sized(method)
     set_seed(cell.seed)
     home = HOST if cell.config["distributed"] == "fsdp" else device
     model = load_model(prepared.base, prepared.architecture, setting.quantisation, home, setting.dtype)

@@ -129,17 +129,17 @@ def _attempt(
 def _live(run: Run) -> None:
     """Prepare, load and adapt, train, evaluate; fill in the record on the way."""
     cell, record, meter, report = run.cell, run.record, run.meter, run.report
-    task, method = task_of(cell), build(cell.config["method"], Method)
+    task = task_of(cell)
     record.fingerprints = fingerprints_of(cell.config) | {"harness": record.environment["git"]}
     report("load", 0, 1, None)
     with reading() as read:
-        prepared = prepare(cell, task, method, meter, run.device)
-    data, setting, inference = prepared.data, prepared.setting, prepared.inference
-    arithmetic = prepared.arithmetic
+        prepared = prepare(cell, task, build(cell.config["method"], Method), meter, run.device)
+    method = prepared.resized(build(cell.config["method"], Method))
+    data, setting, arithmetic, inference = prepared.data, prepared.setting, prepared.arithmetic, prepared.inference
     splits = {"train": len(data.train)} | {name: len(split.examples) for name, split in data.evaluation.items()}
     metrics = record.metrics = Metrics(task.main_metric, examples=splits, notes=data.notes)
-    record.environment["data"], record.environment["differences"] = data.revisions, list(method.differences)
-    _note_model(run, prepared)
+    record.environment["data"] = data.revisions
+    _note_model(run, prepared, method)
     _note_data(run, read, data)
 
     with meter.phase("load"):
@@ -191,10 +191,12 @@ def _measure_afterwards(run: Run, model: nn.Module, method: Method, prepared: Pr
     run.record.forgetting = forgetting(run, model, prepared, known)
 
 
-def _note_model(run: Run, prepared: Prepared) -> None:
-    """Head, number types, attention, batches, and where its structure came from; of one that was found, what it is."""
+def _note_model(run: Run, prepared: Prepared, method: Method) -> None:
+    """Head, number types, attention, batches, the method's size, and where the structure came from and what it is."""
+    run.record.environment["differences"] = list(method.differences)
     run.record.environment |= {"head": prepared.head, "structure": prepared.structure}
     run.record.environment["attention"] = str(prepared.base.attention)
+    run.record.environment["size"] = None if prepared.sized is None else prepared.sized.told()
     run.record.environment["padding_free"] = prepared.padding_free.to_dict()
     run.record.environment["arithmetic"] = prepared.number_types
     if prepared.structure is not None and "entry" in prepared.structure and run.team.is_first:

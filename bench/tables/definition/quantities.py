@@ -6,7 +6,7 @@
 
 from dataclasses import dataclass
 
-PARAMETERS = ("trainable", "method_parameters", "head", "training_only", "stored", "base_total")
+PARAMETERS = ("trainable", "method_parameters", "head", "training_only", "stored", "kept", "base_total")
 PEAKS = ("load_peak", "train_peak", "train_peak_reserved", "evaluate_peak", "predicted_peak")
 PARTS = ("frozen_weights", "trainable_weights", "gradients", "optimiser_state", "activations", "rest")
 FORMS = ("adapted", "merged", "bare")
@@ -62,6 +62,7 @@ QUANTITIES: dict[str, Quantity] = {
     "head": _count("Head's"),
     "training_only": _count("For training only"),
     "stored": _count("Stored"),
+    "kept": _count("Kept"),
     "base_total": _count("Base"),
     "load_peak": _gigabytes("Load GB"),
     "train_peak": _gigabytes("Peak GB", "lower"),
