@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from accelerate.utils import set_seed
 from torch import nn
-from transformers import PretrainedConfig
+from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
 from bench.configuration.cell import Cell
 from bench.configuration.number_types import precision_for
@@ -123,30 +123,17 @@ def prepare(cell: Cell, task: Task, method: Method, meter: PhaseMeter, device: t
             check_compiling(structure, device, cell.config["processes"])
         origin = structure_origin(base, empty)
     rows = empty.get_input_embeddings().weight.shape[0]  # type: ignore[operator]
-    pad_token, warnings = padding_token(tokenizer, architecture, base.family, rows), []
+    pad_token = padding_token(tokenizer, architecture, base.family, rows)
     longest = training.max_length if tokenizer is None else task.longest_input(training.max_length)
     padding = Padding(pad_token, multiple=8 if device.type == "cuda" else 1, most=longest)
-    text = None
+    text, warnings = None, list[str]()
     with meter.phase("prepare_data"):
         if tokenizer is None:
             shape = Shape.of(cell.data, longest, architecture.vocab_size, pad_token, cell.seed)
             data, inference = TaskData(task.synthesise(shape), {}, notes={"synthetic": True}), None
         else:
-            data = task.load(tokenizer, training.max_length, cell.data)
-            check_task(task, data)
-            if cell.data.selects:
-                check_selection(task, data)
-            data.notes["scored_on"] = scored_on(data)
-            text = forgetting_text(cell, tokenizer, longest, data.train)
-            read = {"train": data.train} | {name: split.examples for name, split in data.evaluation.items()}
-            read |= {} if text is None else {"forgetting_text": text.windows}
-            known = check_tokens(read, tokenizer, architecture, base.family, rows)
-            data.notes["unknown_tokens"], warnings = known.unknown, list(known.warnings)
-            if (main := task.metric(task.main_metric)).assumed:
-                warnings.append(assumption(main))
-            if cell.data.selects:
-                warnings += leak_warnings(data)
-            padding = replace(padding, segments=known.segments)
+            data, text, segments, warnings = _read(cell, task, tokenizer, architecture, rows)
+            padding = replace(padding, segments=segments)
             limits = training.evaluation_batch_size, training.evaluation_tokens
             inference = Inference(tokenizer, padding, *limits, notes=data.notes)
     setting = Setting(
@@ -168,6 +155,39 @@ def prepare(cell: Cell, task: Task, method: Method, meter: PhaseMeter, device: t
         base, architecture, arithmetic, data, padding, inference, setting, head, origin, warnings, padding_free, text,
         chosen,
     )  # fmt: skip
+
+
+def _read(
+    cell: Cell, task: Task, tokenizer: PreTrainedTokenizerBase, architecture: PretrainedConfig, rows: int
+) -> tuple[TaskData, HeldText | None, bool, list[str]]:
+    """Read and check a task's data and the text on which forgetting is measured.
+
+    Args:
+        cell: which one.
+        task: on its family.
+        tokenizer: the model's.
+        architecture: the model's.
+        rows: of its embeddings.
+
+    Returns:
+        Data and text, whether the model is given segment ids, and what a reader must know of them.
+    """
+    longest = task.longest_input(cell.training.max_length)
+    data = task.load(tokenizer, cell.training.max_length, cell.data)
+    check_task(task, data)
+    if cell.data.selects:
+        check_selection(task, data)
+    data.notes["scored_on"] = scored_on(data)
+    text = forgetting_text(cell, tokenizer, longest, data.train)
+    read = {"train": data.train} | {name: split.examples for name, split in data.evaluation.items()}
+    read |= {} if text is None else {"forgetting_text": text.windows}
+    known = check_tokens(read, tokenizer, architecture, cell.base.family, rows)
+    data.notes["unknown_tokens"], warnings = known.unknown, list(known.warnings)
+    if (main := task.metric(task.main_metric)).assumed:
+        warnings.append(assumption(main))
+    if cell.data.selects:
+        warnings += leak_warnings(data)
+    return data, text, known.segments, warnings
 
 
 def load_adapted(
