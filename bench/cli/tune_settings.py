@@ -11,8 +11,10 @@ from bench.sweeping.stale import check_rerun
 from bench.tuning.sequence import Sampler
 from bench.tuning.study import Protocol
 
-OWN = ("trials", "sampler", "pruner", "tuning_seeds", "out", "dry_run")
+OWN = ("trials", "budget", "sampler", "pruner", "tuning_seeds", "out", "dry_run")
 TRIALS = Range(1, 10**4, whole=True)
+BUDGET = Range(1, 10**8, whole=True)  # seconds; three years
+MOST = 256  # trials within a budget of seconds: those that fail at once take none
 PRUNERS = ("none", "hyperband")
 NO_PRUNING = (
     "pruner=hyperband is not offered: a trial is a cell, whose record is written once, at its end, so that none can be "
@@ -68,7 +70,7 @@ class TuneSettings:
         out = check_path("out", own["out"]) if "out" in own else None
         if out is not None:
             check_out(out, out, None)
-        protocol = Protocol(_whole("trials", own.get("trials", "16"), TRIALS), Sampler(sampler), _seeds(own))
+        protocol = _protocol(own, Sampler(sampler))
         rest = [item for item in arguments if item.partition("=")[0] not in own]
         sweep = [item for item in rest if item.startswith("hydra") or item.partition("=")[0] in SWEEP_OPTIONS]
         cells = tuple(item for item in rest if item not in sweep)
@@ -76,6 +78,16 @@ class TuneSettings:
         return cls(
             protocol, given["experiment"], out, dry_run, given.get("rerun"), cells, tuple(map(sweep_option, sweep))
         )
+
+
+def _protocol(own: dict[str, str], sampler: Sampler) -> Protocol:
+    if "budget" not in own:
+        return Protocol(_whole("trials", own.get("trials", "16"), TRIALS), sampler, _seeds(own))
+    if "trials" in own:
+        raise UserError("trials= and budget= exclude each other: as many trials for all, or as many device-seconds")
+    if sampler != Sampler.qmc:
+        raise UserError(f"budget= takes trials in the order of the quasi-random sequence; leave sampler={sampler} out")
+    return Protocol(MOST, sampler, _seeds(own), _whole("budget", own["budget"], BUDGET))
 
 
 def _seeds(own: dict[str, str]) -> tuple[int, ...]:

@@ -55,11 +55,11 @@ them. Exit code 1 if a cell failed, 130 after Ctrl-C; the same command goes on.
   bench sweep experiment=miniature/glue method=lora,ia3 workers=2
 """,
     "tune": """\
-bench tune experiment=NAME [trials=16] [sampler=qmc|tpe] [tuning_seeds=1000] [out=FOLDER] [dry_run=true]
-           [hydra/launcher=…] [key=value …] [--config-dir FOLDER]
+bench tune experiment=NAME [trials=16|budget=SECONDS] [sampler=qmc|tpe] [tuning_seeds=1000] [out=FOLDER]
+           [dry_run=true] [hydra/launcher=…] [key=value …] [--config-dir FOLDER]
 
 Searches the learning rate, and a knob where a method's YAML names one under `search`, with the same number of trials
-for every model, task and method of the experiment, full fine-tuning included. Trials are ordinary cells below
+(or of device-seconds: budget=) for every model, task and method of the experiment, full fine-tuning included. Trials are ordinary cells below
 results_dir/tuning/NAME, scored on data that no table reports; failed ones count. sampler=qmc covers the space evenly,
 tpe learns on the way. Prints what was chosen, what lies at an edge of its space, what failed, and the expected best
 score after n trials. out=FOLDER keeps the settings as files, for --config-dir FOLDER. workers=, timeout=, rerun= and

@@ -2,7 +2,9 @@
 
 Records are the truth. A trial has ended when its cells have records, however these end: one that failed or ran out of
 memory is a trial too, and counts as badly as the worst that did not. So a search that was killed goes on with the same
-command, and several may work on the same studies.
+command, and several may work on the same studies. Where seconds are bounded and not trials, each study gets one trial
+after the other until those that have ended took more seconds than it has; their records say how long they took, so that
+whoever reads them comes to the same number.
 """
 
 import math
@@ -24,7 +26,7 @@ from bench.sweeping.stale import Glances, Rerun, Verdicts, refuse
 from bench.sweeping.task import ELSEWHERE
 from bench.tuning.expected import budgets, expected_best, sensitivity
 from bench.tuning.journal import Journal, Scores
-from bench.tuning.sequence import STARTUP, Parameters, Sampler, points
+from bench.tuning.sequence import Parameters, Sampler, points
 from bench.tuning.study import Study
 
 ROUND = 4  # trials that TPE asks for at a time, each study; it learns between two rounds
@@ -46,6 +48,7 @@ class Outcome:
         status: of its records; the first that is not "done".
         record: the first seed's.
         seconds: of training, all seeds.
+        device_seconds: of training and evaluation on every device, all seeds; of a trial that failed, what is known.
     """
 
     number: int
@@ -54,6 +57,7 @@ class Outcome:
     status: str
     record: Record
     seconds: float
+    device_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,16 @@ class Result:
         return {count: sign * expected_best(scores, count) for count in budgets(len(scores))} if scores else {}
 
     @property
+    def wanted(self) -> int:
+        """How many trials the study shall have, by what is known of those that have ended."""
+        count, protocol = len(self.outcomes), self.study.protocol
+        if protocol.seconds is None:
+            return min(protocol.trials, count + ROUND)
+        spent = sum(one.device_seconds for one in self.outcomes)
+        is_over = spent > protocol.seconds or count == protocol.trials or self.is_unsupported
+        return count if is_over else count + 1
+
+    @property
     def sensitivity(self) -> float | None:
         """The spread of the scores in the middle half of the learning rates."""
         rate = self.study.space.dimensions[0]
@@ -137,17 +151,17 @@ class Search:
         for journal in journals:
             journal.check()
         scores: list[Scores] = [{} for _ in self.studies]
-        wanted = self._first
+        wanted = [study.protocol.at_first for study in self.studies]
         while True:
-            asked = [journal.ask(wanted, known) for journal, known in zip(journals, scores, strict=True)]
+            asked = [journal.ask(*one) for journal, *one in zip(journals, wanted, scores, strict=True)]
             self._run_missing(asked, run)
             results = [self._result(study, given) for study, given in zip(self.studies, asked, strict=True)]
             scores = [_scores(result) for result in results]
             for journal, known in zip(journals, scores, strict=True):
                 journal.tell(known)
-            if wanted == self.trials:
+            before, wanted = wanted, [result.wanted for result in results]
+            if wanted == before:
                 return results
-            wanted = min(self.trials, wanted + ROUND)
 
     def known(self) -> Cells:
         """The cells of all trials whose parameters can be told before any is run; writes nothing.
@@ -162,34 +176,17 @@ class Search:
             journal.check()
         return self._composed([self._known(study) for study in self.studies])
 
-    @property
-    def trials(self) -> int:
-        """Of every study."""
-        return self.studies[0].protocol.trials
-
     def _known(self, study: Study) -> Sequence[Parameters]:
         """The parameters of trials, as far as they can be told before any is run."""
-        if study.protocol.sampler == Sampler.qmc:
-            return points(study.space, self.trials)
-        return (Journal(study).parameters() or points(study.space, STARTUP))[: self.trials]
-
-    @property
-    def _first(self) -> int:
-        """How many trials can be run before anything is known of any."""
-        return self.trials if self.studies[0].protocol.sampler == Sampler.qmc else min(self.trials, STARTUP)
+        protocol = study.protocol
+        if protocol.sampler == Sampler.qmc and protocol.seconds is None:
+            return points(study.space, protocol.trials)
+        return (Journal(study).parameters() or points(study.space, protocol.at_first))[: protocol.trials]
 
     def _run_missing(self, asked: Sequence[Sequence[Parameters]], run: Run) -> None:
         """Run the trials' cells that have no record; wait for those that another search runs."""
         cells = self._composed(asked)
-        pending = self._pending(cells)
-        while pending:
-            statuses = run(pending)
-            left = {folder: one for folder, one in pending.items() if look(folder, one[1]) is None}
-            if left and len(left) == len(pending) and ELSEWHERE not in statuses:
-                raise UserError(f"{next(iter(left))}: the cell was run and has left no record; its log.txt says why")
-            pending = left
-            if pending:
-                time.sleep(LOOK_SECONDS)
+        run_to_records(self._pending(cells), run)
 
     def _pending(self, cells: Cells) -> Cells:
         """The cells without a record, and stale ones that are to be run again."""
@@ -223,6 +220,29 @@ class Search:
         return Result(study, outcomes)
 
 
+def run_to_records(pending: Cells, run: Run) -> None:
+    """Run cells until each has a record; wait for those that another process runs.
+
+    Raises:
+        UserError: a cell that was run and left no record.
+    """
+    while pending:
+        statuses = run(pending)
+        left = {folder: one for folder, one in pending.items() if look(folder, one[1]) is None}
+        if left and len(left) == len(pending) and ELSEWHERE not in statuses:
+            raise UserError(f"{next(iter(left))}: the cell was run and has left no record; its log.txt says why")
+        pending = left
+        if pending:
+            time.sleep(LOOK_SECONDS)
+
+
+def device_seconds(record: Record) -> float:
+    """Seconds of training and evaluation, times the devices; of an attempt that has neither, all that it took."""
+    parts = [part for part in (record.time.train, record.time.evaluate) if part is not None]
+    devices = max(1, len(record.memory.ranks)) if record.memory else 1
+    return devices * (sum(parts) if parts else record.time.total or 0.0)
+
+
 def _folder(cell: Cell) -> Path:
     return folder_of(cell.config["results_dir"], cell)
 
@@ -234,7 +254,7 @@ def _outcome(number: int, parameters: Mapping[str, Any], records: Sequence[Recor
     status = next((status for status in statuses if status != Status.done), Status.done.value)
     seconds = sum(record.time.train or 0.0 for record in records)
     score = fmean(known) if len(known) == len(scores) else None
-    return Outcome(number, parameters, score, status, records[0], seconds)
+    return Outcome(number, parameters, score, status, records[0], seconds, sum(map(device_seconds, records)))
 
 
 def _score(record: Record) -> float | None:
