@@ -22,7 +22,9 @@ def cost(studies: Sequence[Study], recorded: int) -> str:
     if protocol.seconds is not None:
         done = f"; {recorded} cells with a record" if recorded else ""
         total = len(studies) * protocol.seconds / 3600
-        return f"{counted} × {protocol.seconds} device-seconds = {total:.3g} hours, and what the last trials exceed{done}"
+        return (
+            f"{counted} × {protocol.seconds} device-seconds = {total:.3g} hours, and what the last trials exceed{done}"
+        )
     cells = len(studies) * protocol.trials * len(protocol.seeds)
     seeds = f" × {len(protocol.seeds)} seeds" if len(protocol.seeds) > 1 else ""
     done = f", {recorded} of them with a record" if recorded else ""
