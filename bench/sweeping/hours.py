@@ -12,7 +12,7 @@ from bench.errors import unknown_name
 from bench.records.schema import Record, Status
 from bench.sweeping.cost import Costs, tokens
 
-UTILISATION = 0.3  # of the peak; an assumption: half of it is good for large models, a tenth usual for small batches
+UTILISATION = 0.3  # of the peak: an assumption, too much for small models; records have what was reached
 USUAL = "A100"  # where this machine has no GPU whose peak is published
 
 

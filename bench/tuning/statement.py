@@ -127,8 +127,8 @@ def _report(made: Comparison) -> Iterator[str]:
         yield "Differences were not tested."
         return
     yield (
-        f"Differences were tested by {tests}; p-values are corrected by Holm's method over all {made.contest.comparisons} "
-        f"comparisons, at the level {LEVEL:g}."
+        f"Differences were tested by {tests}; p-values are corrected by Holm's method over all "
+        f"{made.contest.comparisons} comparisons, at the level {LEVEL:g}."
     )
 
 
