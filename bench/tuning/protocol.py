@@ -153,7 +153,7 @@ class Search:
         scores: list[Scores] = [{} for _ in self.studies]
         wanted = [study.protocol.at_first for study in self.studies]
         while True:
-            asked = [journal.ask(*one) for journal, *one in zip(journals, wanted, scores, strict=True)]
+            asked = [one.ask(count, known) for one, count, known in zip(journals, wanted, scores, strict=True)]
             self._run_missing(asked, run)
             results = [self._result(study, given) for study, given in zip(self.studies, asked, strict=True)]
             scores = [_scores(result) for result in results]

@@ -58,12 +58,12 @@ def paragraphs(made: Comparison) -> list[list[str]]:
     """The sentences: protocol, choice, findings, cost, and what does not hold."""
     found = [*_found(made), *_over_tasks(made)]
     missing = shortfalls(made.results, made.final, made.table, made.contest)
-    closing = ["What does not hold, or has to be said with these figures:", *(f"{one}." for one in missing)]
+    closing = f"What does not hold, or has to be said with these figures: {'; '.join(missing)}."
     if not missing:
-        closing = [
+        closing = (
             "Seeds, trials, spaces, failures, devices, versions and selection were checked: nothing has to be said."
-        ]
-    return [[*_protocol(made), *_report(made)], list(_chosen(made)), found, list(_cost(made)), closing]
+        )
+    return [[*_protocol(made), *_report(made)], list(_chosen(made)), found, list(_cost(made)), [closing]]
 
 
 def to_text(made: Comparison) -> str:

@@ -80,13 +80,12 @@ def test_what_does_not_hold_is_said(fair, tmp_path):
             return Status.out_of_memory
         if cell.method == "full" and cell.seed == 2:
             return Status.failed
-        return hill(cell, 3e-2 if cell.method == "bitfit" else 2e-4)
+        return score(cell)
 
     result = fair(troubled, "trials=4", "seed=0,1,2")
     assert result.returncode == 1, "a final cell failed"
     text = text_of(tmp_path, "bitfit/4-trials").split("What does not hold")[1]
-    assert "miniature/roberta miniature/sst2 lora: 1 of 4 trials have no score." in text
-    assert "lies at the upper end of learning_rate 1e-05…0.01: the space is too small." in text
+    assert "miniature/roberta miniature/sst2 lora: 2 of 4 trials have no score;" in text
     assert "4 trials are fewer than 8" in text
     assert "1 of the final cells of full did not end in a score" in text
     assert "3 seeds are fewer than 5" in text
@@ -97,12 +96,20 @@ def test_a_method_of_one_s_own_with_a_knob(fair, tmp_path):
     (tmp_path / "mine" / "method").mkdir(parents=True)
     lora = "defaults: [/method/lora@_here_, _self_]\nname: mine\ntitle: Mine\nsearch: {r: {values: [4, 8, 16]}}\n"
     (tmp_path / "mine" / "method" / "mine.yaml").write_text(lora)
-    result = fair(score, "--config-dir=mine", "method=mine", "baselines=lora", "trials=8")
+    earlier = tmp_path / "mine" / "chosen" / "miniature" / "roberta" / "miniature" / "sst2" / "mine.yaml"
+    earlier.parent.mkdir(parents=True)
+    earlier.write_text("# @package _global_\ntraining: {learning_rate: 5e-5, chosen_by: {study: an earlier one}}\n")
+
+    def likes_large(cell):
+        return score(cell) + (cell.config["method"]["r"] == 16) / 10
+
+    result = fair(likes_large, "--config-dir=mine", "method=mine", "baselines=lora", "trials=8")
     assert result.returncode == 0, result.stderr
     final = [one for one in read_records(tmp_path / "results", "fair/mine/8-trials") if one.cell.method == "mine"]
-    assert final[0].cell.config["training"]["chosen_by"]["study"].endswith("/mine"), "of both folders"
+    assert final[0].cell.config["training"]["chosen_by"]["study"].endswith("/mine"), "not the earlier choice"
     text = text_of(tmp_path, "mine/8-trials")
     assert "learning rates 1e-05…0.01; r in 4, 8, 16 for Mine" in text
+    assert "mine: method.r=16 lies at the upper end of r in 4, 8, 16: the space is too small;" in text
     assert "mine had a setting searched beside the learning rate, in as many trials; others had none" in text
 
 
