@@ -70,7 +70,7 @@ def prepared(settings: TuneSettings, configurations: Configurations) -> tuple[Se
 
 
 def foretell(search: Search, settings: TuneSettings, final: Cells | None = None) -> None:
-    """Print what is searched, and the GPU-hours of the trials that have no record and of the cells that follow."""
+    """Print what is searched, and the device-hours of the trials that have no record and of the cells that follow."""
     protocol, known = search.studies[0].protocol, list(seen(search.known()))
     for study in search.studies:
         say(f"{study.title}: {study.space}")

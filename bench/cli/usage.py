@@ -64,10 +64,10 @@ Searches the learning rate, and a knob where a method's YAML names one under `se
 are ordinary cells below results_dir/tuning/NAME, scored on data that no table reports; failed ones count. sampler=qmc
 covers the space evenly, tpe learns on the way. Prints what was chosen, what lies at an edge of its space, what failed,
 and the expected best score after n trials. out=FOLDER keeps the settings as files, for --config-dir FOLDER. workers=,
-timeout=, rerun= and other keys are as for `bench sweep`. dry_run=true says how many cells it is and how many GPU-hours,
-by the records of such cells, or by their operations on gpu=NAME (this machine's, or an A100) at utilisation=0.3 of its
-peak. A search that was stopped goes on with the same command, and several may share one. Exit code 1 if all trials of a
-method failed. docs/fairness.md has the protocol and its reasons.
+timeout=, rerun= and other keys are as for `bench sweep`. dry_run=true says how many cells it is and how many hours of a
+device, by the records of such cells, or by their operations on gpu=NAME (this machine's, or an A100) at utilisation=0.3
+of its peak. A search that was stopped goes on with the same command, and several may share one. Exit code 1 if all
+trials of a method failed. docs/fairness.md has the protocol and its reasons.
 
   bench tune experiment=miniature/glue task=miniature/sst2 method=full,lora trials=16 out=chosen
   bench sweep --config-dir chosen experiment=miniature/glue seed=0,1,2,3,4
@@ -78,11 +78,11 @@ bench fair method=NAME model=NAME[,NAME …] task=NAME[,NAME …] [baselines=ful
            [--config-dir FOLDER]
 
 All that a paper's comparison of your method with others takes: the search of `bench tune`, the same for it and for the
-baselines; final cells with what was chosen and other seeds; their table; `bench compare` against the method; and
-a text for the paper, in Markdown and LaTeX, that states the protocol, what was found, and what does not hold. All of it
-goes into results_dir/fair/METHOD; trials lie in results_dir/tuning/fair, where the next method finds the baselines'.
-dry_run=true says how many cells it is and how many GPU-hours, and runs nothing. Other keys are as for `bench tune`. The
-same command goes on where it stopped. Exit code 1 if a method could not be tuned or a final cell failed.
+baselines; final cells with what was chosen and other seeds; their table; `bench compare` against the method; and a text
+for the paper, in Markdown and LaTeX, that states the protocol, what was found, and what does not hold. All of it goes
+into results_dir/fair/METHOD; trials lie in results_dir/tuning/fair, where the next method finds the baselines'.
+dry_run=true says how many cells it is and how many hours of a device, and runs nothing. Other keys are as for `bench
+tune`. The same command goes on where it stopped. Exit code 1 if a method could not be tuned or a final cell failed.
 
   bench fair --config-dir mine method=mine model=roberta_base task=glue/rte,glue/mrpc trials=16
 """,

@@ -33,8 +33,8 @@ class Costs:
             self._rates.setdefault(likeness, []).append(seconds / work(cell))
 
     def knows(self, cell: Cell) -> bool:
-        """Whether cells of this very model, task and method have been observed."""
-        return _likenesses(cell)[0] in self._rates
+        """Whether cells of its model and task have been observed, of its own method or of others."""
+        return any(likeness in self._rates for likeness in _likenesses(cell)[:2])
 
     def seconds(self, cell: Cell) -> float | None:
         """What a cell will take, judged by those most like it; None while nothing is known."""

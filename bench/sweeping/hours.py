@@ -1,9 +1,10 @@
-"""GPU-hours of cells before they run: by what cells of their kind took, else by their operations.
+"""Device-hours of cells before they run: by what cells like them took, else by their operations.
 
 A forecast by operations takes a share of the GPU's peak for granted, leaves evaluation and loading out, and takes every
 text to be of full length. Records are better, and come first.
 """
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from bench.configuration.cell import Cell
 from bench.errors import unknown_name
 from bench.records.schema import Record, Status
 from bench.sweeping.cost import Costs, tokens
+from bench.system.terminal import say
 
 UTILISATION = 0.3  # of the peak: an assumption, too much for small models; records have what was reached
 USUAL = "A100"  # where this machine has no GPU whose peak is published
@@ -59,7 +61,7 @@ class Hours:
     """A forecast.
 
     Attributes:
-        measured: hours by records of cells of the same model, task and method.
+        measured: hours by records of cells of the same model and task, of the same method where there are any.
         counted: hours by operations.
         unknown: cells of which neither tells.
         reason: why not, of the first.
@@ -78,7 +80,7 @@ class Hours:
         if self.speed is not None and self.counted:
             where = f"{self.speed.gpu} at {self.speed.utilisation:g} of its peak"
             parts.append(f"{self.counted:.3g} by counted operations on {where}, training alone (gpu=, utilisation=)")
-        known = f"about {self.measured + self.counted:.3g} GPU-hours: {', '.join(parts)}" if parts else ""
+        known = f"about {self.measured + self.counted:.3g} device-hours: {', '.join(parts)}" if parts else ""
         lacking = f"not known of {self.unknown} cells: {self.reason}" if self.unknown else ""
         return "; ".join(part for part in (known, lacking) if part) or "nothing is left to run"
 
@@ -127,6 +129,7 @@ def _operations(cells: Sequence[Cell]) -> dict[tuple[str, ...], float | str]:
     first: dict[tuple[str, ...], Cell] = {}
     for cell in cells:
         first.setdefault(_kind(cell), cell)
+    say(f"counting the operations of {len(first)} methods on models, seconds each", sys.stderr)
     found: dict[tuple[str, ...], float | str] = {}
     for kind, planned in zip(first, plan(first.values()), strict=True):
         training = planned.cell.training

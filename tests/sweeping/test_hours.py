@@ -1,4 +1,4 @@
-"""GPU-hours before anything runs: by records of such cells, else by operations."""
+"""Device-hours before anything runs: by records of such cells, else by operations."""
 
 import pytest
 
@@ -23,13 +23,19 @@ def test_records_of_the_same_kind_are_what_a_forecast_goes_by(cells):
     found = hours([cells["lora"]] * 3, costs, Speed())
     assert found.measured == pytest.approx(3.0)
     assert found.counted == 0
-    assert str(found) == "about 3 GPU-hours: 3 by the records of such cells"
+    assert str(found) == "about 3 device-hours: 3 by the records of such cells"
 
 
-def test_others_go_by_their_operations_and_it_is_said(cells):
-    costs = costs_of([took(cells["full"], 3600.0), took(cells["lora"], 9.0, Status.failed)])
-    found = hours([cells["full"], cells["lora"]], costs, Speed("H100", 0.1))
-    at_twice = hours([cells["full"], cells["lora"]], costs, Speed("H100", 0.2))
+def test_those_of_other_methods_count_by_their_work_where_there_are_no_others(cells):
+    found = hours([cells["full"], cells["lora"]], costs_of([took(cells["full"], 3600.0)]), Speed())
+    assert found.measured == pytest.approx(1 + 4 / 6), "no gradients of the frozen weights"
+
+
+def test_what_was_never_run_goes_by_its_operations_and_it_is_said(cells, compose):
+    elsewhere = compose("model=miniature/roberta", "task=miniature/cola", "method=lora")
+    costs = costs_of([took(elsewhere, 3600.0), took(cells["lora"], 9.0, Status.failed)])
+    found = hours([cells["lora"], elsewhere], costs, Speed("H100", 0.1))
+    at_twice = hours([cells["lora"], elsewhere], costs, Speed("H100", 0.2))
     assert found.measured == pytest.approx(1.0)
     assert found.counted > 0
     assert at_twice.counted == pytest.approx(found.counted / 2)

@@ -176,8 +176,10 @@ def test_a_dry_run_says_what_it_would_cost_and_writes_nothing(fair, tmp_path):
     assert "6 studies × 8 trials = 48 cells" in result.stderr
     assert "3 methods × 1 model × 2 tasks × 5 seeds = 30 cells" in result.stderr
     assert "miniature/roberta miniature/cola lora: learning_rate 1e-05…0.01" in result.stdout
-    assert re.search("the search: about .* GPU-hours: .* by counted operations on .* at 0.3 of its peak", result.stderr)
-    assert re.search("final cells: about .* GPU-hours", result.stderr)
+    assert re.search(
+        "the search: about .* device-hours: .* by counted operations on .* at 0.3 of its peak", result.stderr
+    )
+    assert re.search("final cells: about .* device-hours", result.stderr)
     assert not (tmp_path / "results").exists()
 
 
