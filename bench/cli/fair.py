@@ -16,7 +16,8 @@ from bench.system.console import PlainConsole
 from bench.system.links import own_file
 from bench.system.terminal import say
 from bench.tuning.chosen import write_chosen
-from bench.tuning.protocol import Cells, Result, run_to_records
+from bench.tuning.protocol import Cells, run_to_records
+from bench.tuning.result import Result
 from bench.tuning.statement import Comparison, to_latex, to_markdown, to_text
 
 CHOSEN = "settings"  # below the comparison's folder: a --config-dir

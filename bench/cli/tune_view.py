@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.system.console import print_whole
-from bench.tuning.protocol import Outcome, Result
+from bench.tuning.result import Outcome, Result
 from bench.tuning.space import RATE_KEY
 from bench.tuning.study import Study
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from bench.errors import UserError
 from bench.records.store import write_atomically
-from bench.tuning.protocol import Outcome, Result
+from bench.tuning.result import Outcome, Result
 from bench.tuning.space import RATE_KEY
 
 GROUP = "chosen"

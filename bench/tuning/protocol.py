@@ -7,122 +7,27 @@ after the other until those that have ended took more seconds than it has; their
 whoever reads them comes to the same number.
 """
 
-import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import fmean
-from typing import Any
 
 from bench.configuration.cell import Cell
 from bench.errors import UserError
-from bench.records.fields import main_metric
 from bench.records.glance import look
-from bench.records.metric import HIGHER, Metric
-from bench.records.schema import Record, Status
 from bench.records.store import folder_of, results_folder
 from bench.sweeping.stale import Glances, Rerun, Verdicts, refuse
 from bench.sweeping.task import ELSEWHERE
-from bench.tuning.expected import budgets, expected_best, sensitivity
 from bench.tuning.journal import Journal, Scores
+from bench.tuning.result import Result, outcome_of, scores_of
 from bench.tuning.sequence import Parameters, Sampler, points
 from bench.tuning.study import Study
 
-ROUND = 4  # trials that TPE asks for at a time, each study; it learns between two rounds
 LOOK_SECONDS = 2.0  # between two looks at trials that other searches run
 
 Cells = dict[Path, tuple[list[str], Cell]]
 Expand = Callable[[Sequence[list[str]]], Sequence[Cell]]  # from overrides to cells
 Run = Callable[[Cells], Sequence[str]]  # runs cells, and returns their statuses
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a trial ended.
-
-    Attributes:
-        number: of the trial, from 0.
-        parameters: by the keys of the command line.
-        score: the mean over its seeds; None: it has none.
-        status: of its records; the first that is not "done".
-        record: the first seed's.
-        seconds: of training, all seeds.
-        device_seconds: of training and evaluation on every device, all seeds; of a trial that failed, what is known.
-    """
-
-    number: int
-    parameters: Parameters
-    score: float | None
-    status: str
-    record: Record
-    seconds: float
-    device_seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a study has found."""
-
-    study: Study
-    outcomes: list[Outcome]
-
-    @property
-    def metric(self) -> Metric:
-        """What the scores are."""
-        return next((main_metric(one.record) for one in self.outcomes if one.record.metrics), Metric("score"))
-
-    @property
-    def scored(self) -> list[Outcome]:
-        """The trials that have a score."""
-        return [one for one in self.outcomes if one.score is not None]
-
-    @property
-    def best(self) -> Outcome | None:
-        """The trial with the best score, of equal ones the first; None where none has a score."""
-        sign = 1 if self.metric.better == HIGHER else -1
-        return max(self.scored, key=lambda one: (sign * (one.score or 0.0), -one.number), default=None)
-
-    @property
-    def failures(self) -> list[Outcome]:
-        """The trials without a score."""
-        return [one for one in self.outcomes if one.score is None]
-
-    @property
-    def is_unsupported(self) -> bool:
-        """Whether the method and the model do not go together."""
-        return all(one.status == Status.unsupported for one in self.outcomes)
-
-    @property
-    def scores(self) -> list[float]:
-        """Of all trials, those that failed as badly as the worst that did not; empty where all failed."""
-        known = [one.score for one in self.scored if one.score is not None]
-        worst = (min if self.metric.better == HIGHER else max)(known, default=0.0)
-        return [worst if one.score is None else one.score for one in self.outcomes] if known else []
-
-    @property
-    def bought(self) -> dict[int, float]:
-        """The expected best score after 1, 2, 4, … trials."""
-        sign = 1 if self.metric.better == HIGHER else -1
-        scores = [sign * score for score in self.scores]
-        return {count: sign * expected_best(scores, count) for count in budgets(len(scores))} if scores else {}
-
-    @property
-    def wanted(self) -> int:
-        """How many trials the study shall have, by what is known of those that have ended."""
-        count, protocol = len(self.outcomes), self.study.protocol
-        if protocol.seconds is None:
-            return min(protocol.trials, count + ROUND)
-        spent = sum(one.device_seconds for one in self.outcomes)
-        is_over = spent > protocol.seconds or count == protocol.trials or self.is_unsupported
-        return count if is_over else count + 1
-
-    @property
-    def sensitivity(self) -> float | None:
-        """The spread of the scores in the middle half of the learning rates."""
-        rate = self.study.space.dimensions[0]
-        places = [rate.place(one.parameters[rate.key]) for one in self.outcomes]
-        return sensitivity(self.scores, places) if self.scores else None
 
 
 @dataclass
@@ -156,7 +61,7 @@ class Search:
             asked = [one.ask(count, known) for one, count, known in zip(journals, wanted, scores, strict=True)]
             self._run_missing(asked, run)
             results = [self._result(study, given) for study, given in zip(self.studies, asked, strict=True)]
-            scores = [_scores(result) for result in results]
+            scores = [scores_of(result) for result in results]
             for journal, known in zip(journals, scores, strict=True):
                 journal.tell(known)
             before, wanted = wanted, [result.wanted for result in results]
@@ -216,7 +121,7 @@ class Search:
         for number, parameters in enumerate(given):
             cells = [self._cells[tuple(one)] for one in study.trial(parameters)]
             records = [record for cell in cells if (record := look(_folder(cell), cell)) is not None]
-            outcomes.append(_outcome(number, parameters, records))
+            outcomes.append(outcome_of(number, parameters, records))
         return Result(study, outcomes)
 
 
@@ -236,36 +141,5 @@ def run_to_records(pending: Cells, run: Run) -> None:
             time.sleep(LOOK_SECONDS)
 
 
-def device_seconds(record: Record) -> float:
-    """Seconds of training and evaluation, times the devices; of an attempt that has neither, all that it took."""
-    parts = [part for part in (record.time.train, record.time.evaluate) if part is not None]
-    devices = max(1, len(record.memory.ranks)) if record.memory else 1
-    return devices * (sum(parts) if parts else record.time.total or 0.0)
-
-
 def _folder(cell: Cell) -> Path:
     return folder_of(cell.config["results_dir"], cell)
-
-
-def _outcome(number: int, parameters: Mapping[str, Any], records: Sequence[Record]) -> Outcome:
-    statuses = [record.status.value for record in records]
-    scores = [_score(record) for record in records]
-    known = [score for score in scores if score is not None]
-    status = next((status for status in statuses if status != Status.done), Status.done.value)
-    seconds = sum(record.time.train or 0.0 for record in records)
-    score = fmean(known) if len(known) == len(scores) else None
-    return Outcome(number, parameters, score, status, records[0], seconds, sum(map(device_seconds, records)))
-
-
-def _score(record: Record) -> float | None:
-    """The task's main metric; None where there is none, or it is not a number."""
-    if record.status != Status.done or record.metrics is None:
-        return None
-    score = record.metrics.values.get(record.metrics.main)
-    return None if score is None or not math.isfinite(score) else score
-
-
-def _scores(result: Result) -> Scores:
-    """The scores of a study's trials, larger is better."""
-    sign = 1 if result.metric.better == HIGHER else -1
-    return {one.number: None if one.score is None else sign * one.score for one in result.outcomes}

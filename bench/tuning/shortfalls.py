@@ -6,7 +6,7 @@ from bench.records.fields import FIELDS
 from bench.records.schema import Record, Status
 from bench.tables import Table
 from bench.tables.content.contest import Contest
-from bench.tuning.protocol import Result
+from bench.tuning.result import Result
 
 SEEDS = 5  # of the final cells; of fewer, a test finds little and an interval is a guess
 TRIALS = 8  # their points are three eighths of a decade apart

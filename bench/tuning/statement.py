@@ -13,7 +13,7 @@ from bench.tables import Table
 from bench.tables.content.contest import Contest, Standing, TaskContest
 from bench.tables.formats.latex_text import escape as latex
 from bench.tables.formats.markdown import escape as markdown
-from bench.tuning.protocol import Result, device_seconds
+from bench.tuning.result import Result, device_seconds
 from bench.tuning.sequence import Sampler
 from bench.tuning.shortfalls import listed, shortfalls
 from bench.tuning.space import RATE, RATE_KEY
