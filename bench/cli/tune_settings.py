@@ -46,7 +46,7 @@ class TuneSettings:
     rerun: str | None
     cells: tuple[str, ...]
     sweep: tuple[str, ...]
-    speed: Speed = Speed()
+    speed: Speed
 
     @classmethod
     def of(cls, arguments: Sequence[str]) -> "TuneSettings":
