@@ -22,7 +22,7 @@ MISTAKES = {
     "a forecast's GPU without a forecast": (["gpu=A100"], "gpu= is for the forecast of dry_run=true"),
     "more than a whole GPU": (
         ["dry_run=true", "utilisation=2"],
-        "utilisation=2.0 must be greater than 0 and at most 1",
+        "utilisation=2.0 must be greater than 0",
     ),
     "a word for a share": (["dry_run=true", "utilisation=half"], "utilisation=half must be a number"),
     "an empty name": (["out="], "out= is empty"),
