@@ -1,4 +1,4 @@
-# make setup | reproduce-table | report | publish | test | test-fuzz | test-models | test-chaos | test-cluster | test-latex | lint | clean; each sets itself up first. Needs Python >= 3.11 and nothing else.
+# make setup | reproduce-table | fair | report | publish | test | test-fuzz | test-models | test-chaos | test-cluster | test-latex | lint | clean; each sets itself up first. Needs Python >= 3.11 and nothing else.
 
 PYTHON ?= python3
 VENV := .venv
@@ -28,7 +28,7 @@ OFFLINE := $(if $(filter miniature tuned,$(PROFILE)),HF_HUB_OFFLINE=1)
 # What a launcher needs beyond the default installation.
 EXTRA := $(patsubst %,$(VENV)/.%,$(filter slurm ray,$(LAUNCHER)))
 
-.PHONY: setup reproduce-table report publish test test-fuzz test-models test-slow test-chaos test-cluster test-latex lint format clean
+.PHONY: setup reproduce-table fair report publish test test-fuzz test-models test-slow test-chaos test-cluster test-latex lint format clean
 
 setup: $(STAMP)
 
@@ -51,6 +51,19 @@ endif
 ifeq ($(PROFILE),tuned)
 	$(BENCH) compare experiment=$(EXPERIMENTS) results_dir=$(RESULTS)
 endif
+
+# What a paper's comparison of a new method takes, docs/fairness.md: the same search for it and for BASELINES, other SEEDS,
+# the table, the comparison and a paragraph of text, in RESULTS/fair/METHOD. BUDGET: trials, or seconds as in 3600s.
+#   make fair METHOD=mine MODEL=miniature/roberta TASKS=miniature/sst2,miniature/cola BUDGET=8 CONFIG=my_configs
+# DRY_RUN=true says what it costs; SETTINGS='training.epochs=2 workers=2' are handed on.
+BUDGET ?= 16
+FAIR = method='$(METHOD)' model='$(MODEL)' task='$(TASKS)' results_dir='$(RESULTS)'
+FAIR += $(if $(filter %s,$(BUDGET)),budget=$(BUDGET:%s=%),trials=$(BUDGET))
+FAIR += $(if $(BASELINES),baselines='$(BASELINES)') $(if $(SEEDS),seed='$(SEEDS)') $(if $(DRY_RUN),dry_run=$(DRY_RUN))
+REAL = $(filter-out miniature/%,$(subst $(comma), ,$(MODEL) $(TASKS)))
+
+fair: setup $(EXTRA)
+	@$(if $(REAL),,HF_HUB_OFFLINE=1) $(BENCH) fair $(if $(CONFIG),--config-dir '$(CONFIG)') $(FAIR) hydra/launcher=$(LAUNCHER) $(SETTINGS)
 
 report: setup
 	$(BENCH) report results_dir=$(RESULTS) out=$(RESULTS)/report

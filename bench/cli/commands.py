@@ -133,6 +133,15 @@ def tune(arguments: Sequence[str]) -> int:
     return search(config_dir, TuneSettings.of(rest))
 
 
+def fair(arguments: Sequence[str]) -> int:
+    """One method and its baselines, tuned alike, run with other seeds, compared, and told in words."""
+    from bench.cli.fair import fair as compare_fairly
+    from bench.cli.fair_settings import FairSettings
+
+    config_dir, rest = config_dir_and_rest(arguments)
+    return compare_fairly(config_dir, FairSettings.of(rest))
+
+
 def status(arguments: Sequence[str]) -> int:
     """Where the cells of an experiment stand."""
     from bench.cli.status_view import show
@@ -343,6 +352,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "show": show,
     "sweep": sweep,
     "tune": tune,
+    "fair": fair,
     "status": status,
     "plan": plan,
     "table": table,

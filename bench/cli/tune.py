@@ -2,22 +2,26 @@
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench.cli.tune_settings import TuneSettings
 from bench.cli.tune_view import cost, show
+from bench.configuration.cell import Cell
 from bench.configuration.compose import Configurations
 from bench.configuration.expansion import Expansion
 from bench.records.glance import look
+from bench.records.schema import Record
 from bench.running.soundness import check_components
+from bench.sweeping.hours import costs_of, hours
 from bench.sweeping.sweeper import ExperimentSweeper, select_cells
 from bench.sweeping.task import run_task
 from bench.system.console import PlainConsole
 from bench.system.gpus import without_gpus
 from bench.system.terminal import say, warn
 from bench.tuning.chosen import GROUP, write_chosen
-from bench.tuning.protocol import Cells, Result, Run, Search
+from bench.tuning.protocol import Cells, Run, Search
 from bench.tuning.study import remarks, studies_of
 
 
@@ -28,9 +32,11 @@ def tune(config_dir: str | None, settings: TuneSettings) -> int:
         The exit code: 1 if a study has nothing to choose from, because all of its trials failed.
     """
     with Configurations(config_dir) as configurations:
-        results = _searched(settings, configurations)
-    if not results:
-        return 0
+        search, run = prepared(settings, configurations)
+        if settings.dry_run:
+            foretell(search, settings)
+            return 0
+        results = search.run(run)
     show(results, PlainConsole())
     if settings.out is not None:
         paths = write_chosen(results, Path(settings.out))
@@ -42,8 +48,12 @@ def tune(config_dir: str | None, settings: TuneSettings) -> int:
     return 1 if any(result.best is None and not result.is_unsupported for result in results) else 0
 
 
-def _searched(settings: TuneSettings, configurations: Configurations) -> list[Result]:
-    """The results of the search; none after a dry run."""
+def prepared(settings: TuneSettings, configurations: Configurations) -> tuple[Search, Run]:
+    """The search and what runs its trials; says how many there are.
+
+    Raises:
+        UserError: what cannot be searched, or a journal of another search.
+    """
     selected = select_cells(list(settings.cells), configurations.compose, configurations.folders)
     typed = [item.partition("=")[0].lstrip("+") for item in settings.cells]
     studies = studies_of(selected, typed, settings.protocol)
@@ -55,12 +65,33 @@ def _searched(settings: TuneSettings, configurations: Configurations) -> list[Re
     known = search.known()
     with without_gpus():  # nothing is run here
         check_components(cell for _, cell in known.values())
-    say(cost(studies, sum(look(folder, cell) is not None for folder, (_, cell) in known.items())), sys.stderr)
-    if settings.dry_run:
-        for study in studies:
-            say(f"{study.title}: {study.space}")
-        return []
-    return search.run(run)
+    say(cost(studies, sum(record is not None for _, record in seen(known))), sys.stderr)
+    return search, run
+
+
+def foretell(search: Search, settings: TuneSettings, final: Cells | None = None) -> None:
+    """Print what is searched, and the device-hours of the trials that have no record and of the cells that follow."""
+    protocol, known = search.studies[0].protocol, list(seen(search.known()))
+    for study in search.studies:
+        say(f"{study.title}: {study.space}")
+    costs = costs_of([*known, *seen(final or {})])
+    if protocol.seconds is None:
+        done = Counter(kind_of(cell) for cell, record in known if record is not None)
+        each = protocol.trials * len(protocol.seeds)
+        left = [study.cell for study in search.studies for _ in range(each - done[kind_of(study.cell)])]
+        say(f"the search: {hours(left, costs, settings.speed)}", sys.stderr)
+    if final is not None:
+        say(f"final cells: {hours([cell for _, cell in final.values()], costs, settings.speed)}", sys.stderr)
+
+
+def seen(cells: Cells) -> Iterator[tuple[Cell, Record | None]]:
+    """Cells with their records."""
+    return ((cell, look(folder, cell)) for folder, (_, cell) in cells.items())
+
+
+def kind_of(cell: Cell) -> tuple[str, str, str]:
+    """What a study is of."""
+    return cell.model, cell.task, cell.method
 
 
 def launch(configurations: Configurations, overrides: Sequence[str]) -> Run:

@@ -7,12 +7,16 @@ from bench.cli.arguments import SWEEP_OPTIONS, check_out, sweep_option
 from bench.configuration.names import check_path
 from bench.configuration.ranges import RANGES, Range, check_number
 from bench.errors import UserError, unknown_name
+from bench.sweeping.hours import UTILISATION, Speed
 from bench.sweeping.stale import check_rerun
 from bench.tuning.sequence import Sampler
 from bench.tuning.study import Protocol
 
-OWN = ("trials", "sampler", "pruner", "tuning_seeds", "out", "dry_run")
+OWN = ("trials", "budget", "sampler", "pruner", "tuning_seeds", "out", "dry_run", "gpu", "utilisation")
 TRIALS = Range(1, 10**4, whole=True)
+BUDGET = Range(1, 10**8, whole=True)  # seconds; three years
+SHARE_OF_PEAK = Range(0, 1, open=True)
+MOST = 256  # trials within a budget of seconds: those that fail at once take none
 PRUNERS = ("none", "hyperband")
 NO_PRUNING = (
     "pruner=hyperband is not offered: a trial is a cell, whose record is written once, at its end, so that none can be "
@@ -30,6 +34,7 @@ class TuneSettings:
         out: the folder for what was chosen; None: it is printed only.
         dry_run: whether to say what would be run, and stop.
         rerun: what becomes of stale trials.
+        speed: what a dry run reckons operations with.
         cells: what the experiment's cells are composed with.
         sweep: how trials are run, in Hydra's words.
     """
@@ -41,6 +46,7 @@ class TuneSettings:
     rerun: str | None
     cells: tuple[str, ...]
     sweep: tuple[str, ...]
+    speed: Speed
 
     @classmethod
     def of(cls, arguments: Sequence[str]) -> "TuneSettings":
@@ -68,14 +74,36 @@ class TuneSettings:
         out = check_path("out", own["out"]) if "out" in own else None
         if out is not None:
             check_out(out, out, None)
-        protocol = Protocol(_whole("trials", own.get("trials", "16"), TRIALS), Sampler(sampler), _seeds(own))
+        protocol = _protocol(own, Sampler(sampler))
         rest = [item for item in arguments if item.partition("=")[0] not in own]
         sweep = [item for item in rest if item.startswith("hydra") or item.partition("=")[0] in SWEEP_OPTIONS]
         cells = tuple(item for item in rest if item not in sweep)
+        words = tuple(map(sweep_option, sweep))
         dry_run = own.get("dry_run") == "true"
-        return cls(
-            protocol, given["experiment"], out, dry_run, given.get("rerun"), cells, tuple(map(sweep_option, sweep))
-        )
+        return cls(protocol, given["experiment"], out, dry_run, given.get("rerun"), cells, words, _speed(own))
+
+
+def _protocol(own: dict[str, str], sampler: Sampler) -> Protocol:
+    if "budget" not in own:
+        return Protocol(_whole("trials", own.get("trials", "16"), TRIALS), sampler, _seeds(own))
+    if "trials" in own:
+        raise UserError("trials= and budget= exclude each other: as many trials for all, or as many device-seconds")
+    if sampler != Sampler.qmc:
+        raise UserError(f"budget= takes trials in the order of the quasi-random sequence; leave sampler={sampler} out")
+    return Protocol(MOST, sampler, _seeds(own), _whole("budget", own["budget"], BUDGET))
+
+
+def _speed(own: dict[str, str]) -> Speed:
+    for key in ("gpu", "utilisation"):
+        if key in own and own.get("dry_run") != "true":
+            raise UserError(f"{key}= is for the forecast of dry_run=true; leave it out")
+    word = own.get("utilisation", str(UTILISATION))
+    try:
+        share = float(word)
+    except ValueError:
+        raise UserError(f"utilisation={word} must be a number: {SHARE_OF_PEAK}") from None
+    check_number("utilisation", share, SHARE_OF_PEAK)
+    return Speed(own.get("gpu"), share)
 
 
 def _seeds(own: dict[str, str]) -> tuple[int, ...]:

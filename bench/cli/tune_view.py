@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.system.console import print_whole
-from bench.tuning.protocol import Outcome, Result
+from bench.tuning.result import Outcome, Result
 from bench.tuning.space import RATE_KEY
 from bench.tuning.study import Study
 
@@ -18,11 +18,17 @@ NOTE = "scores on the selection data; expected best score after n trials, and it
 def cost(studies: Sequence[Study], recorded: int) -> str:
     """What a search costs, in a line, before anything runs."""
     protocol = studies[0].protocol
+    counted = f"{len(studies)} {'study' if len(studies) == 1 else 'studies'}"
+    if protocol.seconds is not None:
+        done = f"; {recorded} cells with a record" if recorded else ""
+        total = len(studies) * protocol.seconds / 3600
+        return (
+            f"{counted} × {protocol.seconds} device-seconds = {total:.3g} hours, and what the last trials exceed{done}"
+        )
     cells = len(studies) * protocol.trials * len(protocol.seeds)
     seeds = f" × {len(protocol.seeds)} seeds" if len(protocol.seeds) > 1 else ""
     done = f", {recorded} of them with a record" if recorded else ""
-    counted = f"{len(studies)} {'study' if len(studies) == 1 else 'studies'} × {protocol.trials} trials{seeds}"
-    return f"{counted} = {cells} cells, each as long as one of the experiment's{done}"
+    return f"{counted} × {protocol.trials} trials{seeds} = {cells} cells, each as long as one of the experiment's{done}"
 
 
 def show(results: Sequence[Result], console: Console) -> None:
@@ -31,7 +37,7 @@ def show(results: Sequence[Result], console: Console) -> None:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
     for name in ("Model", "Task", "Method", "Chosen"):
         table.add_column(name, no_wrap=True)
-    for name in ("Trial", "Score", *(f"n={count}" for count in counts), "Spread"):
+    for name in ("Trial", "of", "Score", *(f"n={count}" for count in counts), "Spread"):
         table.add_column(name, justify="right", no_wrap=True)
     for result in results:
         table.add_row(*map(Text, _row(result, counts)))
@@ -44,10 +50,11 @@ def _row(result: Result, counts: Sequence[int]) -> list[str]:
     cell, best = result.study.cell, result.best
     names = [cell.model, cell.task, cell.method]
     if best is None:
-        return [*names, *["—"] * (4 + len(counts))]
+        return [*names, "—", "—", str(len(result.outcomes)), *["—"] * (2 + len(counts))]
     bought = [f"{result.bought[count]:.4f}" if count in result.bought else "—" for count in counts]
     spread = "—" if result.sensitivity is None else f"{result.sensitivity:.4f}"
-    return [*names, _parameters(best), str(best.number), f"{best.score:.4f}", *bought, spread]
+    number, trials = str(best.number), str(len(result.outcomes))
+    return [*names, _parameters(best), number, trials, f"{best.score:.4f}", *bought, spread]
 
 
 def _parameters(best: Outcome) -> str:

@@ -7,6 +7,7 @@ bench: a benchmark of parameter-efficient fine-tuning
   bench show      one cell as it is composed, each value with its origin; runs nothing
   bench sweep     all cells of an experiment that have no finished record yet
   bench tune      the settings of an experiment's methods, searched with the same number of trials each
+  bench fair      one method and its baselines: the same search, other seeds, the comparison, a paragraph of text
   bench status    where an experiment's cells stand: done, failed, running and where
   bench plan      every cell before it runs: parameters, predicted peak memory
   bench table     the tables of an experiment, from its records
@@ -55,19 +56,35 @@ them. Exit code 1 if a cell failed, 130 after Ctrl-C; the same command goes on.
   bench sweep experiment=miniature/glue method=lora,ia3 workers=2
 """,
     "tune": """\
-bench tune experiment=NAME [trials=16] [sampler=qmc|tpe] [tuning_seeds=1000] [out=FOLDER] [dry_run=true]
-           [hydra/launcher=…] [key=value …] [--config-dir FOLDER]
+bench tune experiment=NAME [trials=16|budget=SECONDS] [sampler=qmc|tpe] [tuning_seeds=1000] [out=FOLDER]
+           [dry_run=true] [hydra/launcher=…] [key=value …] [--config-dir FOLDER]
 
 Searches the learning rate, and a knob where a method's YAML names one under `search`, with the same number of trials
-for every model, task and method of the experiment, full fine-tuning included. Trials are ordinary cells below
-results_dir/tuning/NAME, scored on data that no table reports; failed ones count. sampler=qmc covers the space evenly,
-tpe learns on the way. Prints what was chosen, what lies at an edge of its space, what failed, and the expected best
-score after n trials. out=FOLDER keeps the settings as files, for --config-dir FOLDER. workers=, timeout=, rerun= and
-other keys are as for `bench sweep`. A search that was stopped goes on with the same command, and several may share one.
-Exit code 1 if all trials of a method failed. docs/fairness.md has the protocol and its reasons.
+(or of device-seconds: budget=) for every model, task and method of the experiment, full fine-tuning included. Trials
+are ordinary cells below results_dir/tuning/NAME, scored on data that no table reports; failed ones count. sampler=qmc
+covers the space evenly, tpe learns on the way. Prints what was chosen, what lies at an edge of its space, what failed,
+and the expected best score after n trials. out=FOLDER keeps the settings as files, for --config-dir FOLDER. workers=,
+timeout=, rerun= and other keys are as for `bench sweep`. dry_run=true says how many cells it is and how many hours of a
+device, by the records of such cells, or by their operations on gpu=NAME (this machine's, or an A100) at utilisation=0.3
+of its peak. A search that was stopped goes on with the same command, and several may share one. Exit code 1 if all
+trials of a method failed. docs/fairness.md has the protocol and its reasons.
 
   bench tune experiment=miniature/glue task=miniature/sst2 method=full,lora trials=16 out=chosen
   bench sweep --config-dir chosen experiment=miniature/glue seed=0,1,2,3,4
+""",
+    "fair": """\
+bench fair method=NAME model=NAME[,NAME …] task=NAME[,NAME …] [baselines=full,lora,adapter_s] [seed=0,1,2,3,4]
+           [trials=16|budget=SECONDS] [tuning_seeds=1000] [dry_run=true] [results_dir=results] [key=value …]
+           [--config-dir FOLDER]
+
+All that a paper's comparison of your method with others takes: the search of `bench tune`, the same for it and for the
+baselines; final cells with what was chosen and other seeds; their table; `bench compare` against the method; and a text
+for the paper, in Markdown and LaTeX, that states the protocol, what was found, and what does not hold. All of it goes
+into results_dir/fair/METHOD; trials lie in results_dir/tuning/fair, where the next method finds the baselines'.
+dry_run=true says how many cells it is and how many hours of a device, and runs nothing. Other keys are as for `bench
+tune`. The same command goes on where it stopped. Exit code 1 if a method could not be tuned or a final cell failed.
+
+  bench fair --config-dir mine method=mine model=roberta_base task=glue/rte,glue/mrpc trials=16
 """,
     "plan": """\
 bench plan [experiment=NAME[,NAME …]] [format=table|json] [device_memory=80GiB] [trace=blocks|full] [workers=N]

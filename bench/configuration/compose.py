@@ -1,7 +1,7 @@
 """From the command line's words to a cell: Hydra's composition, with its errors put into the user's words.
 
 `configs/` is the primary search path; `--config-dir` adds a folder of the user's own, which is also put on Python's
-path, so that a YAML there can name a class in a file beside it.
+path, so that a YAML there can name a class in a file beside it. Of several folders the first that has a file counts.
 """
 
 import importlib
@@ -51,13 +51,14 @@ register()
 
 
 class Configurations:
-    """The project's configurations and, after them, the user's own in `config_dir`; a context manager."""
+    """The project's configurations and, after them, those in `config_dirs`; None is no folder. A context manager."""
 
-    def __init__(self, config_dir: str | None = None) -> None:
+    def __init__(self, *config_dirs: str | None) -> None:
         self.folders, self._given_as = [CONFIGS], {str(CONFIGS): ""}
-        if config_dir is not None:
-            self.folders.append(use_config_dir(config_dir))
-            self._given_as[str(self.folders[-1])] = config_dir.rstrip("/")
+        for given in config_dirs:
+            if given is not None:
+                self.folders.append(use_config_dir(given))
+                self._given_as[str(self.folders[-1])] = given.rstrip("/")
 
     def __enter__(self) -> "Configurations":
         GlobalHydra.instance().clear()

@@ -72,8 +72,9 @@ class Source:
         columns = (cells[name].tolist() for name in ("path", "chosen_by", "kept_best"))
         found = {}
         for path, text, kept_best in zip(*columns, strict=True):
-            trials = chosen_by(str(text)).get("trials")
-            found[path] = Choice("", chosen_on(str(text)), trials if isinstance(trials, int) else None, kept_best)
+            study = chosen_by(str(text))
+            trials, seconds = (study[key] if isinstance(study.get(key), int) else None for key in ("trials", "seconds"))
+            found[path] = Choice("", chosen_on(str(text)), trials, kept_best, seconds)
         return found
 
     def rows(self, model: str, method: str) -> list[Row]:

@@ -19,15 +19,22 @@ class Choice:
         on: `selection` or `reported`, the rows that a study chose them on; `given`: no study did.
         trials: of the study; None: it does not say.
         kept_best: whether a score is the best of several evaluations on the reported rows.
+        seconds: device-seconds that the study had, in place of a number of trials.
     """
 
     what: str
     on: str
     trials: int | None = None
     kept_best: bool = False
+    seconds: int | None = None
+
+    @property
+    def effort(self) -> str:
+        """What the search was bounded by, in words."""
+        return f"{self.trials} trials" if self.seconds is None else f"{self.seconds} device-seconds"
 
     def __str__(self) -> str:
-        return self.on if self.trials is None else f"{self.on}, {self.trials} trials"
+        return self.on if self.trials is None else f"{self.on}, {self.effort}"
 
 
 def objection(choices: Sequence[Choice]) -> str | None:
@@ -45,9 +52,9 @@ def objection(choices: Sequence[Choice]) -> str | None:
         return f"{_those(given)}: not tuned, but {_those(tuned)} by a study"
     if without := [choice for choice in tuned if choice.trials is None]:
         return f"{_those(without)}: its study does not say how many trials it had"
-    if len({choice.trials for choice in tuned}) > 1:
-        counts = dict.fromkeys(f"{choice.what} by {choice.trials}" for choice in tuned)
-        return f"tuned by different numbers of trials: {', '.join(counts)}"
+    if len({choice.effort for choice in tuned}) > 1:
+        counts = dict.fromkeys(f"{choice.what} by {choice.effort}" for choice in tuned)
+        return f"tuned by different budgets: {', '.join(counts)}"
     return None
 
 

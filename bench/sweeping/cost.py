@@ -32,6 +32,10 @@ class Costs:
         for likeness in _likenesses(cell):
             self._rates.setdefault(likeness, []).append(seconds / work(cell))
 
+    def knows(self, cell: Cell) -> bool:
+        """Whether cells of its model and task have been observed, of its own method or of others."""
+        return any(likeness in self._rates for likeness in _likenesses(cell)[:2])
+
     def seconds(self, cell: Cell) -> float | None:
         """What a cell will take, judged by those most like it; None while nothing is known."""
         return self._seconds(_likenesses(cell), work(cell))
@@ -80,14 +84,19 @@ class Remaining:
 
 def work(cell: Cell) -> float:
     """Multiplications of a cell's training, about."""
+    factor = FULL if cell.config["method"].get("category") == "full" else FROZEN
+    return factor * _size(cell.config["model"]) * tokens(cell)
+
+
+def tokens(cell: Cell) -> float:
+    """Tokens of a cell's training, about, and at most: as if every text were of full length."""
     training = cell.training
     rows = _rows(cell.config["task"])
     rows = min(rows, cell.data.limit_train or rows)
-    tokens = rows * training.epochs * training.max_length
+    found = rows * training.epochs * training.max_length
     if training.max_steps is not None:
-        tokens = min(tokens, training.max_steps * training.batch_size * training.max_length)
-    factor = FULL if cell.config["method"].get("category") == "full" else FROZEN
-    return factor * _size(cell.config["model"]) * tokens
+        found = min(found, training.max_steps * training.batch_size * training.max_length)
+    return found
 
 
 def _likenesses(cell: Cell) -> Likenesses:

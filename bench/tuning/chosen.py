@@ -15,7 +15,7 @@ from typing import Any
 
 from bench.errors import UserError
 from bench.records.store import write_atomically
-from bench.tuning.protocol import Outcome, Result
+from bench.tuning.result import Outcome, Result
 from bench.tuning.space import RATE_KEY
 
 GROUP = "chosen"
@@ -41,15 +41,16 @@ def write_chosen(results: Sequence[Result], folder: Path) -> list[Path]:
 def chosen_by(result: Result, best: Outcome) -> dict[str, Any]:
     """Who chose the settings, as data: `training.chosen_by`."""
     study, data = result.study, best.record.cell.config["data"]
-    return {
+    told = {
         "study": study.name,
         "trial": best.number,
         "on": data["score_on"],
         "holdout": {"share": data["selection_share"], "seed": data["selection_seed"]},
         "seeds": list(study.protocol.seeds),
-        "trials": study.protocol.trials,
+        "trials": len(result.outcomes),
         "sampler": str(study.protocol.sampler),
     }
+    return told if study.protocol.seconds is None else told | {"seconds": study.protocol.seconds}
 
 
 def _file(folder: Path, result: Result) -> Path:
@@ -98,13 +99,14 @@ def _plain(value: Any) -> str:
 
 
 def _trials(results: Sequence[Result]) -> Iterator[list[Any]]:
-    yield ["model", "task", "method", "trial", "parameters", "metric", "score", "status", "train_seconds"]
+    figures = ["metric", "score", "status", "train_seconds", "device_seconds"]
+    yield ["model", "task", "method", "trial", "parameters", *figures]
     for result in results:
         for one in result.outcomes:
             score = "" if one.score is None else one.score
             parameters = json.dumps(dict(one.parameters))
             named = [*_names(result), one.number, parameters, result.metric.name]
-            yield [*named, score, one.status, round(one.seconds, 3)]
+            yield [*named, score, one.status, round(one.seconds, 3), round(one.device_seconds, 3)]
 
 
 def _expected(results: Sequence[Result]) -> Iterator[list[Any]]:

@@ -2,113 +2,32 @@
 
 Records are the truth. A trial has ended when its cells have records, however these end: one that failed or ran out of
 memory is a trial too, and counts as badly as the worst that did not. So a search that was killed goes on with the same
-command, and several may work on the same studies.
+command, and several may work on the same studies. Where seconds are bounded and not trials, each study gets one trial
+after the other until those that have ended took more seconds than it has; their records say how long they took, so that
+whoever reads them comes to the same number.
 """
 
-import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import fmean
-from typing import Any
 
 from bench.configuration.cell import Cell
 from bench.errors import UserError
-from bench.records.fields import main_metric
 from bench.records.glance import look
-from bench.records.metric import HIGHER, Metric
-from bench.records.schema import Record, Status
 from bench.records.store import folder_of, results_folder
 from bench.sweeping.stale import Glances, Rerun, Verdicts, refuse
 from bench.sweeping.task import ELSEWHERE
-from bench.tuning.expected import budgets, expected_best, sensitivity
 from bench.tuning.journal import Journal, Scores
-from bench.tuning.sequence import STARTUP, Parameters, Sampler, points
+from bench.tuning.result import Result, outcome_of, scores_of
+from bench.tuning.sequence import Parameters, Sampler, points
 from bench.tuning.study import Study
 
-ROUND = 4  # trials that TPE asks for at a time, each study; it learns between two rounds
 LOOK_SECONDS = 2.0  # between two looks at trials that other searches run
 
 Cells = dict[Path, tuple[list[str], Cell]]
 Expand = Callable[[Sequence[list[str]]], Sequence[Cell]]  # from overrides to cells
 Run = Callable[[Cells], Sequence[str]]  # runs cells, and returns their statuses
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a trial ended.
-
-    Attributes:
-        number: of the trial, from 0.
-        parameters: by the keys of the command line.
-        score: the mean over its seeds; None: it has none.
-        status: of its records; the first that is not "done".
-        record: the first seed's.
-        seconds: of training, all seeds.
-    """
-
-    number: int
-    parameters: Parameters
-    score: float | None
-    status: str
-    record: Record
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a study has found."""
-
-    study: Study
-    outcomes: list[Outcome]
-
-    @property
-    def metric(self) -> Metric:
-        """What the scores are."""
-        return next((main_metric(one.record) for one in self.outcomes if one.record.metrics), Metric("score"))
-
-    @property
-    def scored(self) -> list[Outcome]:
-        """The trials that have a score."""
-        return [one for one in self.outcomes if one.score is not None]
-
-    @property
-    def best(self) -> Outcome | None:
-        """The trial with the best score, of equal ones the first; None where none has a score."""
-        sign = 1 if self.metric.better == HIGHER else -1
-        return max(self.scored, key=lambda one: (sign * (one.score or 0.0), -one.number), default=None)
-
-    @property
-    def failures(self) -> list[Outcome]:
-        """The trials without a score."""
-        return [one for one in self.outcomes if one.score is None]
-
-    @property
-    def is_unsupported(self) -> bool:
-        """Whether the method and the model do not go together."""
-        return all(one.status == Status.unsupported for one in self.outcomes)
-
-    @property
-    def scores(self) -> list[float]:
-        """Of all trials, those that failed as badly as the worst that did not; empty where all failed."""
-        known = [one.score for one in self.scored if one.score is not None]
-        worst = (min if self.metric.better == HIGHER else max)(known, default=0.0)
-        return [worst if one.score is None else one.score for one in self.outcomes] if known else []
-
-    @property
-    def bought(self) -> dict[int, float]:
-        """The expected best score after 1, 2, 4, … trials."""
-        sign = 1 if self.metric.better == HIGHER else -1
-        scores = [sign * score for score in self.scores]
-        return {count: sign * expected_best(scores, count) for count in budgets(len(scores))} if scores else {}
-
-    @property
-    def sensitivity(self) -> float | None:
-        """The spread of the scores in the middle half of the learning rates."""
-        rate = self.study.space.dimensions[0]
-        places = [rate.place(one.parameters[rate.key]) for one in self.outcomes]
-        return sensitivity(self.scores, places) if self.scores else None
 
 
 @dataclass
@@ -137,17 +56,17 @@ class Search:
         for journal in journals:
             journal.check()
         scores: list[Scores] = [{} for _ in self.studies]
-        wanted = self._first
+        wanted = [study.protocol.at_first for study in self.studies]
         while True:
-            asked = [journal.ask(wanted, known) for journal, known in zip(journals, scores, strict=True)]
+            asked = [one.ask(count, known) for one, count, known in zip(journals, wanted, scores, strict=True)]
             self._run_missing(asked, run)
             results = [self._result(study, given) for study, given in zip(self.studies, asked, strict=True)]
-            scores = [_scores(result) for result in results]
+            scores = [scores_of(result) for result in results]
             for journal, known in zip(journals, scores, strict=True):
                 journal.tell(known)
-            if wanted == self.trials:
+            before, wanted = wanted, [result.wanted for result in results]
+            if wanted == before:
                 return results
-            wanted = min(self.trials, wanted + ROUND)
 
     def known(self) -> Cells:
         """The cells of all trials whose parameters can be told before any is run; writes nothing.
@@ -162,34 +81,17 @@ class Search:
             journal.check()
         return self._composed([self._known(study) for study in self.studies])
 
-    @property
-    def trials(self) -> int:
-        """Of every study."""
-        return self.studies[0].protocol.trials
-
     def _known(self, study: Study) -> Sequence[Parameters]:
         """The parameters of trials, as far as they can be told before any is run."""
-        if study.protocol.sampler == Sampler.qmc:
-            return points(study.space, self.trials)
-        return (Journal(study).parameters() or points(study.space, STARTUP))[: self.trials]
-
-    @property
-    def _first(self) -> int:
-        """How many trials can be run before anything is known of any."""
-        return self.trials if self.studies[0].protocol.sampler == Sampler.qmc else min(self.trials, STARTUP)
+        protocol = study.protocol
+        if protocol.sampler == Sampler.qmc and protocol.seconds is None:
+            return points(study.space, protocol.trials)
+        return (Journal(study).parameters() or points(study.space, protocol.at_first))[: protocol.trials]
 
     def _run_missing(self, asked: Sequence[Sequence[Parameters]], run: Run) -> None:
         """Run the trials' cells that have no record; wait for those that another search runs."""
         cells = self._composed(asked)
-        pending = self._pending(cells)
-        while pending:
-            statuses = run(pending)
-            left = {folder: one for folder, one in pending.items() if look(folder, one[1]) is None}
-            if left and len(left) == len(pending) and ELSEWHERE not in statuses:
-                raise UserError(f"{next(iter(left))}: the cell was run and has left no record; its log.txt says why")
-            pending = left
-            if pending:
-                time.sleep(LOOK_SECONDS)
+        run_to_records(self._pending(cells), run)
 
     def _pending(self, cells: Cells) -> Cells:
         """The cells without a record, and stale ones that are to be run again."""
@@ -219,33 +121,25 @@ class Search:
         for number, parameters in enumerate(given):
             cells = [self._cells[tuple(one)] for one in study.trial(parameters)]
             records = [record for cell in cells if (record := look(_folder(cell), cell)) is not None]
-            outcomes.append(_outcome(number, parameters, records))
+            outcomes.append(outcome_of(number, parameters, records))
         return Result(study, outcomes)
+
+
+def run_to_records(pending: Cells, run: Run) -> None:
+    """Run cells until each has a record; wait for those that another process runs.
+
+    Raises:
+        UserError: a cell that was run and left no record.
+    """
+    while pending:
+        statuses = run(pending)
+        left = {folder: one for folder, one in pending.items() if look(folder, one[1]) is None}
+        if left and len(left) == len(pending) and ELSEWHERE not in statuses:
+            raise UserError(f"{next(iter(left))}: the cell was run and has left no record; its log.txt says why")
+        pending = left
+        if pending:
+            time.sleep(LOOK_SECONDS)
 
 
 def _folder(cell: Cell) -> Path:
     return folder_of(cell.config["results_dir"], cell)
-
-
-def _outcome(number: int, parameters: Mapping[str, Any], records: Sequence[Record]) -> Outcome:
-    statuses = [record.status.value for record in records]
-    scores = [_score(record) for record in records]
-    known = [score for score in scores if score is not None]
-    status = next((status for status in statuses if status != Status.done), Status.done.value)
-    seconds = sum(record.time.train or 0.0 for record in records)
-    score = fmean(known) if len(known) == len(scores) else None
-    return Outcome(number, parameters, score, status, records[0], seconds)
-
-
-def _score(record: Record) -> float | None:
-    """The task's main metric; None where there is none, or it is not a number."""
-    if record.status != Status.done or record.metrics is None:
-        return None
-    score = record.metrics.values.get(record.metrics.main)
-    return None if score is None or not math.isfinite(score) else score
-
-
-def _scores(result: Result) -> Scores:
-    """The scores of a study's trials, larger is better."""
-    sign = 1 if result.metric.better == HIGHER else -1
-    return {one.number: None if one.score is None else sign * one.score for one in result.outcomes}

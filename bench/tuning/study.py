@@ -12,7 +12,7 @@ from typing import Any
 from bench.configuration.cell import Cell, hash_of
 from bench.configuration.experiment import word
 from bench.errors import UserError
-from bench.tuning.sequence import Parameters, Sampler
+from bench.tuning.sequence import STARTUP, Parameters, Sampler
 from bench.tuning.space import Space, space_of
 
 # Trials are scored on what is held out for choosing: the split that tables report is never read.
@@ -27,14 +27,23 @@ class Protocol:
     """What all studies of a search have alike.
 
     Attributes:
-        trials: of every study.
+        trials: of every study; where `seconds` bound them, the most that there may be.
         sampler: where their parameters come from.
         seeds: that every trial is trained with; its score is their mean. None of them is one of the report's.
+        seconds: device-seconds of every study's trials, in place of a number of trials; None: they are counted.
     """
 
     trials: int
     sampler: Sampler
     seeds: tuple[int, ...]
+    seconds: int | None = None
+
+    @property
+    def at_first(self) -> int:
+        """How many trials can be run before anything is known of any."""
+        if self.seconds is not None:
+            return 1
+        return self.trials if self.sampler == Sampler.qmc else min(self.trials, STARTUP)
 
 
 @dataclass(frozen=True)

@@ -245,7 +245,7 @@ CHOICES: dict[str, tuple[dict[str, dict[str, Any]], str | None]] = {
     "one of two": ({"mam": CLEAN}, "prefix_tuning on roberta_base: not tuned, but mam on roberta_base by a study"),
     "unequal trials": (
         {"mam": CLEAN, "prefix_tuning": CLEAN | {"trials": 4}},
-        "tuned by different numbers of trials: mam on roberta_base by 16, prefix_tuning on roberta_base by 4",
+        "tuned by different budgets: mam on roberta_base by 16 trials, prefix_tuning on roberta_base by 4 trials",
     ),
     "trials unknown": (
         {"mam": CLEAN, "prefix_tuning": {"study": "two", "on": "selection"}},

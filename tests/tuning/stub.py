@@ -22,17 +22,18 @@ def hill(cell, best, width=1.0):
     return 0.9 - 0.1 * (math.log10(rate / best) / width) ** 2 + noise
 
 
-def runner(score, seconds=0.0, log=None):
-    """What stands in for `run_cell`: the record says what `score` gives, a number or a status."""
+def runner(score, seconds=0.0, log=None, took=lambda cell: 1.0):
+    """What stands in for `run_cell`: the record says what `score` gives, a number or a status, and what it `took`."""
 
     def run_cell(cell, report):
         time.sleep(seconds)
         found = score(cell)
         if isinstance(found, Status):
-            record = Record(CellIdentity.of(cell), found, {}, Failure("RuntimeError", "it broke", "", "train"))
+            failure, time_ = Failure("RuntimeError", "it broke", "", "train"), Time(total=took(cell))
+            record = Record(CellIdentity.of(cell), found, {}, failure, time=time_)
         else:
             metrics = Metrics(METRIC, {METRIC: found})
-            record = Record(CellIdentity.of(cell), Status.done, {}, metrics=metrics, time=Time(train=1.0))
+            record = Record(CellIdentity.of(cell), Status.done, {}, metrics=metrics, time=Time(train=took(cell)))
         if log is not None:
             with Path(log).open("a") as file:
                 file.write(f"{cell.id}\n")

@@ -38,7 +38,8 @@ def start(tune, monkeypatch, tmp_path):
 
 
 def search(results, folder, arguments):
-    words = [*stub.ARGUMENTS, "method=full,lora", f"trials={TRIALS}", f"results_dir={folder / results}"]
+    bound = [] if any(word.startswith("budget=") for word in arguments) else [f"trials={TRIALS}"]
+    words = [*stub.ARGUMENTS, "method=full,lora", *bound, f"results_dir={folder / results}"]
     said = io.StringIO()
     with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
         code = run_command([*words, f"out={folder / results}-chosen", *arguments])
@@ -87,6 +88,22 @@ def test_killed_and_resumed_by_two_at_once(start, tmp_path, sampler):
     for journal in tmp_path.rglob("disturbed/**/journal.log"):
         asked = [entry for entry in map(json.loads, journal.read_text().splitlines()) if entry["op_code"] == 4]
         assert len(asked) == TRIALS, "each trial is asked for once"
+
+
+def test_a_budget_of_seconds_ends_the_same_for_two_at_once(start, tmp_path):
+    dice = random.Random(int(os.environ.get("CHAOS_SEED", "0")))
+    for _ in range(2):
+        pair = [start("disturbed", "budget=5") for _ in range(2)]
+        time.sleep(dice.uniform(0.2, 1.5))
+        for process in pair:
+            os.kill(process.pid, signal.SIGKILL)
+            process.join()
+    finish(*(start("disturbed", "budget=5") for _ in range(2)))
+    finish(start("undisturbed", "budget=5"))
+    found = trials(tmp_path, "disturbed")
+    assert {method: len(set(rates)) for method, rates in found.items()} == {"full": 6, "lora": 6}, "of a second each"
+    assert trials(tmp_path, "undisturbed") == found
+    assert chosen(tmp_path, "undisturbed") == chosen(tmp_path, "disturbed")
 
 
 def test_records_are_the_truth_and_a_lost_journal_costs_nothing(start, tmp_path):

@@ -19,6 +19,12 @@ MISTAKES = {
     "failed ones again": (["only=failed"], "trials that failed count as trials"),
     "neither true nor false": (["dry_run=yes"], "dry_run=yes must be true or false"),
     "several settings for one choice": (["training.epochs=1,2"], "with several settings (training.epochs=1, train"),
+    "a forecast's GPU without a forecast": (["gpu=A100"], "gpu= is for the forecast of dry_run=true"),
+    "more than a whole GPU": (
+        ["dry_run=true", "utilisation=2"],
+        "utilisation=2.0 must be greater than 0",
+    ),
+    "a word for a share": (["dry_run=true", "utilisation=half"], "utilisation=half must be a number"),
     "an empty name": (["out="], "out= is empty"),
     "a word that says nothing of stale ones": (["rerun=all"], "unknown rerun 'all'"),
 }

@@ -3,7 +3,9 @@
 import math
 
 import pytest
+import yaml
 
+from bench.configuration.folder import CONFIGS
 from bench.tuning.sequence import points
 from bench.tuning.space import EDGE, RATE_KEY, Dimension, Space, space_of
 
@@ -25,6 +27,11 @@ def test_published_rates_span_three_decades_alike_for_every_task(compose, method
     (space,) = spaces
     assert space == Space((Dimension(RATE_KEY, low, high, log=True),))
     assert space.remark is None
+
+
+@pytest.mark.parametrize("file", [*(CONFIGS / "method").rglob("*.yaml")], ids=lambda file: file.stem)
+def test_no_method_of_the_package_has_a_knob_that_others_lack(file):
+    assert "search" not in yaml.safe_load(file.read_text()), "docs/fairness.md says why"
 
 
 def test_a_part_s_setting_is_a_knob_too(compose):

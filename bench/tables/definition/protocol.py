@@ -104,13 +104,17 @@ def _some(names: list[str]) -> str:
 
 
 def _trials(frame: pd.DataFrame) -> str:
-    """`, 16 trials each`, or who had how many."""
+    """`, 16 trials each`, or who had how many; `, 3600 device-seconds each (5 trials of full; 9 of lora)`."""
     counts: dict[Any, set[str]] = defaultdict(set)
+    seconds = set()
     for method, text in frame[["method", "chosen_by"]].drop_duplicates().itertuples(index=False, name=None):
         if study := chosen_by(str(text)):
             counts[study.get("trials")].add(method)
+            seconds.add(study.get("seconds"))
     if len(counts) == 1:
         (count,) = counts
         return "" if count is None else f", {count} trials each"
-    told = (f"{'?' if count is None else count} of {_some(sorted(methods))}" for count, methods in counts.items())
-    return f", not by equally many trials ({'; '.join(told)})"
+    told = "; ".join(f"{'?' if count is None else count} of {_some(sorted(has))}" for count, has in counts.items())
+    if len(seconds) == 1 and seconds != {None}:
+        return f", {seconds.pop()} device-seconds each (trials: {told})"
+    return f", not by equally many trials ({told})"
