@@ -98,7 +98,8 @@ bench table experiment=NAME[,NAME …] [format=csv,latex,markdown,html|all] [out
             [selection=true] [mix_selection=true] [--config-dir FOLDER]
 
 Prints the tables of the experiments from their records, and writes them in the formats asked for. interval=true
-shows bootstrap intervals over seeds, compare=METHOD marks entries that differ from that method's. Cells with
+shows bootstrap intervals over seeds. Scores of a column that share a letter cannot be told apart, and all that share one
+with the best are marked as best; compare=METHOD adds * where a score can be told apart from that method's. Cells with
 data.score_on=selection are left out; selection=true shows these, and no others. Cells whose settings were chosen on the
 reported rows stand beside cells whose settings were chosen on others only with mix_selection=true.
 

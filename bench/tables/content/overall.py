@@ -1,10 +1,11 @@
 """The methods of one block over all its tasks: interquartile mean, probability of improvement, profile, ranks."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from bench.tables.content.pairing import runs_of
+from bench.tables.content.pairing import Finished, runs_of
 from bench.tables.definition.metrics import metric_of
 from bench.tables.definition.table import Block, Column, Table
 from bench.tables.statistics.aggregate import (
@@ -66,7 +67,7 @@ class Overall:
     notes: list[str] = field(default_factory=list)
 
 
-def overall(table: Table, block: Block, against: str) -> Overall | None:
+def overall(table: Table, done: Mapping[str, Finished], block: Block, against: str) -> Overall | None:
     """The block over its tasks; None where no two methods have two tasks and a seed in common.
 
     Metrics that are better below or have no bounds are left out, as from averages. Of a method only seeds count that
@@ -74,7 +75,7 @@ def overall(table: Table, block: Block, against: str) -> Overall | None:
     """
     columns = [column for column in table.columns if column.score and column.task]
     runs = {
-        row.method: {column.key: runs_of(table, column, row.entries[column.key]).scores for column in columns}
+        row.method: {column.key: runs_of(done, column, row.entries[column.key]).scores for column in columns}
         for row in block.rows
     }
     columns = [column for column in columns if _averaged(table, block, column)]

@@ -6,13 +6,16 @@ items were kept, seeds and items are both taken as drawn at random (Clark 1973,
 https://doi.org/10.1016/S0022-5371(73)80014-3: the quasi F with Satterthwaite's degrees of freedom).
 """
 
+import string
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
 from bench.tables.statistics.aggregate import LEVEL, RESAMPLES, Array
 
-MOST_LETTERS = 52  # that the library has; more methods get none
+ALPHABET = string.ascii_letters
 SMALLEST = 1e-12  # of the mean: a spread below this is rounding
 
 
@@ -68,11 +71,11 @@ def over_both(differences: Array) -> Spread:
 
 
 def spread_of(differences: Array) -> Spread | None:
-    """The spread of differences of shape `(seeds, items)`, one item where none were kept; None for one number."""
-    seeds, items = differences.shape
+    """The spread of differences, shape `(…, seeds, items)`, one item where none were kept; None for single numbers."""
+    seeds, items = differences.shape[-2:]
     if items == 1:
-        return over_one(differences[:, 0]) if seeds > 1 else None
-    return over_both(differences) if seeds > 1 else over_one(differences[0])
+        return over_one(differences[..., 0]) if seeds > 1 else None
+    return over_both(differences) if seeds > 1 else over_one(differences[..., 0, :])
 
 
 def p_values(spread: Spread) -> Array:
@@ -81,20 +84,20 @@ def p_values(spread: Spread) -> Array:
     Differences that are the same each time have no spread to be held against: theirs is the p-value of their signs,
     2 / 2ⁿ of n draws, and 1 where they are all 0.
     """
-    from scipy.stats import t
+    from scipy.special import stdtr  # Student's t; scipy.stats takes a second to import
 
     flat = spread.error <= SMALLEST * np.maximum(np.abs(spread.mean), SMALLEST)
     with np.errstate(all="ignore"):
-        found = 2 * t.sf(np.abs(spread.mean / np.where(flat, 1.0, spread.error)), spread.freedom)
+        found = 2 * stdtr(spread.freedom, -np.abs(spread.mean / np.where(flat, 1.0, spread.error)))
     signs = np.where(np.abs(spread.mean) <= SMALLEST, 1.0, 2.0 ** (1 - spread.draws))
     return np.asarray(np.where(flat, signs, found), dtype=float)
 
 
 def interval(spread: Spread, level: float = LEVEL) -> tuple[float, float]:
     """The differences that the test does not refuse."""
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
-    reach = float(t.ppf((1 + level) / 2, spread.freedom) * spread.error)
+    reach = float(stdtrit(spread.freedom, (1 + level) / 2) * spread.error)
     return float(spread.mean) - reach, float(spread.mean) + reach
 
 
@@ -117,24 +120,46 @@ def bootstrapped(
 
 
 def holm(values: Array) -> Array:
-    """Holm's correction of p-values, shape `(comparisons,)`; Holm 1979, https://www.jstor.org/stable/4615733."""
-    if not len(values):
-        return values
-    from statsmodels.stats.multitest import multipletests
+    """Holm's correction of p-values, shape `(comparisons,)`; Holm 1979, https://www.jstor.org/stable/4615733.
 
-    return np.asarray(multipletests(values, method="holm")[1], dtype=float)
+    As statsmodels' `multipletests`, which would take longer to import than a table to make.
+    """
+    order = np.argsort(values, kind="stable")
+    corrected = np.empty(len(values))
+    corrected[order] = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))
+    return np.minimum(corrected, 1.0)
 
 
 def letters(corrected: Array, level: float = LEVEL) -> list[str]:
     """Letters of which two methods share one exactly if they cannot be told apart (Piepho 2004).
 
+    A letter for each largest group of methods of which no two can be told apart. Where there are more groups than
+    letters, nobody gets any.
+
     Args:
         corrected: p-values of all pairs after correction, symmetric, shape `(methods, methods)`, the best method first.
         level: 1 − α.
     """
-    from scikit_posthocs import compact_letter_display
+    same = corrected >= 1 - level
+    near = [frozenset(np.flatnonzero(row).tolist()) - {at} for at, row in enumerate(same)]
+    groups = list(islice(_groups(frozenset(), frozenset(range(len(near))), frozenset(), near), len(ALPHABET) + 1))
+    if len(groups) > len(ALPHABET):
+        return [""] * len(near)
+    groups.sort(key=sorted)
+    return [
+        "".join(letter for letter, group in zip(ALPHABET, groups, strict=False) if at in group)
+        for at in range(len(near))
+    ]
 
-    if len(corrected) > MOST_LETTERS:
-        return [""] * len(corrected)
-    shown = compact_letter_display(corrected, alpha=1 - level)
-    return [str(text).replace(" ", "") for text in shown]
+
+def _groups(
+    group: frozenset[int], more: frozenset[int], done: frozenset[int], near: list[frozenset[int]]
+) -> Iterator[frozenset[int]]:
+    """The largest groups of which all are near to each other (Bron and Kerbosch 1973, with a pivot)."""
+    if not more and not done:
+        yield group
+        return
+    pivot = max(more | done, key=lambda at: (len(more & near[at]), -at))
+    for at in sorted(more - near[pivot]):
+        yield from _groups(group | {at}, more & near[at], done & near[at], near)
+        more, done = more - {at}, done | {at}
