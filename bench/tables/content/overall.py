@@ -29,6 +29,7 @@ class OverTasks:
         improvement, improvement_interval: the probability that a run of it beats one of the method held against.
         profile: share of its runs above each threshold.
         rank: mean over tasks, 1 is best; None below ten tasks.
+        runs: the score of every run, for figures.
     """
 
     method: str
@@ -38,6 +39,7 @@ class OverTasks:
     improvement_interval: tuple[float, float] | None
     profile: list[float]
     rank: float | None = None
+    runs: Array = field(default_factory=lambda: np.empty(0), repr=False)
 
 
 @dataclass
@@ -120,6 +122,7 @@ def _over_tasks(method: str, scores: Array, base: Array | None, itself: bool, th
         if several and known and base is not None
         else None,
         performance_profile(scores, thresholds).tolist(),
+        runs=scores.ravel(),
     )
 
 
