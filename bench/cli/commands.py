@@ -200,10 +200,10 @@ def table(arguments: Sequence[str]) -> int:
     """Tables from records: printed, and written in the formats asked for."""
     from bench.system.console import PlainConsole
     from bench.tables import FORMATS, Options, make_table, render_text, write
+    from bench.tables.definition.options import WORDS as OPTION_WORDS
 
     config_dir, rest = config_dir_and_rest(arguments)
-    options = ("statistic", "interval", "level", "compare", "selection", "mix_selection")
-    given = own_settings("table", rest, ("experiment", "format", "out", "results_dir", "definition", *options))
+    given = own_settings("table", rest, ("experiment", "format", "out", "results_dir", "definition", *OPTION_WORDS))
     if "experiment" not in given:
         raise UserError("name the experiment: bench table experiment=miniature/glue")
     asked, formats = Options.of(given), given["format"].split(",") if "format" in given else []

@@ -96,15 +96,19 @@ folder.
     "table": """\
 bench table experiment=NAME[,NAME …] [format=csv,latex,markdown,html|all] [out=FOLDER] [results_dir=results]
             [statistic=mean|median] [interval=true] [level=0.95] [compare=full] [definition=NAME]
-            [selection=true] [mix_selection=true] [--config-dir FOLDER]
+            [selection=true] [mix_selection=true] [columns=FIELD[,FIELD …]] [pscp.CONSTANT=NUMBER …]
+            [--config-dir FOLDER]
 
 Prints the tables of the experiments from their records, and writes them in the formats asked for. interval=true
 shows bootstrap intervals over seeds. Scores of a column that share a letter cannot be told apart, and all that share
 one with the best are marked as best; compare=METHOD adds * where a score can be told apart from that method's. Cells
 with data.score_on=selection are left out; selection=true shows these, and no others. Cells whose settings were chosen
 on the reported rows stand beside cells whose settings were chosen on others only with mix_selection=true.
+definition=cost shows what each score costs, columns= more fields beside any table (docs/tables.md lists them); of pscp,
+PEFT-Bench's score, the notes have the constants and how the ranks hang on them.
 
   bench table experiment=miniature/glue format=csv,latex out=results/tables
+  bench table experiment=survey/mmlu definition=cost columns=forgetting,pscp pscp.memory=24e9
 """,
     "compare": """\
 bench compare experiment=NAME [against=lora] [format=text|markdown|json|csv] [out=FOLDER] [results_dir=results]

@@ -243,6 +243,8 @@ class CellConfig:
     save_trained: bool = True  # keep what was trained beside the record
     memory_split: bool = True  # follow some steps storage by storage: what fills the train peak, operations per second
     measure_inference: bool = False  # time and memory of the adapted, the merged and the bare model's forward pass
+    forgetting_text: str | None = None  # a file that the training has not, .txt or .jsonl: its perplexity before, after
+    forgetting_column: str = "text"  # of a .jsonl file
     predict_memory: bool = False  # the predicted train peak beside the measured one; always where memory runs out
     threads: int | None = None  # CPU threads of torch; null: torch's own choice
     distributed: str = "none"  # none | ddp | fsdp: how the cell's processes share the work

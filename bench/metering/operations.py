@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
-from torch.utils.flop_counter import flop_registry
+from torch.utils.flop_counter import flop_registry, sdpa_backward_flop_count, sdpa_flop_count
 
 
 def _of_packed_weights(inputs: Any, packed: Any, shape: Sequence[int], *_: Any, **__: Any) -> int:
@@ -27,6 +27,17 @@ def _of_groups(one: Any, other: Any, *_: Any, **__: Any) -> int:
     return 2 * int(one.numel()) * int(other.shape[-1])
 
 
+def _of_attention(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+    """Fused attention on a CPU, by the formula of a GPU's: all pairs of tokens, also where a mask leaves half out."""
+    count: int = sdpa_flop_count(query.shape, key.shape, value.shape)
+    return count
+
+
+def _of_attention_backward(gradient: Any, query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+    count: int = sdpa_backward_flop_count(gradient.shape, query.shape, key.shape, value.shape)
+    return count
+
+
 # By name: bitsandbytes registers its operators when it is imported, which may be never.
 OTHERS: dict[str, Callable[..., int]] = {
     "bitsandbytes::gemm_4bit": _of_packed_weights,
@@ -35,6 +46,8 @@ OTHERS: dict[str, Callable[..., int]] = {
     # The columns of inputs that are computed in more bits are not counted again.
     "bitsandbytes::int8_mixed_scaled_mm": lambda inputs, _, weights, *rest, **more: _of_int8(inputs, weights),
     "aten::_grouped_mm": _of_groups,
+    "aten::_scaled_dot_product_flash_attention_for_cpu": _of_attention,
+    "aten::_scaled_dot_product_flash_attention_for_cpu_backward": _of_attention_backward,
     "aten::_int_mm": lambda inputs, weights, **_: _of_int8(inputs, weights.T),  # in a plan
 }
 

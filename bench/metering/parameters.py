@@ -47,12 +47,22 @@ def count_adapted(model: nn.Module, method: Method, setting: Setting) -> Paramet
     Raises:
         UserError: the method and the model, or the method's settings, do not go together.
     """
+    check_sized(method)
     method.check(setting)
     base_total = count_all(model)
     with torch.device("meta"):  # what the method adds has no values either
         model = method.apply(model, setting)
     train_head(model, setting.structure)
     return count_parameters(model, method, setting.structure, base_total)
+
+
+def check_sized(method: Method) -> None:
+    """Whoever adapts a model has to have given the method the size of its budget; see `bench.metering.sizing`.
+
+    Raises:
+        AssertionError: it still has the budget, and its own size.
+    """
+    assert method.budget is None, f"{method.name} is not in the size of its budget"
 
 
 def count_parameters(model: nn.Module, method: Method, structure: Structure, base_total: int) -> Parameters:

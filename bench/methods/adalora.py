@@ -3,7 +3,8 @@
 Zhang et al. 2023, https://arxiv.org/abs/2303.10512; code: QingruZhang/AdaLoRA.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import peft
 from torch import Tensor, nn
@@ -50,6 +51,7 @@ class AdaLora(PeftMethod):
     orthogonality: float
     sites: dict[str, list[str]]
 
+    size = "init_r"
     mergeable = True
     formula = "h = W x + (α/r) P Λ Q x"
     where = "query and value projections"
@@ -65,6 +67,15 @@ class AdaLora(PeftMethod):
         below_one(warmup=self.warmup, final=self.final, dropout=self.dropout)
         if self.warmup + self.final >= 1:
             raise UserError(f"method.warmup={self.warmup} + method.final={self.final} leave no steps between them")
+
+    def of_size(self, number: int, setting: Setting) -> Self:
+        """The rank at the start, at which it is counted, and the one at the end in proportion."""
+        target = max(1, round(number * self.target_r / self.init_r))
+        return replace(self, init_r=number, target_r=target, budget=None)
+
+    def sizes(self, setting: Setting) -> dict[str, int | float]:
+        """Both ranks."""
+        return {"init_r": self.init_r, "target_r": self.target_r}
 
     def check(self, setting: Setting) -> None:
         """A rank above the hidden size is no longer low."""

@@ -26,6 +26,7 @@ class AdapterMethod(Method):
     bottleneck: int
     dropout: float
 
+    size = "bottleneck"
     shardable = True
     layer = Layer.activations
     trains = "the adapters"

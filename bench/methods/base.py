@@ -7,13 +7,15 @@ YAML file.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
+from typing import Any, Self
 
 from torch import Tensor, nn
 
 from bench.configuration.schema import Dtype, Family, Optimiser, Quantisation
 from bench.errors import UnsupportedError, UserError
+from bench.methods.budget import Budget
 from bench.methods.folding import foldables, training_only
 from bench.methods.trainable import copy_into, trainable_parameters
 from bench.models.quantisation import check_packable
@@ -115,12 +117,14 @@ class Method:
         title: as tables print it.
         category: where the survey's taxonomy puts it.
         paper: authors, year and link.
+        budget: how large it is to be, in place of its own size; see `bench.methods.budget`.
     """
 
     name: str
     title: str
     category: Category
     paper: str
+    budget: str | int | float | None = None
 
     # What every method says of itself; not fields, so no YAML can change them.
     identity_at_start = True  # the adapted model computes what the bare one does, before training
@@ -134,6 +138,7 @@ class Method:
     # Why each text needs a row of its own; empty: several may stand in one row (`training.padding_free`), as what is
     # done to a token depends on no other token but through the model's own attention.
     row_limit = ""
+    size = ""  # the setting, a whole number from 1 on, that its parameters grow with; empty: none of that kind
     layer = Layer.modules
     formula = ""  # one line for the documentation
     where = ""  # where it sits, one line
@@ -144,6 +149,26 @@ class Method:
 
     def __post_init__(self) -> None:
         self.category = Category(self.category)
+        if self.budget is not None:
+            Budget.of(self.budget)
+
+    # Size -----------------------------------------------------------------------------------------------------------
+
+    def of_size(self, number: int, setting: Setting) -> Self:
+        """The same method in another size, from 1 on: the larger it is, the more parameters. Default: `size` is it.
+
+        Raises:
+            UnsupportedError: it has no size.
+            UserError: it cannot be so large.
+        """
+        if not self.size:
+            raise UnsupportedError(f"{self.title} has no size that a budget could choose")
+        changed: dict[str, Any] = {self.size: number}
+        return replace(self, **changed, budget=None)
+
+    def sizes(self, setting: Setting) -> dict[str, int | float]:
+        """The settings that its size is made of, by name. Default: `size`; of none, nothing."""
+        return {self.size: getattr(self, self.size)} if self.size else {}
 
     # Before training ------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,8 @@ Xu et al. 2021, https://arxiv.org/abs/2109.05687; code: alibaba/AliceMind, Child
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,7 @@ from bench.methods.shared.ranges import above_zero, share
 from bench.methods.shared.selection import largest
 from bench.methods.trainable import trainable_parameters
 
+MILLION = 1_000_000
 MASK = "_child"  # ending of the buffer that holds a parameter's mask, and of its packed bits in a stored state
 
 
@@ -81,6 +83,14 @@ class ChildTuningD(ChildTuning):
     def __post_init__(self) -> None:
         super().__post_init__()
         above_zero(max_grad_norm=self.max_grad_norm)
+
+    def of_size(self, number: int, setting: Setting) -> Self:
+        """A child of so many millionths."""
+        return replace(self, keep=number / MILLION, budget=None)
+
+    def sizes(self, setting: Setting) -> dict[str, int | float]:
+        """The share that is kept."""
+        return {"keep": self.keep}
 
     def apply(self, model: nn.Module, setting: Setting) -> nn.Module:
         """Let every parameter require gradients, and mark the candidates with masks that let everything pass."""

@@ -1,8 +1,8 @@
 """Several methods at once on one model: how MAM is built from a prefix and a parallel adapter, and any other pair."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import peft
 from torch import Tensor, nn
@@ -58,6 +58,20 @@ class Compose(Method):
         self.trains = "; ".join(method.trains for method in self.methods)
         self.differences = tuple(difference for method in self.methods for difference in method.differences)
         self.without_gradient = tuple(excuse for method in self.methods for excuse in method.without_gradient)
+
+    def of_size(self, number: int, setting: Setting) -> Self:
+        """Every part that has a size in so many hundredths of its own, the others as they are."""
+        if not any(method.sizes(setting) for method in self.methods):
+            return super().of_size(number, setting)
+        other = replace(self, budget=None)
+        other.methods = [_hundredths(method, number, setting) for method in self.methods]
+        return other
+
+    def sizes(self, setting: Setting) -> dict[str, int | float]:
+        """Those of all parts."""
+        return {
+            f"{method.name}.{key}": value for method in self.methods for key, value in method.sizes(setting).items()
+        }
 
     def _check_parts(self) -> None:
         names = [method.name for method in self.methods]
@@ -184,6 +198,12 @@ class Compose(Method):
     def why_not_mergeable(self) -> str:
         """The first part's reason."""
         return next((m.why_not_mergeable() for m in self.methods if not m.mergeable), super().why_not_mergeable())
+
+
+def _hundredths(method: Method, number: int, setting: Setting) -> Method:
+    """A part in so many hundredths of its own size, as far as it has one."""
+    own = next(iter(method.sizes(setting).values()), None)
+    return method if own is None else method.of_size(max(1, round(own * number / 100)), setting)
 
 
 def _kind(method: Method) -> str:

@@ -34,6 +34,7 @@ class Lora(PeftMethod):
     sites: dict[str, list[str]]
     b_rate: float = 1.0
 
+    size = "r"
     shardable = True
     mergeable = True
     formula = "h = W x + (α/r) B A x"
@@ -56,6 +57,10 @@ class Lora(PeftMethod):
                 f"method.dropout={self.dropout} is not offered at the site {of_experts[0]}: the update is added to the "
                 "experts' weights, not to their outputs; say method.dropout=0"
             )
+
+    def sizes(self, setting: Setting) -> dict[str, int | float]:
+        """The rank."""
+        return {"r": self.rank(setting)}
 
     def rank(self, setting: Setting) -> int:
         """The rank for this model's family."""

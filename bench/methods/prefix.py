@@ -87,6 +87,7 @@ class ThroughNetwork(Method):
     length: int
     inner: int
 
+    size = "length"
     identity_at_start = False
     why_not_identity = "every token attends to the prefix from the start"
     attention_limit, row_limit = ATTENTION_LIMIT, ROW_LIMIT

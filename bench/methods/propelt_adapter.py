@@ -3,7 +3,8 @@
 Zeng, Zhang, Lu 2023, https://arxiv.org/abs/2305.17682 (where it is spelled ProPETL); code: ChaosCodes/ProPETL.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -47,6 +48,14 @@ class PropeltAdapter(Propelt):
     def __post_init__(self) -> None:
         super().__post_init__()
         at_least_one(reduction=self.reduction)
+
+    def of_size(self, number: int, setting: Setting) -> Self:
+        """So many units or the next number that a whole reduction gives."""
+        return replace(self, reduction=setting.structure.hidden_size // number, budget=None)
+
+    def sizes(self, setting: Setting) -> dict[str, int | float]:
+        """The reduction."""
+        return {"reduction": self.reduction}
 
     def check(self, setting: Setting) -> None:
         """The bottleneck has at least one unit, and there is a pretrained norm to read through."""

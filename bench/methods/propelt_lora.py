@@ -50,6 +50,7 @@ class PropeltLora(Propelt):
     alpha: float
     sites: dict[str, list[str]]
 
+    size = "r"
     formula = "h = W x + (α/r) (M₂∘B)(M₁∘A) x"
     where = "query and value projections"
 

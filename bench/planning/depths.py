@@ -153,6 +153,7 @@ def _work(depths: Depths, start: int) -> int:
 
 def _line(whole: Whole, traced: Callable[[Depths], Traced], start: int) -> tuple[Sizes, int]:
     base, ways = (start,) * len(whole.depths), _ways(whole.depths)
+    check = traced((start - 1,) * len(base))  # the least work first: what is learnt from it holds for the others
     line = Line(
         traced(base),
         [traced(tuple(map(sum, zip(base, way, strict=True)))) for way in ways],
@@ -162,7 +163,6 @@ def _line(whole: Whole, traced: Callable[[Depths], Traced], start: int) -> tuple
     # model is deep: the networks of prefixes are.
     if start == STARTS[0] and not all(_have_same_shapes(line.base, one) for one in line.further):
         raise NotAlikeError
-    check = traced((start - 1,) * len(base))
     for one in (line.base, *line.further):
         for own, blocks in zip(one.blocks, whole.blocks, strict=True):
             if own != (blocks[0], *[blocks[1]] * (len(own) - 2), blocks[-1]):

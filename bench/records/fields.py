@@ -109,8 +109,28 @@ def _slowdown(record: Record) -> float | None:
     return 100 * (adapted / bare - 1) if adapted and bare else None  # a coarse clock may see no time at all
 
 
+def _extra_operations(form: str) -> Callable[[Record], Any]:
+    """How many operations a form's forward pass of one example takes more than the bare model's."""
+
+    def more(record: Record) -> float | None:
+        costs = [record.inference.get(name) for name in (form, "bare")]
+        of_form, bare = (None if cost is None else cost.operations for cost in costs)
+        return None if of_form is None or bare is None else of_form - bare
+
+    return more
+
+
+def _forgotten(name: str) -> Callable[[Record], Any]:
+    return lambda r: getattr(r.forgetting, name) if r.forgetting else None
+
+
 def _count(name: str) -> Callable[[Record], Any]:
     return lambda r: getattr(r.parameters, name) if r.parameters else None
+
+
+def _kept(record: Record) -> float | None:
+    """What a budget counts: values that are kept, the task head left out."""
+    return None if record.parameters is None else record.parameters.stored - record.parameters.head
 
 
 def _curve(record: Record) -> tuple[tuple[int, float | None], ...]:
@@ -212,6 +232,7 @@ FIELDS: dict[str, Callable[[Record], Any]] = {
     "head": _count("head"),
     "training_only": _count("training_only"),
     "stored": _count("stored"),
+    "kept": _kept,
     "base_total": _count("base_total"),
     "measure": lambda r: r.memory.measure if r.memory else None,
     "load_peak": lambda r: _phase_peak(r, "load"),
@@ -228,8 +249,10 @@ FIELDS: dict[str, Callable[[Record], Any]] = {
     **{
         f"inference_{form}_{name}": _inference(form, name)
         for form in ("adapted", "merged", "bare")
-        for name in ("seconds", "peak")
+        for name in ("seconds", "peak", "operations")
     },
+    "extra_operations": _extra_operations("adapted"),
+    "extra_operations_merged": _extra_operations("merged"),
     "inference_slowdown": _slowdown,
     "utilisation": lambda r: None if r.time.utilisation is None else 100 * r.time.utilisation,
     "flops_per_second": lambda r: r.time.flops_per_second,
@@ -238,11 +261,15 @@ FIELDS: dict[str, Callable[[Record], Any]] = {
     "load_seconds": lambda r: r.time.load,
     "prepare_seconds": lambda r: r.time.prepare_data,
     "evaluate_seconds": lambda r: r.time.evaluate,
+    "forgetting_seconds": lambda r: r.time.forgetting,
     "train_seconds": lambda r: r.time.train,
     "total_seconds": lambda r: r.time.total,
     "steps": lambda r: r.time.steps,
     "tokens_per_second": lambda r: r.time.tokens_per_second,
     "adapter_bytes": lambda r: r.storage.adapter_bytes,
+    "perplexity_before": _forgotten("before"),
+    "perplexity_after": _forgotten("after"),
+    "forgetting": _forgotten("difference"),
     "accelerator": lambda r: r.environment.get("accelerator") or r.environment.get("cpu"),
     "host": lambda r: r.environment.get("host"),
     "sharing": lambda r: r.environment.get("sharing"),

@@ -155,6 +155,7 @@ class Time:
     prepare_data: float | None = None
     train: float | None = None
     evaluate: float | None = None
+    forgetting: float | None = None  # the text's perplexity, before and after; the bare model's loading included
     total: float | None = None
     steps: int | None = None
     steps_followed: int | None = None  # of these, for what fills the memory; the speeds below leave them out
@@ -178,11 +179,38 @@ class InferenceCost:
         weights: bytes of the model.
         peak: bytes of the model and all that the pass needs, at the largest moment: on CUDA the allocator's, on a CPU
             the storages of PyTorch's operations.
+        operations: floating-point operations for each example of the batch, padding included; None in older records.
     """
 
     seconds: float
     weights: int
     peak: int
+    operations: float | None = None
+
+
+@dataclass
+class Forgetting:
+    """What the model lost of what it knew: its perplexity on a text that the training has not.
+
+    Attributes:
+        before: the bare model's, as the cell's `model` configures it; None where memory did not suffice for it.
+        after: the trained model's.
+        difference: `after` minus `before`: above zero, something is forgotten.
+        tokens: that were predicted, each from those before it in its window.
+        window: tokens of a window, at most.
+        text: SHA-256 of the file.
+        overlap: how many of the text's `pieces` have the words of a training row.
+        pieces: lines of a .txt file, rows of a .jsonl one.
+    """
+
+    before: float | None
+    after: float | None
+    difference: float | None
+    tokens: int
+    window: int
+    text: str
+    overlap: int
+    pieces: int
 
 
 @dataclass
@@ -203,6 +231,7 @@ class Record:
         error: why it did not end in `done`.
         metrics, parameters, memory, time, storage: what was measured.
         inference: a forward pass of the adapted, the merged and the bare model, by form.
+        forgetting: what the training cost of what the model knew; None where it was not asked for.
         fingerprints: of what the cell was made of, by kind: weights, tokenizer, data, classes, libraries.
         origins: where each setting was taken from, by its key: command line, a file, a default.
         warnings: what a reader of the scores ought to know before believing them, one line each.
@@ -219,6 +248,7 @@ class Record:
     time: Time = field(default_factory=Time)
     storage: Storage = field(default_factory=Storage)
     inference: dict[str, InferenceCost] = field(default_factory=dict)
+    forgetting: Forgetting | None = None
     fingerprints: dict[str, Any] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
@@ -271,6 +301,7 @@ def _record(data: dict[str, Any]) -> Record:
         "time": made(Time, data["time"], "time", 0),
         "storage": made(Storage, data["storage"], "storage", 0),
         "inference": {name: made(InferenceCost, cost, f"inference.{name}", 0) for name, cost in costs.items()},
+        "forgetting": _maybe(Forgetting, data.get("forgetting"), "forgetting"),
     }
     record = made(Record, parts | {name: data[name] for name in PLAIN}, "record")
     check_config(record.cell.config)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from torch import nn
 
 from bench.configuration.cell import Cell
 from bench.configuration.schema import TrainingConfig
@@ -62,3 +63,9 @@ def release_memory() -> None:
     gc.collect()
     if torch.cuda.is_initialized():
         torch.cuda.empty_cache()
+
+
+def give_back(model: nn.Module) -> None:
+    """Free the weights of a model that others may still refer to."""
+    for tensor in (*model.parameters(), *model.buffers()):
+        tensor.data = tensor.data.new_empty(0)

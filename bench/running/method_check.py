@@ -82,7 +82,7 @@ def look_at_method(cell: Cell, family: str) -> MethodReport:
     report, method = MethodReport(family, cell.model), build(cell.config["method"], Method)
     try:
         prepared = prepare(cell, task_of(cell), method, PhaseMeter(CPU), CPU)
-        _try(report, cell, method, prepared)
+        _try(report, cell, prepared.resized(method), prepared)
     except (UnsupportedError, UserError) as error:
         report.refused = str(error)
     except Exception as error:  # a method of the user's own may fail in any way; the other families are looked at
@@ -112,7 +112,7 @@ def _try(report: MethodReport, cell: Cell, method: Method, prepared: Prepared) -
     report.note("counts what it trains", None if trained == counted else f"it counts {counted}, and trains {trained}")
     after = outputs(model)
     report.note("training changes it", None if differ(after, before) > 0 else "training changes nothing")
-    other = build(cell.config["method"], Method)
+    other = prepared.resized(build(cell.config["method"], Method))
     fresh, _ = load_adapted(cell, other, prepared)
     other.load_stored_state(fresh, method.stored_state(model))
     found = differ(outputs(fresh), after)

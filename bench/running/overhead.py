@@ -12,10 +12,9 @@ from bench.errors import UserError
 from bench.metering.phases import PhaseMeter
 from bench.metering.storages import StorageTracker
 from bench.methods.base import Batch, Method
-from bench.models.load import load_model
 from bench.records.schema import InferenceCost
-from bench.running.memory_limits import is_out_of_memory, release_memory
-from bench.running.preparation import Prepared
+from bench.running.memory_limits import give_back, is_out_of_memory, release_memory
+from bench.running.preparation import Prepared, load_bare
 from bench.running.run import Run
 from bench.training.loop import to_device
 
@@ -51,13 +50,11 @@ def measure_overhead(run: Run, model: nn.Module, method: Method, prepared: Prepa
     forms: dict[str, Callable[[], nn.Module]] = {"adapted": lambda: model}
     if method.mergeable:
         forms["merged"] = lambda: prepare(method.merge(model, prepared.setting))
-    base = prepared.base
-    dtype = prepared.setting.dtype
-    forms["bare"] = lambda: prepare(load_model(base, prepared.architecture, base.quantisation, run.device, dtype))
+    forms["bare"] = lambda: load_bare(prepared, run.device)
     costs = {}
     for form, make in forms.items():
         if form == "bare":
-            _give_back(model)
+            give_back(model)
         try:
             costs[form] = _cost_of(make(), batch, run, used_up=form != "adapted")
         except Exception as error:
@@ -76,12 +73,12 @@ def _cost_of(model: nn.Module, batch: Batch, run: Run, *, used_up: bool) -> Infe
         return inference_cost(model, batch, run.device, run.meter)
     finally:
         if used_up:
-            _give_back(model)
+            give_back(model)
 
 
 @torch.no_grad()
 def inference_cost(model: nn.Module, batch: Batch, device: torch.device, meter: PhaseMeter) -> InferenceCost:
-    """Median seconds of a forward pass after warm-up, the bytes of the weights, and of all at the largest moment.
+    """Median seconds of a forward pass after warm-up, bytes of weights and of all at the largest moment, operations.
 
     Args:
         model: on the device, in the cell's precision.
@@ -105,14 +102,9 @@ def inference_cost(model: nn.Module, batch: Batch, device: torch.device, meter: 
         seconds.append(time.perf_counter() - start)
     if device.type == "cuda":
         working = torch.cuda.max_memory_allocated(device) - before
-    else:
-        with tracker:
-            model(**batch)
+    with tracker:
+        model(**batch)
+    if device.type != "cuda":
         working = tracker.peak - weights
-    return InferenceCost(statistics.median(seconds[WARM_UP:]), weights, weights + working)
-
-
-def _give_back(model: nn.Module) -> None:
-    """Free the weights of a model that others may still refer to."""
-    for tensor in (*model.parameters(), *model.buffers()):
-        tensor.data = tensor.data.new_empty(0)
+    operations = tracker.flops / len(batch["input_ids"])
+    return InferenceCost(statistics.median(seconds[WARM_UP:]), weights, weights + working, operations)

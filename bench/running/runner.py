@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 from accelerate.utils import InitProcessGroupKwargs
+from torch import nn
 
 import bench.system.quiet  # noqa: F401  # before the libraries that it silences
 from bench.configuration.cell import Cell
@@ -29,6 +30,7 @@ from bench.records.schema import CellIdentity, Failure, Metrics, Record, Status
 from bench.records.store import folder_of, make_folder, write_record
 from bench.running.fitting import fit
 from bench.running.foretell import foretell
+from bench.running.forgetting import forgetting, perplexity_after
 from bench.running.memory_limits import is_out_of_memory, release_memory, shrink
 from bench.running.overhead import measure_overhead
 from bench.running.preparation import Prepared, load_adapted, prepare
@@ -118,7 +120,7 @@ def _attempt(
     if wanted and run.team.size == 1:  # how several processes share a cell's memory is not predicted
         record.memory.train_peak_predicted = foretell(run)
     record.time.load, record.time.prepare_data = meter.seconds.get("load"), meter.seconds.get("prepare_data")
-    record.time.evaluate = meter.seconds.get("evaluate")
+    record.time.evaluate, record.time.forgetting = meter.seconds.get("evaluate"), meter.seconds.get("forgetting")
     record.time.total = (record.time.total or 0.0) + time.perf_counter() - begin  # with what was resumed
     record.environment["start"], record.environment["end"] = started.isoformat(), datetime.now(UTC).isoformat()
     return record
@@ -127,17 +129,17 @@ def _attempt(
 def _live(run: Run) -> None:
     """Prepare, load and adapt, train, evaluate; fill in the record on the way."""
     cell, record, meter, report = run.cell, run.record, run.meter, run.report
-    task, method = task_of(cell), build(cell.config["method"], Method)
+    task = task_of(cell)
     record.fingerprints = fingerprints_of(cell.config) | {"harness": record.environment["git"]}
     report("load", 0, 1, None)
     with reading() as read:
-        prepared = prepare(cell, task, method, meter, run.device)
-    data, setting, inference = prepared.data, prepared.setting, prepared.inference
-    arithmetic = prepared.arithmetic
+        prepared = prepare(cell, task, build(cell.config["method"], Method), meter, run.device)
+    method = prepared.resized(build(cell.config["method"], Method))
+    data, setting, arithmetic, inference = prepared.data, prepared.setting, prepared.arithmetic, prepared.inference
     splits = {"train": len(data.train)} | {name: len(split.examples) for name, split in data.evaluation.items()}
     metrics = record.metrics = Metrics(task.main_metric, examples=splits, notes=data.notes)
-    record.environment["data"], record.environment["differences"] = data.revisions, list(method.differences)
-    _note_model(run, prepared)
+    record.environment["data"] = data.revisions
+    _note_model(run, prepared, method)
     _note_data(run, read, data)
 
     with meter.phase("load"):
@@ -177,15 +179,24 @@ def _live(run: Run) -> None:
         if scores is not None:
             write_predictions(run.folder, scores.references, scores.predictions)
         record.storage.adapter_bytes = write_trained(run.folder, stored, cell.config["save_trained"])
-    if cell.config["measure_inference"] and run.team.size == 1:
-        with meter.phase("inference"):
-            record.inference = measure_overhead(run, model, method, prepared)
+    _measure_afterwards(run, model, method, prepared)
 
 
-def _note_model(run: Run, prepared: Prepared) -> None:
-    """Head, number types, attention, batches, and where its structure came from; of one that was found, what it is."""
+def _measure_afterwards(run: Run, model: nn.Module, method: Method, prepared: Prepared) -> None:
+    """What the trained model takes and what it has forgotten, where that is asked for; the model is used up."""
+    known = perplexity_after(run, model, prepared)
+    if run.cell.config["measure_inference"] and run.team.size == 1:
+        with run.meter.phase("inference"):
+            run.record.inference = measure_overhead(run, model, method, prepared)
+    run.record.forgetting = forgetting(run, model, prepared, known)
+
+
+def _note_model(run: Run, prepared: Prepared, method: Method) -> None:
+    """Head, number types, attention, batches, the method's size, and where the structure came from and what it is."""
+    run.record.environment["differences"] = list(method.differences)
     run.record.environment |= {"head": prepared.head, "structure": prepared.structure}
     run.record.environment["attention"] = str(prepared.base.attention)
+    run.record.environment["size"] = None if prepared.sized is None else prepared.sized.told()
     run.record.environment["padding_free"] = prepared.padding_free.to_dict()
     run.record.environment["arithmetic"] = prepared.number_types
     if prepared.structure is not None and "entry" in prepared.structure and run.team.is_first:

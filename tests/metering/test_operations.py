@@ -1,4 +1,4 @@
-"""Operations of a forward and backward pass: those that PyTorch's counter knows, and products with packed weights."""
+"""Operations of a forward and backward pass: those that PyTorch's counter knows, packed weights, attention on a CPU."""
 
 import pytest
 import torch
@@ -27,3 +27,15 @@ def test_a_product_with_packed_weights_counts_as_one_with_those_they_stand_for(k
     quantise(plain, ["0", "1"], Packing(kind=kind))
     settle(plain)
     assert operations(plain, inputs) == expected
+
+
+def test_fused_attention_on_a_cpu_counts_as_on_a_gpu():
+    query = torch.randn(2, 4, 8, 16, requires_grad=True)
+    prefixed = torch.randn(2, 4, 28, 16, requires_grad=True)
+    product = 2 * 2 * 4 * 8 * 28 * 16
+    tracker = StorageTracker(torch.device("cpu"))
+    with tracker:
+        result = nn.functional.scaled_dot_product_attention(query, prefixed, prefixed)
+        assert tracker.flops == 2 * product  # scores, and what they weigh
+        result.sum().backward()
+    assert tracker.flops == (2 + 5) * product  # the scores once more, and a gradient of each factor

@@ -37,13 +37,13 @@ def deep_cell(compose, family, method, *more, task=None, **changes):
 @pytest.fixture
 def followed(monkeypatch):
     """The depths of the models that are adapted; None: the whole one."""
-    depths, adapted = [], planning._adapted
+    depths, adapted = [], planning.adapt_cell
 
     def adapting(cell, device, depth=None):
         depths.append(None if depth is None else tuple(depth.values()))
         return adapted(cell, device, depth)
 
-    monkeypatch.setattr(planning, "_adapted", adapting)
+    monkeypatch.setattr(planning, "adapt_cell", adapting)
     return depths
 
 

@@ -44,7 +44,11 @@ def test_the_adapted_model_is_held_against_the_bare_and_the_merged_one(compose, 
         assert added < 0  # four bits, and the bare model is not quantised
     else:
         assert 0 < added <= 4 * 2 * record.parameters.trainable  # peft keeps a frozen copy of a trained head
+    bare, adapted = costs["bare"].operations, costs["adapted"].operations
+    assert bare > 0
+    assert adapted >= bare if method in {"ia3", "bitfit"} else adapted > bare  # products with vectors are not counted
     if merges:
+        assert costs["merged"].operations == bare
         assert costs["merged"].weights == pytest.approx(costs["bare"].weights, rel=1e-3)
     assert "inference" in record.memory.phases
 

@@ -87,6 +87,7 @@ class PromptLearning(PeftMethod):
 
     num_virtual_tokens: int
 
+    size = "num_virtual_tokens"
     identity_at_start = False
     layer = Layer.inputs
     row_limit = PROMPT_ROW_LIMIT

@@ -1,6 +1,7 @@
 """Which methods a model takes, and why it does not take the others: each is tried on the model without values."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from bench.configuration.compose import build
 from bench.configuration.schema import Dtype, ModelConfig, Precision, Quantisation
 from bench.errors import UserError
 from bench.metering.parameters import count_adapted
+from bench.metering.sizing import sized
 from bench.methods.base import Method, Setting
 from bench.methods.loading import storage
 from bench.models.attention import Circumstances, settle
@@ -60,6 +62,8 @@ def _trained(source: ModelConfig, architecture: Any, structure: Structure, cell:
     model = build_empty(source, architecture)
     setting = Setting(source.family, structure, STEPS, LENGTH, **storage(source, training, method, dtype))
     setting.check()
+    if (chosen := sized(method, partial(build_empty, source, architecture), setting)) is not None:
+        method = chosen.method
     if setting.quantisation != Quantisation.none:
         for path in packable(model, structure.linears):
             plain_linear(model, path, setting.quantisation)

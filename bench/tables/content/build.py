@@ -1,11 +1,13 @@
 """Records and a definition → a table."""
 
 from dataclasses import replace
+from functools import partial
 
 from bench.system.collecting import without_collecting
 from bench.tables.content.caption import notes_of, title, usual_seeds
 from bench.tables.content.entries import average_entry, field_entry, score_entry
 from bench.tables.content.marks import baseline_notes, compared, ranked
+from bench.tables.content.pscp import Ranking, formula_note, rank_notes
 from bench.tables.content.reference import with_reference
 from bench.tables.definition.columns import Shown, shown_columns
 from bench.tables.definition.command import check_experiment, command_of
@@ -13,8 +15,15 @@ from bench.tables.definition.frame import Records, load_records
 from bench.tables.definition.measures import alike
 from bench.tables.definition.names import check_names
 from bench.tables.definition.options import Options
+from bench.tables.definition.quantities import PSCP
 from bench.tables.definition.rows import RowId, Runs, Titles, all_rows, expected_seeds, order, runs_by_row
-from bench.tables.definition.schema import TableDefinition, definition_files, in_megabytes, load_definition
+from bench.tables.definition.schema import (
+    TableDefinition,
+    definition_files,
+    in_megabytes,
+    load_definition,
+    with_columns,
+)
 from bench.tables.definition.table import CATEGORIES, Block, Entry, Row, Table, one_line
 
 
@@ -62,7 +71,7 @@ def untested_table(
     """
     options = options or Options()
     usual = _definition_of(experiment, config_dir)
-    defined = load_definition(definition or usual, config_dir)
+    defined = with_columns(load_definition(definition or usual, config_dir), options.columns)
     check_experiment(results_dir, experiment, config_dir)
     records = load_records(results_dir, experiment, defined.row_keys, options)
     check_names(defined, records, config_dir)
@@ -84,13 +93,19 @@ def _assemble(records: Records, definition: TableDefinition, options: Options) -
     runs = runs_by_row(alike(records), definition)
     seeds = expected_seeds(records.expected, definition)
     titles = Titles(records.cells)
-    blocks: dict[tuple[str, str], list[Row]] = {}
+    expected = partial(_expected, tasks=tasks, seeds=seeds)
+    blocks: dict[tuple[str, str], list[tuple[RowId, Row]]] = {}
     for row_id in order(all_rows(runs, records, definition), records.cells, titles, definition):
         entries = _entries(row_id, runs.get(row_id, {}), shown=shown, tasks=tasks, seeds=seeds, options=options)
-        blocks.setdefault((row_id[0], row_id[1]), []).append(_row(row_id, entries, titles, definition))
+        blocks.setdefault((row_id[0], row_id[1]), []).append((row_id, _row(row_id, entries, titles, definition)))
     finished = [
-        ranked(compared(Block(titles.block(model, task), rows), shown), shown) for (model, task), rows in blocks.items()
+        ranked(compared(Block(titles.block(model, task), [row for _, row in rows]), shown), shown)
+        for (model, task), rows in blocks.items()
     ]
+    notes = []
+    for item in (item for item in shown if item.definition.field == PSCP):
+        of = Ranking(records, definition, options, item, [*blocks.values()], expected)
+        notes += [formula_note(options.pscp), *rank_notes(of, finished)]
     columns = [item.column for item in shown]
     usual = usual_seeds(finished, columns)
     last = records.experiment.rpartition("/")[2]
@@ -108,6 +123,7 @@ def _assemble(records: Records, definition: TableDefinition, options: Options) -
         notes=[
             *notes_of(records, definition, options, usual=usual, blocks=finished, shown=shown, tasks=tasks),
             *baseline_notes(finished, shown),
+            *notes,
         ],
         records=records,
         row_keys=definition.row_keys,
@@ -158,7 +174,11 @@ def _entries(
             needed = [block_task] if block_task else [task for task in tasks[model] if task in averaged]
             entries[item.column.key] = average_entry([averaged.get(task, []) for task in needed], options)
         elif item.task is None:
-            needed = [block_task] if block_task else tasks[model]
-            expected_of = {task: len(seeds.get((row_id[:-1], task), set())) for task in needed}
-            entries[item.column.key] = field_entry(of_row, item, expected_of, options)
+            entries[item.column.key] = field_entry(of_row, item, _expected(row_id, tasks, seeds), options)
     return {item.column.key: entries[item.column.key] for item in shown}
+
+
+def _expected(row_id: RowId, tasks: dict[str, list[str]], seeds: dict[tuple[RowId, str], set[int]]) -> dict[str, int]:
+    """How many seeds of each task a row should have."""
+    model, block_task = row_id[:2]
+    return {task: len(seeds.get((row_id[:-1], task), set())) for task in ([block_task] if block_task else tasks[model])}

@@ -21,6 +21,8 @@ from bench.tables.definition.grid import ExpectedCell, expected_cells
 from bench.tables.definition.missing import missing_cells
 from bench.tables.definition.options import Options
 from bench.tables.definition.protocol import protocol_notes, scored_alike
+from bench.tables.definition.pscp import pscp_of
+from bench.tables.definition.quantities import PSCP
 from bench.tables.definition.settings import tell_apart
 
 
@@ -86,6 +88,7 @@ def load_records(
     notes += told
     frame, note = _newest_finished(frame, row_keys)
     notes += [note] if note else []
+    frame = frame.assign(**{PSCP: pscp_of(frame, options.pscp)})
     newest = frame.sort_values("end")["grid"].iloc[-1]
     expected = expected_cells(json.loads(newest))
     notes += [*protocol_notes(frame, options), *stale_notes(frame), *library_notes(frame), *_origin_notes(frame)]

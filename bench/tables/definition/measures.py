@@ -8,7 +8,7 @@ import pandas as pd
 
 from bench.configuration.schema import ModelConfig, Weights
 from bench.tables.definition.frame import Records
-from bench.tables.definition.quantities import FORMS, PARAMETERS, PARTS, PEAKS, SECONDS
+from bench.tables.definition.quantities import FORMS, OPERATIONS, PARAMETERS, PARTS, PEAKS, PSCP, SECONDS
 from bench.tables.definition.settings import flat_settings
 
 # Counted on the adapted model before anything is trained, so that any record tells them.
@@ -17,12 +17,12 @@ COUNTS = frozenset(PARAMETERS)
 FORETOLD = frozenset({"predicted_peak"})
 # By CUDA's allocator, or the process's resident set.
 PROCESS_MEMORY = frozenset({*PEAKS, *PARTS}) - FORETOLD
-# What a device of another kind makes different altogether.
+# What a device of another kind makes different altogether; operations by the padding of its batches.
 OF_DEVICE = (
     PROCESS_MEMORY
     | FORETOLD
     | {f"inference_{form}_{name}" for form in FORMS for name in ("seconds", "peak")}
-    | {"inference_slowdown", "utilisation", "tokens_per_second", "flops_per_second", *SECONDS}
+    | {"inference_slowdown", "utilisation", "tokens_per_second", "flops_per_second", *SECONDS, *OPERATIONS, PSCP}
 )
 SHOWN = 3  # cells named in a note
 

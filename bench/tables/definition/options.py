@@ -1,10 +1,17 @@
 """What a user may ask of a table beyond its definition."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bench.errors import UserError, unknown_name
+from bench.tables.definition.pscp import KEY, Constants
+from bench.tables.definition.quantities import QUANTITIES
 from bench.tables.statistics.summary import STATISTICS
+
+WORDS = (
+    "statistic", "interval", "level", "compare", "selection", "mix_selection", "columns",
+    *(f"{KEY}{name}" for name in Constants.__dataclass_fields__),
+)  # fmt: skip  # that `Options.of` reads
 
 
 @dataclass(frozen=True)
@@ -18,6 +25,8 @@ class Options:
         compare: a method, such as `full`; scores that can be told apart from its own get an asterisk.
         selection: shows the cells with `data.score_on=selection`, and no others.
         mix_selection: shows cells whose settings were chosen on the reported rows beside others.
+        columns: fields that stand beside what the definition shows.
+        pscp: the constants of the column `pscp`.
     """
 
     statistic: str = "mean"
@@ -26,12 +35,17 @@ class Options:
     compare: str | None = None
     selection: bool = False
     mix_selection: bool = False
+    columns: tuple[str, ...] = ()
+    pscp: Constants = field(default_factory=Constants)
 
     def __post_init__(self) -> None:
         if self.statistic not in STATISTICS:
             raise unknown_name("statistic", self.statistic, STATISTICS)
         if not 0 < self.level < 1:
             raise UserError(f"level={self.level} must be between 0 and 1")
+        for name in self.columns:
+            if name not in QUANTITIES:
+                raise unknown_name("column", name, QUANTITIES)
 
     def words(self) -> list[str]:
         """The options as on a command line, those that are not the default."""
@@ -40,7 +54,9 @@ class Options:
         words += [f"level={self.level:g}"] if self.interval and self.level != 0.95 else []
         words += [] if self.compare is None else [f"compare={self.compare}"]
         words += ["selection=true"] if self.selection else []
-        return words + (["mix_selection=true"] if self.mix_selection else [])
+        words += ["mix_selection=true"] if self.mix_selection else []
+        words += [f"columns={','.join(self.columns)}"] if self.columns else []
+        return words + self.pscp.words()
 
     @classmethod
     def of(cls, words: Mapping[str, str]) -> "Options":
@@ -59,4 +75,8 @@ class Options:
             number = float(level)
         except ValueError:
             raise UserError(f"level={level} must be between 0 and 1") from None
-        return cls(statistic=words.get("statistic", "mean"), level=number, compare=words.get("compare"), **asked)
+        columns = tuple(dict.fromkeys(words["columns"].split(","))) if "columns" in words else ()
+        return cls(
+            statistic=words.get("statistic", "mean"), level=number, compare=words.get("compare"), columns=columns,
+            pscp=Constants.of(words), **asked,
+        )  # fmt: skip

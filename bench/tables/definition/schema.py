@@ -6,6 +6,7 @@ can tell is checked in `bench.tables.definition.names`.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from bench.configuration.folder import CONFIGS
 from bench.errors import UserError, unknown_name
-from bench.tables.definition.quantities import QUANTITIES
+from bench.tables.definition.quantities import QUANTITIES, Quantity
 
 T = TypeVar("T")
 
@@ -151,6 +152,20 @@ def in_megabytes(definition: TableDefinition) -> TableDefinition:
     return replace(definition, columns=columns, note=definition.note.replace("1 GB = 10⁹ bytes", "1 MB = 10⁶ bytes"))
 
 
+def with_columns(definition: TableDefinition, fields: Iterable[str]) -> TableDefinition:
+    """The same table with these fields beside its columns; one that it shows already stays as it is."""
+    there = {column.field for column in definition.columns if not column.share_of and not column.below}
+    more = tuple(_asked(name, QUANTITIES[name]) for name in fields if name not in there)
+    return replace(definition, columns=definition.columns + more)
+
+
+def _asked(name: str, quantity: Quantity) -> ColumnDefinition:
+    return ColumnDefinition(
+        title=quantity.title, field=name, unit=quantity.written or quantity.unit, scale=quantity.scale,
+        digits=quantity.digits, better=quantity.better,
+    )  # fmt: skip
+
+
 def _column(item: Any, where: str) -> ColumnDefinition:
     if not isinstance(item, dict):
         raise UserError(f"{where} is no mapping")
@@ -160,7 +175,7 @@ def _column(item: Any, where: str) -> ColumnDefinition:
     for name in (column.field, column.share_of):
         if name is not None and name not in QUANTITIES:
             raise UserError(f"{where}: {unknown_name('field', name, QUANTITIES)}")
-    own = QUANTITIES.get(column.field or "", "score")
+    own = QUANTITIES[column.field].unit if column.field is not None else "score"
     column = replace(column, unit=column.unit or ("percent" if column.share_of or column.below else own))
     if column.unit not in UNITS:
         raise UserError(f"{where}: unit={column.unit} must be one of {', '.join(UNITS)}")

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 
 from bench.system.links import own_file
 from bench.tables.definition.table import Block, Table
+from bench.tables.figures.budgets import budgets
 from bench.tables.figures.fonts import families, missing_glyphs_told
 from bench.tables.figures.plots import curves, learning_rates, main_score, memory_parts, score_against_parameters
 
@@ -26,8 +27,9 @@ KINDS: dict[str, Callable[[Table, Block], Figure | None]] = {
     "memory": memory_parts,
     "curve": curves,
     "rates": learning_rates,
+    "budgets": budgets,
 }
-SCORES = ("score", "rates")  # of the column that `main_score` names
+SCORES = ("score", "rates", "budgets")  # of the column that `main_score` names
 STYLE: Any = {
     "font.size": 7,
     "axes.spines.top": False,

@@ -32,13 +32,13 @@ def score_against_parameters(table: Table, block: Block) -> Figure | None:
     if column is None or not any(item.key == "trainable" for item in table.columns):
         return None
     points = [
-        (_short(row_label(row)), x, y)
+        (short(row_label(row)), x, y)
         for row in block.rows
-        if (x := _finite(row.entries["trainable"])) and (y := _finite(row.entries[column.key])) is not None
+        if (x := finite(row.entries["trainable"])) and (y := finite(row.entries[column.key])) is not None
     ]
     if len(points) < 2:
         return None
-    figure, axes = _axes(table, block, height=_height(len(points)))
+    figure, axes = axes_of(table, block, height=height_for(len(points)))
     axes.set_xscale("log")
     front = pareto_front([(x, y) for _, x, y in points], column.better == "higher")
     axes.step([x for x, _ in front], [y for _, y in front], where="post", color="0.6", lw=1, zorder=1)
@@ -47,8 +47,8 @@ def score_against_parameters(table: Table, block: Block) -> Figure | None:
     axes.xaxis.set_major_formatter(lambda value, _: count_text(value).replace(".00", "").replace(".0", ""))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("trainable parameters (line: Pareto front)")
-    axes.set_ylabel(_score_words(column))
-    label_points(axes, _coloured(points))
+    axes.set_ylabel(score_words(column))
+    label_points(axes, coloured(points))
     return figure
 
 
@@ -58,10 +58,10 @@ def memory_parts(table: Table, block: Block) -> Figure | None:
     A row whose parts are unknown has one grey bar; one without a peak says why (OOM, failed, —).
     """
     column = next((column for column in table.columns if column.key == "train_peak"), None)
-    if column is None or not any(_finite(row.entries["train_peak"]) for row in block.rows):
+    if column is None or not any(finite(row.entries["train_peak"]) for row in block.rows):
         return None
     rows = block.rows
-    figure, axes = _axes(table, block, height=max(1.6, 1.0 + 0.2 * len(rows)))
+    figure, axes = axes_of(table, block, height=max(1.6, 1.0 + 0.2 * len(rows)))
     split = [_parts(row) for row in rows]
     for at, (row, parts) in enumerate(zip(rows, split, strict=True)):
         peak = row.entries["train_peak"]
@@ -69,12 +69,12 @@ def memory_parts(table: Table, block: Block) -> Figure | None:
         for colour, size in zip(COLOURS, parts or (), strict=False):
             axes.barh(at, size, left=left, color=colour, edgecolor="white", lw=0.4, height=0.7)
             left += size
-        if not parts and (whole := _finite(peak)):
+        if not parts and (whole := finite(peak)):
             left = whole
             axes.barh(at, whole, color=WHOLE, edgecolor="white", lw=0.4, height=0.7)
         words = entry_text(peak, column, table.seeds) if peak.value is not None else STATUS_TEXT[peak.status]
         axes.text(left, at, f" {words}", va="center")
-    axes.set_yticks(range(len(rows)), [_short(row_label(row)) for row in rows])
+    axes.set_yticks(range(len(rows)), [short(row_label(row)) for row in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)  # from top to bottom, those without a bar too
     axes.margins(x=0.12)
     axes.set_xlim(left=0)
@@ -98,16 +98,16 @@ def curves(table: Table, block: Block) -> Figure | None:
         points = [point for curve in cells.loc[cells["path"].isin(paths), "curve"] for point in curve]
         frame = pd.DataFrame(points, columns=["step", "value"]).dropna().groupby("step")["value"].mean()
         if len(frame) > 1:
-            lines.append((_short(row_label(row)), frame))
+            lines.append((short(row_label(row)), frame))
     if not lines:
         return None
-    figure, axes = _axes(table, block, height=_height(len(lines)))
+    figure, axes = axes_of(table, block, height=height_for(len(lines)))
     for at, (_, frame) in enumerate(lines):
         axes.plot(frame.index, 100 * frame, DASHES[at % len(DASHES)], color=COLOURS[at % len(COLOURS)], lw=1)
     axes.set_xlabel("optimizer steps")
     axes.set_ylabel("dev score × 100")
     ends = [(title, float(frame.index[-1]), 100 * float(frame.iloc[-1])) for title, frame in lines]
-    label_ends(axes, _coloured(ends))
+    label_ends(axes, coloured(ends))
     return figure
 
 
@@ -120,12 +120,12 @@ def learning_rates(table: Table, block: Block) -> Figure | None:
     lines: dict[str, list[tuple[float, float, float]]] = {}
     for row in block.rows:
         entry, rate = row.entries[column.key], _positive(row.keys[place])
-        value = _finite(entry)
+        value = finite(entry)
         if value is not None and rate is not None:
             lines.setdefault(_without_rate(row, place), []).append((rate, value, entry.deviation or 0.0))
     if not any(len(points) > 1 for points in lines.values()):
         return None
-    figure, axes = _axes(table, block, height=_height(len(lines)))
+    figure, axes = axes_of(table, block, height=height_for(len(lines)))
     axes.set_xscale("log")
     for at, points in enumerate(lines.values()):
         x, y, bars = (list(values) for values in zip(*points, strict=True))
@@ -134,9 +134,9 @@ def learning_rates(table: Table, block: Block) -> Figure | None:
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("learning rate")
-    axes.set_ylabel(_score_words(column))
-    ends = [(_short(title), points[-1][0], points[-1][1]) for title, points in lines.items()]
-    label_ends(axes, _coloured(ends))
+    axes.set_ylabel(score_words(column))
+    ends = [(short(title), points[-1][0], points[-1][1]) for title, points in lines.items()]
+    label_ends(axes, coloured(ends))
     return figure
 
 
@@ -146,14 +146,14 @@ def main_score(table: Table) -> Column | None:
     return next((column for column in scores if column.key == "average"), scores[0] if scores else None)
 
 
-def _score_words(column: Column) -> str:
+def score_words(column: Column) -> str:
     """The axis of a score; one that is better below says so."""
     return f"{column.group} {column.title}".strip() + (" (lower is better)" if column.better == "lower" else "")
 
 
 def _parts(row: Row) -> list[float]:
     """The parts of the row's peak in their order; empty where one of them is unknown."""
-    sizes = [_finite(row.entries[part]) if part in row.entries else None for part in PARTS]
+    sizes = [finite(row.entries[part]) if part in row.entries else None for part in PARTS]
     return [size for size in sizes if size is not None] if None not in sizes else []
 
 
@@ -164,7 +164,7 @@ def _without_rate(row: Row, place: int) -> str:
     return f"{row.title} ({rest})" if rest else row.title
 
 
-def _short(label: str) -> str:
+def short(label: str) -> str:
     """A label that leaves room for the figure."""
     return label if len(label) <= LONGEST else f"{label[: LONGEST - 1]}…"
 
@@ -180,12 +180,13 @@ def _legend(figure: Figure, words: dict[str, str]) -> None:
     )  # fmt: skip
 
 
-def _height(names: int) -> float:
+def height_for(names: int) -> float:
     """Inches; more where many names need room."""
     return max(2.4, 0.14 * names)
 
 
-def _axes(table: Table, block: Block, height: float) -> tuple[Figure, Axes]:
+def axes_of(table: Table, block: Block, height: float) -> tuple[Figure, Axes]:
+    """A figure as wide as a column, under the block's title."""
     figure = Figure(figsize=(WIDTH, height), layout="constrained", dpi=200)
     axes = figure.add_subplot()
     miniature = "" if "miniature" in block.title or not table.miniature else "miniature: "
@@ -193,11 +194,13 @@ def _axes(table: Table, block: Block, height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _coloured(points: list[tuple[str, float, float]]) -> list[tuple[str, float, float, str]]:
+def coloured(points: list[tuple[str, float, float]]) -> list[tuple[str, float, float, str]]:
+    """Points with the colours that they are drawn in."""
     return [(title, x, y, COLOURS[at % len(COLOURS)]) for at, (title, x, y) in enumerate(points)]
 
 
-def _finite(entry: Entry) -> float | None:
+def finite(entry: Entry) -> float | None:
+    """An entry's number, if it has one."""
     return entry.value if entry.value is not None and math.isfinite(entry.value) else None
 
 

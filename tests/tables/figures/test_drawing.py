@@ -140,3 +140,25 @@ def test_names_that_no_font_has_are_one_line_instead_of_matplotlibs_warnings(tmp
     lines = capfd.readouterr().err.strip().splitlines()
     assert len(lines) == 1
     assert "\ue0f0\ue0f1" in lines[0]
+
+
+def of_size(method, budget, trainable, accuracy, seed):
+    record = make_record("roberta_base", "glue/rte", method, seed, {"accuracy": accuracy}, experiment="budget/glue",
+                         trainable=trainable)  # fmt: skip
+    record.cell.config["method"]["budget"] = budget
+    record.cell.id += f"-{trainable}"
+    return record
+
+
+def test_equal_sizes_have_a_line_per_method_and_a_hollow_mark_for_its_own(tmp_path):
+    sizes = ((None, 3000), ("0.1%", 1000), ("1%", 10_000))
+    save(
+        tmp_path,
+        *(
+            of_size(method, budget, kept, 0.5 + 0.1 * (kept > 2000), seed)
+            for method in ("lora", "adapter_s") for budget, kept in sizes for seed in (0, 1)
+        ),
+    )  # fmt: skip
+    axes = drawing(make_table(str(tmp_path), "budget/glue", "budget"), "budgets").figure.axes[0]
+    assert sorted(texts(axes)) == ["adapter_s", "lora"]
+    assert [line.get_xdata()[0] for line in axes.lines if line.get_markerfacecolor() == "none"] == [3000, 3000]
