@@ -21,6 +21,7 @@ from bench.system.console import PlainConsole
 from bench.system.gpus import without_gpus
 from bench.system.terminal import say, warn
 from bench.tuning.chosen import GROUP, write_chosen
+from bench.tuning.pictures import write_pictures
 from bench.tuning.protocol import Cells, Run, Search
 from bench.tuning.study import remarks, studies_of
 
@@ -39,7 +40,7 @@ def tune(config_dir: str | None, settings: TuneSettings) -> int:
         results = search.run(run)
     show(results, PlainConsole())
     if settings.out is not None:
-        paths = write_chosen(results, Path(settings.out))
+        paths = [*write_chosen(results, Path(settings.out)), *write_pictures(results, Path(settings.out))]
         say(f"written: {len(paths)} files in {settings.out}; run the final cells with:")
         words = [item for item in settings.cells if "method.search" not in item]
         say(f"  {shlex.join(['bench', 'sweep', '--config-dir', settings.out, *words])}")

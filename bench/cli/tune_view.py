@@ -8,11 +8,15 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.system.console import print_whole
+from bench.tuning.bought import best_within, default_trial, equal_seconds, together
 from bench.tuning.result import Outcome, Result
 from bench.tuning.space import RATE_KEY
 from bench.tuning.study import Study
 
-NOTE = "scores on the selection data; expected best score after n trials, and its spread over the middle of the space"
+NOTE = (
+    "scores on the selection data; expected best score after n trials, and its spread over the middle of the space; "
+    "default: the trial nearest to the experiment's own setting"
+)
 
 
 def cost(studies: Sequence[Study], recorded: int) -> str:
@@ -37,24 +41,34 @@ def show(results: Sequence[Result], console: Console) -> None:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
     for name in ("Model", "Task", "Method", "Chosen"):
         table.add_column(name, no_wrap=True)
-    for name in ("Trial", "of", "Score", *(f"n={count}" for count in counts), "Spread"):
+    for name in ("Trial", "of", "Score", *(f"n={count}" for count in counts), "Spread", "Default", "Equal time"):
         table.add_column(name, justify="right", no_wrap=True)
-    for result in results:
-        table.add_row(*map(Text, _row(result, counts)))
+    notes = [NOTE]
+    for (model, task), group in together(results).items():
+        seconds = equal_seconds(group)
+        for result in group:
+            table.add_row(*map(Text, _row(result, counts, seconds)))
+        if seconds is not None and len(group) > 1:
+            notes.append(
+                f"{model} {task}: equal time is {seconds:.4g} s of training, the cheapest method's whole search"
+            )
     print_whole(table, console)
-    for note in (NOTE, *(note for result in results for note in _notes(result))):
+    for note in (*notes, *(note for result in results for note in _notes(result))):
         console.print(Text(f"  {note}", style="dim"), soft_wrap=True)
 
 
-def _row(result: Result, counts: Sequence[int]) -> list[str]:
+def _row(result: Result, counts: Sequence[int], seconds: float | None) -> list[str]:
     cell, best = result.study.cell, result.best
     names = [cell.model, cell.task, cell.method]
     if best is None:
-        return [*names, "—", "—", str(len(result.outcomes)), *["—"] * (2 + len(counts))]
+        return [*names, "—", "—", str(len(result.outcomes)), *["—"] * (4 + len(counts))]
     bought = [f"{result.bought[count]:.4f}" if count in result.bought else "—" for count in counts]
-    spread = "—" if result.sensitivity is None else f"{result.sensitivity:.4f}"
+    near = default_trial(result)
+    within = None if seconds is None else best_within(result, seconds)
+    told = [result.sensitivity, None if near is None else near.score, within]
+    ends = ["—" if one is None else f"{one:.4f}" for one in told]
     number, trials = str(best.number), str(len(result.outcomes))
-    return [*names, _parameters(best), number, trials, f"{best.score:.4f}", *bought, spread]
+    return [*names, _parameters(best), number, trials, f"{best.score:.4f}", *bought, *ends]
 
 
 def _parameters(best: Outcome) -> str:

@@ -63,11 +63,12 @@ Searches the learning rate, and a knob where a method's YAML names one under `se
 (or of device-seconds: budget=) for every model, task and method of the experiment, full fine-tuning included. Trials
 are ordinary cells below results_dir/tuning/NAME, scored on data that no table reports; failed ones count. sampler=qmc
 covers the space evenly, tpe learns on the way. Prints what was chosen, what lies at an edge of its space, what failed,
-and the expected best score after n trials. out=FOLDER keeps the settings as files, for --config-dir FOLDER. workers=,
-timeout=, rerun= and other keys are as for `bench sweep`. dry_run=true says how many cells it is and how many hours of a
-device, by the records of such cells, or by their operations on gpu=NAME (this machine's, or an A100) at utilisation=0.3
-of its peak. A search that was stopped goes on with the same command, and several may share one. Exit code 1 if all
-trials of a method failed. docs/fairness.md has the protocol and its reasons.
+the expected best score after n trials, and the best within equal time. out=FOLDER keeps the settings as files, for
+--config-dir FOLDER, and draws what the search has bought. workers=, timeout=, rerun= and other keys are as for
+`bench sweep`. dry_run=true says how many cells it is and how many hours of a device, by the records of such cells, or by
+their operations on gpu=NAME (this machine's, or an A100) at utilisation=0.3 of its peak. A search that was stopped
+goes on with the same command, and several may share one. Exit code 1 if all trials of a method failed. docs/fairness.md
+has the protocol and its reasons.
 
   bench tune experiment=miniature/glue task=miniature/sst2 method=full,lora trials=16 out=chosen
   bench sweep --config-dir chosen experiment=miniature/glue seed=0,1,2,3,4
@@ -116,11 +117,12 @@ bench table experiment=NAME[,NAME …] [format=csv,latex,markdown,html|all] [out
             [--config-dir FOLDER]
 
 Prints the tables of the experiments from their records, and writes them in the formats asked for. interval=true
-shows bootstrap intervals over seeds, compare=METHOD marks entries that differ from that method's. Cells with
-data.score_on=selection are left out; selection=true shows these, and no others. Cells whose settings were chosen on the
-reported rows stand beside cells whose settings were chosen on others only with mix_selection=true. definition=cost
-shows what each score costs, columns= more fields beside any table (docs/tables.md lists them); of pscp, PEFT-Bench's
-score, the notes have the constants and how the ranks hang on them.
+shows bootstrap intervals over seeds. Scores of a column that share a letter cannot be told apart, and all that share
+one with the best are marked as best; compare=METHOD adds * where a score can be told apart from that method's. Cells
+with data.score_on=selection are left out; selection=true shows these, and no others. Cells whose settings were chosen
+on the reported rows stand beside cells whose settings were chosen on others only with mix_selection=true.
+definition=cost shows what each score costs, columns= more fields beside any table (docs/tables.md lists them); of pscp,
+PEFT-Bench's score, the notes have the constants and how the ranks hang on them.
 
   bench table experiment=miniature/glue format=csv,latex out=results/tables
   bench table experiment=survey/mmlu definition=cost columns=forgetting,pscp pscp.memory=24e9
@@ -132,8 +134,8 @@ bench compare experiment=NAME [against=lora] [format=text|markdown|json|csv] [ou
 Holds every method against one of them, and against each other, on each task's main metric, from the records: paired
 differences with intervals and tests, corrected by Holm over all of them; methods that cannot be told apart share a
 letter. Over tasks: interquartile means, probabilities of improvement and performance profiles, and from ten tasks on
-ranks, with a diagram of critical differences. out= writes files instead of printing. docs/statistics.md has the
-formulas.
+ranks. out= writes files instead of printing, figures too: the profiles, and the diagram of critical differences.
+docs/statistics.md has the formulas.
 
   bench compare experiment=miniature/glue against=full
 """,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from bench.errors import UserError
 from bench.system.links import own_file
-from bench.tables.content.build import make_table
+from bench.tables.content.build import untested_table
 from bench.tables.content.contest import Contest, contest
 from bench.tables.formats.contest import FORMATS
 
@@ -23,11 +23,14 @@ def make_contest(results_dir: str, experiment: str, against: str, config_dir: st
     Raises:
         UserError: no records, or none that can be compared.
     """
-    return contest(make_table(results_dir, experiment, "scores", None, config_dir), against)
+    return contest(untested_table(results_dir, experiment, "scores", None, config_dir), against)
 
 
 def write_contest(made: Contest, form: str, out: str) -> list[Path]:
-    """Write a comparison in one of `FORMATS`, and from ten tasks on the diagram of critical differences.
+    """Write a comparison in one of `FORMATS`, and its figures.
+
+    Of every model with two tasks or more the performance profile, from ten tasks on the diagram of critical
+    differences; as PDF, SVG and PNG.
 
     Raises:
         UserError: the folder cannot be written to.
@@ -38,10 +41,24 @@ def write_contest(made: Contest, form: str, out: str) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         path = own_file(folder / f"{made.name}.{suffix}")
         path.write_text(render(made) + "\n", encoding="utf-8")
-        if all(one.corrected is None for one in made.overall):
-            return [path]
-        from bench.tables.figures.critical_difference import write_critical_differences
-
-        return [path, *write_critical_differences(made, folder)]
+        return [path, *_figures(made, folder)]
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror}") from error
+
+
+def _figures(made: Contest, folder: Path) -> list[Path]:
+    if not made.overall:
+        return []
+    # Not at the top: matplotlib takes a second to import.
+    from bench.tables.figures.critical_difference import critical_differences
+    from bench.tables.figures.drawing import save_figure, styled
+    from bench.tables.figures.profile import profile
+
+    paths = []
+    for number, one in enumerate(made.overall, 1):
+        drawn = {"profile": profile} | ({} if one.corrected is None else {"ranks": critical_differences})
+        for kind, draw in drawn.items():
+            with styled():
+                figure = draw(one)
+            paths += save_figure(figure, folder, f"{made.name}.{kind}{number}")
+    return paths

@@ -15,6 +15,7 @@ from typing import Any
 
 from bench.errors import UserError
 from bench.records.store import write_atomically
+from bench.tuning.bought import best_within, default_trial, equal_seconds, together
 from bench.tuning.result import Outcome, Result
 from bench.tuning.space import RATE_KEY
 
@@ -110,11 +111,17 @@ def _trials(results: Sequence[Result]) -> Iterator[list[Any]]:
 
 
 def _expected(results: Sequence[Result]) -> Iterator[list[Any]]:
-    yield ["model", "task", "method", "trials", "metric", "expected_best", "sensitivity"]
-    for result in results:
-        spread = "" if result.sensitivity is None else result.sensitivity
-        for count, score in result.bought.items():
-            yield [*_names(result), count, result.metric.name, score, spread]
+    yield [
+        "model", "task", "method", "trials", "metric", "expected_best", "sensitivity", "near_default", "equal_seconds",
+        "best_within_equal_seconds",
+    ]  # fmt: skip
+    for group in together(results).values():
+        seconds = equal_seconds(group)
+        for result in group:
+            near, within = default_trial(result), None if seconds is None else best_within(result, seconds)
+            told = [result.sensitivity, None if near is None else near.score, seconds, within]
+            for count, score in result.bought.items():
+                yield [*_names(result), count, result.metric.name, score, *("" if one is None else one for one in told)]
 
 
 def _names(result: Result) -> list[str]:

@@ -62,7 +62,7 @@ class Tags(HTMLParser):
 
 ELEMENTS = {
     "html", "head", "meta", "title", "style", "body", "h1", "h2", "div", "label", "select", "option", "input",
-    "section", "table", "thead", "tbody", "tr", "th", "td", "button", "ul", "li", "script",
+    "section", "table", "thead", "tbody", "tr", "th", "td", "button", "ul", "li", "script", "sup",
 }  # fmt: skip
 ATTRIBUTES = {
     "lang", "charset", "name", "content", "http-equiv", "class", "id", "value", "type", "colspan", "scope", "role",

@@ -50,6 +50,14 @@ def test_every_method_gets_the_same_trials_and_the_best_is_chosen(tune, tmp_path
         assert float(chosen["learning_rate"]) == winner.cell.config["training"]["learning_rate"]
         assert best / 5 < float(chosen["learning_rate"]) < best * 5
         assert chosen["chosen_by"]["trials"] == 8
+    pictures = sorted(path.name for path in (tmp_path / "chosen").glob("expected.*.*"))
+    assert pictures == [f"expected.miniature-roberta.miniature-sst2.{suffix}" for suffix in ("pdf", "png", "svg")]
+    with (tmp_path / "chosen" / "expected.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["equal_seconds"] for row in rows} == {"8.0"}, "each of eight trials took a second"
+    for row in rows:
+        assert 0.7 < float(row["near_default"]) <= float(row["best_within_equal_seconds"])
+    assert "equal time is 8 s of training" in result.stdout
     assert not find_records(tmp_path / "results", "miniature/glue"), "no table of the experiment sees a trial"
     assert experiments(str(tmp_path / "results")) == [], "and no report"
 

@@ -35,7 +35,29 @@ def make_table(
     options: Options | None = None,
     config_dir: str | None = None,
 ) -> Table:
-    """Make a table of an experiment's records.
+    """Make a table of an experiment's records, with letters for what cannot be told apart.
+
+    Args: as `untested_table` has.
+
+    Raises:
+        UserError: nothing to show, an unknown definition or method, or records that cannot be read.
+    """
+    # Not at the top: what only needs the figures, such as findings, does without the tests.
+    from bench.tables.content.comparison import with_ties
+
+    options = options or Options()
+    return with_ties(untested_table(results_dir, experiment, definition, options, config_dir), options.compare)
+
+
+@without_collecting()
+def untested_table(
+    results_dir: str,
+    experiment: str,
+    definition: str | None = None,
+    options: Options | None = None,
+    config_dir: str | None = None,
+) -> Table:
+    """Make a table of an experiment's records, with marks by number alone.
 
     Args:
         results_dir: where records lie.
@@ -57,13 +79,7 @@ def make_table(
         {"experiment": experiment, "results_dir": results_dir, "definition": defined.name}, usual, options, config_dir
     )
     defined = in_megabytes(defined) if records.miniature else defined
-    table = replace(with_reference(_assemble(records, defined, options), config_dir=config_dir), command=command)
-    if options.compare is not None:
-        # Not at the top: scipy takes longer to import than the rest of the table to make.
-        from bench.tables.content.comparison import with_comparison
-
-        table = with_comparison(table, options.compare)
-    return table
+    return replace(with_reference(_assemble(records, defined, options), config_dir=config_dir), command=command)
 
 
 def _definition_of(experiment: str, config_dir: str | None) -> str:

@@ -1,24 +1,17 @@
 """`bench compare`: from an experiment's table to who differs from whom, and how surely. Read `contest` first."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from bench.errors import UserError, unknown_name
 from bench.tables.content.overall import Overall, overall
-from bench.tables.content.pairing import Runs, differences, runs_of
+from bench.tables.content.pairing import Finished, Runs, differences, finished, runs_of, shared
+from bench.tables.content.ties import corrected, lettered, tested, unit_of
 from bench.tables.definition.table import Block, Column, Row, Table
 from bench.tables.statistics.aggregate import LEVEL, RESAMPLES, Array
-from bench.tables.statistics.differences import (
-    bootstrapped,
-    holm,
-    interval,
-    letters,
-    p_values,
-    spread_of,
-)
-
-UNITS = {(True, True): "seeds and items", (True, False): "seeds", (False, True): "items", (False, False): "none"}
+from bench.tables.statistics.differences import bootstrapped, interval, p_values, spread_of
 
 
 @dataclass
@@ -98,8 +91,9 @@ def contest(table: Table, against: str) -> Contest:
         UserError: no such method, fewer than two methods, or a method that was run with several settings.
     """
     _check(table, against)
+    done = finished(table)
     tasks = [
-        _on_task(table, block, column, against)
+        _on_task(done, block, column, against)
         for block in table.blocks
         for column in table.columns
         if column.score and column.task
@@ -107,7 +101,7 @@ def contest(table: Table, against: str) -> Contest:
     tasks = [one for one in tasks if len(one.standings) > 1]
     if not tasks:
         raise UserError("nothing to compare: no task has finished scores of two methods")
-    ranked = [overall(table, block, against) for block in table.blocks]
+    ranked = [overall(table, done, block, against) for block in table.blocks]
     over_tasks = [one for one in ranked if one is not None]
     count = _correct(tasks, over_tasks, against)
     lacking = sum(int(np.isnan(one.raw[np.triu_indices(len(one.raw), 1)]).sum()) for one in tasks)
@@ -138,31 +132,23 @@ def _check(table: Table, against: str) -> None:
                 )
 
 
-def _on_task(table: Table, block: Block, column: Column, against: str) -> TaskContest:
+def _on_task(done: Mapping[str, Finished], block: Block, column: Column, against: str) -> TaskContest:
     sign = -1.0 if column.better == "lower" else 1.0
-    there = [(row, runs) for row in block.rows if (runs := runs_of(table, column, row.entries[column.key])).scores]
+    there = [(row, runs) for row in block.rows if (runs := runs_of(done, column, row.entries[column.key])).scores]
     there.sort(key=lambda pair: -sign * float(np.mean(list(pair[1].scores.values()))))
     base = next((runs for row, runs in there if row.method == against), None)
-    raw = np.ones((len(there), len(there)))
-    for one, (_, first) in enumerate(there):
-        for other in range(one):
-            spread = spread_of(differences(first, there[other][1])) if _shared(first, there[other][1]) else None
-            raw[one, other] = raw[other, one] = np.nan if spread is None else float(p_values(spread))
-    return TaskContest(block.title, column, [_standing(row, runs, base) for row, runs in there], raw)
-
-
-def _shared(first: Runs, second: Runs) -> int:
-    return len(first.scores.keys() & second.scores.keys())
+    standings = [_standing(row, runs, base) for row, runs in there]
+    return TaskContest(block.title, column, standings, tested([runs for _, runs in there]).values)
 
 
 def _standing(row: Row, runs: Runs, base: Runs | None) -> Standing:
     standing = Standing(row.method, float(np.mean(list(runs.scores.values()))), len(runs.scores))
-    if base is None or base is runs or not _shared(runs, base):
+    if base is None or base is runs or not shared(runs, base):
         return standing
     apart = differences(runs, base)
     standing.paired = len(apart)
     standing.difference = float(apart.mean())
-    standing.unit = UNITS[apart.shape[0] > 1, apart.shape[1] > 1]
+    standing.unit = unit_of(apart)
     spread = spread_of(apart)
     if spread is not None:
         standing.bootstrap, standing.interval = bootstrapped(apart), interval(spread)
@@ -172,26 +158,17 @@ def _standing(row: Row, runs: Runs, base: Runs | None) -> Standing:
 
 def _correct(tasks: list[TaskContest], over_tasks: list[Overall], against: str) -> int:
     """Correct all p-values at once and give letters by them; how many there were."""
-    tables = [one.raw for one in tasks] + [one.raw for one in over_tasks if one.raw is not None]
-    upper = [np.triu_indices(len(raw), 1) for raw in tables]
-    flat = np.concatenate([raw[at] for raw, at in zip(tables, upper, strict=True)])
-    tested = np.isfinite(flat)
-    flat[tested] = holm(flat[tested])
-    corrected = []
-    for raw, at in zip(tables, upper, strict=True):
-        full = np.ones_like(raw)
-        full[at], flat = flat[: len(at[0])], flat[len(at[0]) :]
-        corrected.append(np.minimum(full, full.T))
-    for one, values in zip(tasks, corrected, strict=False):
-        one_letters = [""] * len(values) if np.isnan(values).any() else letters(values)
+    ranked = [one for one in over_tasks if one.raw is not None]
+    values, count = corrected([*(one.raw for one in tasks), *(one.raw for one in ranked if one.raw is not None)])
+    for one, found in zip(tasks, values, strict=False):
         base = next((at for at, standing in enumerate(one.standings) if standing.method == against), None)
-        for place, standing in enumerate(one.standings):
-            standing.letters = one_letters[place]
+        for place, (standing, text) in enumerate(zip(one.standings, lettered(found), strict=True)):
+            standing.letters = text
             if base is not None and standing.p_value is not None:
-                standing.corrected = float(values[place, base])
-    for one_overall, values in zip((one for one in over_tasks if one.raw is not None), corrected[len(tasks) :]):  # noqa: B905
-        one_overall.corrected = values
-    return int(tested.sum())
+                standing.corrected = float(found[place, base])
+    for one_overall, found in zip(ranked, values[len(tasks) :], strict=True):
+        one_overall.corrected = found
+    return count
 
 
 def _notes(count: int, lacking: int) -> list[str]:
@@ -203,6 +180,6 @@ def _notes(count: int, lacking: int) -> list[str]:
     if lacking:
         notes.append(
             f"{lacking} pair(s) without a test: one shared seed or none, and no predictions that give the score; "
-            "their tasks have no letters"
+            "methods that lack them have no letter"
         )
     return notes

@@ -1,10 +1,11 @@
 """The methods of one block over all its tasks: interquartile mean, probability of improvement, profile, ranks."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from bench.tables.content.pairing import runs_of
+from bench.tables.content.pairing import Finished, runs_of
 from bench.tables.definition.metrics import metric_of
 from bench.tables.definition.table import Block, Column, Table
 from bench.tables.statistics.aggregate import (
@@ -28,6 +29,7 @@ class OverTasks:
         improvement, improvement_interval: the probability that a run of it beats one of the method held against.
         profile: share of its runs above each threshold.
         rank: mean over tasks, 1 is best; None below ten tasks.
+        runs: the score of every run, for figures.
     """
 
     method: str
@@ -37,6 +39,7 @@ class OverTasks:
     improvement_interval: tuple[float, float] | None
     profile: list[float]
     rank: float | None = None
+    runs: Array = field(default_factory=lambda: np.empty(0), repr=False)
 
 
 @dataclass
@@ -66,7 +69,7 @@ class Overall:
     notes: list[str] = field(default_factory=list)
 
 
-def overall(table: Table, block: Block, against: str) -> Overall | None:
+def overall(table: Table, done: Mapping[str, Finished], block: Block, against: str) -> Overall | None:
     """The block over its tasks; None where no two methods have two tasks and a seed in common.
 
     Metrics that are better below or have no bounds are left out, as from averages. Of a method only seeds count that
@@ -74,7 +77,7 @@ def overall(table: Table, block: Block, against: str) -> Overall | None:
     """
     columns = [column for column in table.columns if column.score and column.task]
     runs = {
-        row.method: {column.key: runs_of(table, column, row.entries[column.key]).scores for column in columns}
+        row.method: {column.key: runs_of(done, column, row.entries[column.key]).scores for column in columns}
         for row in block.rows
     }
     columns = [column for column in columns if _averaged(table, block, column)]
@@ -119,6 +122,7 @@ def _over_tasks(method: str, scores: Array, base: Array | None, itself: bool, th
         if several and known and base is not None
         else None,
         performance_profile(scores, thresholds).tolist(),
+        runs=scores.ravel(),
     )
 
 

@@ -22,7 +22,7 @@ class Options:
         statistic: over seeds, "mean" or "median".
         interval: shows a bootstrap confidence interval over seeds instead of the standard deviation.
         level: of the interval.
-        compare: a method, such as `full`; entries that differ from it (paired test, p < 0.05) get an asterisk.
+        compare: a method, such as `full`; scores that can be told apart from its own get an asterisk.
         selection: shows the cells with `data.score_on=selection`, and no others.
         mix_selection: shows cells whose settings were chosen on the reported rows beside others.
         columns: fields that stand beside what the definition shows.

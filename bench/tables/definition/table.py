@@ -65,8 +65,9 @@ class Entry:
         seeds: how many finished; of a measurement, how many were measured.
         expected: how many there should be; 0 for a count, which any record tells and no seed changes.
         interval: bootstrap confidence interval of `value`.
-        p_value: of the paired comparison with another method.
-        rank: 1 for the best of its block, 2 for the second best.
+        p_value: of the paired comparison with another method, after the correction.
+        rank: 1 for the best of its block and all that cannot be told apart from it, 2 for the second best.
+        tied: letters; scores of the block that share one cannot be told apart.
         reference: the survey's own value, if it was filled in.
         records: paths of the records behind it.
     """
@@ -80,6 +81,7 @@ class Entry:
     interval: tuple[float, float] | None = None
     p_value: float | None = None
     rank: int | None = None
+    tied: str = ""
     reference: float | None = None
     records: tuple[str, ...] = ()
 

@@ -91,6 +91,17 @@ def write_figures(table: Table, folder: Path) -> list[Path]:
     return paths
 
 
+def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
+    """Write a figure as PDF, SVG and PNG, the same figure the same files; its folder is there."""
+    paths = []
+    for suffix, date in (("pdf", "CreationDate"), ("svg", "Date"), ("png", None)):
+        path = own_file(folder / f"{name}.{suffix}")
+        with styled(), missing_glyphs_told():
+            figure.savefig(path, dpi=200, metadata=None if date is None else {date: None})
+        paths.append(path)
+    return paths
+
+
 def as_svg(figure: Figure) -> str:
     """The figure as an `<svg>` element to put into a page."""
     with styled(), missing_glyphs_told(drawn=False), io.StringIO() as file:

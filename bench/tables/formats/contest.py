@@ -157,6 +157,8 @@ def to_json(contest: Contest) -> str:
 def _plain(one: Overall) -> dict[str, Any]:
     plain = asdict(one)
     del plain["raw"], plain["notes"]
+    for method in plain["methods"]:
+        del method["runs"]
     plain["corrected"] = None if one.corrected is None else one.corrected.tolist()
     return plain
 

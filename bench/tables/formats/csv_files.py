@@ -66,7 +66,8 @@ def wide_frame(table: Table) -> pd.DataFrame:
 
     Returns:
         Columns: block, category, method, title, settings; then for each column of the table its value under the
-        column's key and `<key>.status`, and for scores and measurements `<key>.std` and `<key>.seeds`.
+        column's key and `<key>.status`, and for scores and measurements `<key>.std` and `<key>.seeds`;
+        for scores the mark as `<key>.rank`, 1 or 2, and the letters as `<key>.tied`.
         Where known, the survey's value as `<key>.survey`; where asked for, `<key>.low`, `<key>.high`, `<key>.p`.
     """
     every_row = [row for block in table.blocks for row in block.rows]
@@ -86,6 +87,8 @@ def wide_frame(table: Table) -> pd.DataFrame:
                 cells[key] = entry.value
                 if column.score or column.key in measured:
                     cells[f"{key}.std"], cells[f"{key}.seeds"] = entry.deviation, entry.seeds
+                if column.score:
+                    cells[f"{key}.rank"], cells[f"{key}.tied"] = entry.rank, entry.tied or None
                 if entry.interval is not None:
                     cells[f"{key}.low"], cells[f"{key}.high"] = entry.interval
                 if entry.p_value is not None:
@@ -96,7 +99,9 @@ def wide_frame(table: Table) -> pd.DataFrame:
             rows.append(cells)
     frame = pd.DataFrame(rows)
     numbers = [
-        name for name in frame.columns if name.rpartition(".")[2] in {"std", "seeds", "low", "high", "p", "survey"}
+        name
+        for name in frame.columns
+        if name.rpartition(".")[2] in {"std", "seeds", "rank", "low", "high", "p", "survey"}
     ]
     for name in {*numbers, *(column.key for column in table.columns)} & set(frame.columns):
         frame[name] = pd.to_numeric(frame[name])

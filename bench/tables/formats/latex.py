@@ -59,7 +59,8 @@ def _characters(table: Table) -> int:
     for column in table.columns:
         texts = [entry_text(row.entries[column.key], column, table.seeds) for row in rows]
         beside = [reference_text(row.entries[column.key], column) for row in rows]
-        longest = (len(text) + len(more) for text, more in zip(texts, beside, strict=True))
+        letters = [row.entries[column.key].tied for row in rows]
+        longest = (sum(map(len, parts)) for parts in zip(texts, beside, letters, strict=True))
         width += max(len(column.title), *longest) + 1
     return width
 
@@ -98,5 +99,6 @@ def _cell(entry: Entry, column: Column, seeds: int) -> str:
     text = escape(entry_text(entry, column, seeds))
     if entry.rank is not None:
         text = rf"\textbf{{{text}}}" if entry.rank == 1 else rf"\underline{{{text}}}"
+    text += rf"\textsuperscript{{{entry.tied}}}" if entry.tied else ""
     reference = reference_text(entry, column)
     return rf"{text} {{\scriptsize {escape(reference)}}}" if reference else text

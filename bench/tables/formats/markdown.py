@@ -45,5 +45,6 @@ def _cell(entry: Entry, column: Column, seeds: int) -> str:
     text = escape(entry_text(entry, column, seeds))
     if entry.rank is not None:
         text = f"**{text}**" if entry.rank == 1 else f"*{text}*"
+    text += f"<sup>{entry.tied}</sup>" if entry.tied else ""
     reference = reference_text(entry, column)
     return f"{text}<br>{escape(reference)}" if reference else text

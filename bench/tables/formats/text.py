@@ -13,6 +13,7 @@ from bench.tables.formats.numbers import entry_text, reference_text
 
 STYLES = {1: "bold green", 2: "underline"}
 GAP = 3  # characters between columns
+SPACE = "\u00a0"  # that rich leaves at the end of a line
 
 
 def render_text(table: Table, console: Console) -> None:
@@ -49,11 +50,12 @@ def _draw(table: Table, block: Block, columns: list[Column]) -> RichTable:
     drawn.add_column("", no_wrap=True)
     for column in columns:
         drawn.add_column(Text(_header(column), justify="right"), justify="right", no_wrap=True)
+    lettered = {column.key: max(len(row.entries[column.key].tied) for row in block.rows) for column in columns}
     category = None
     for row in block.rows:
         new = row.category != category
         category = row.category
-        cells = [_cell(row.entries[column.key], column, table.seeds) for column in columns]
+        cells = [_cell(row.entries[column.key], column, table.seeds, lettered[column.key]) for column in columns]
         drawn.add_row(Text(row_label(row)), Text(row.category if new else "", style="dim"), *cells)
     return drawn
 
@@ -67,8 +69,11 @@ def _header(column: Column) -> str:
     return f"{column.group}\n{column.title}" if column.group else column.title
 
 
-def _cell(entry: Entry, column: Column, seeds: int) -> Text:
-    text = Text(entry_text(entry, column, seeds), style=STYLES.get(entry.rank or 0, ""))
+def _cell(entry: Entry, column: Column, seeds: int, letters: int) -> Text:
+    """An entry, with letters in a place of their own, so that figures stand below each other."""
+    text = Text.assemble((entry_text(entry, column, seeds), STYLES.get(entry.rank or 0, "")))
+    if letters:
+        text.append(f" {entry.tied.ljust(letters, SPACE)}", style="dim")
     reference = reference_text(entry, column)
     return text.append(f"\n{reference}", style="dim") if reference else text
 
@@ -77,7 +82,7 @@ def _column_width(table: Table, block: Block, column: Column) -> int:
     texts = _header(column).splitlines()
     for row in block.rows:
         entry = row.entries[column.key]
-        texts += [entry_text(entry, column, table.seeds), reference_text(entry, column)]
+        texts += [f"{entry_text(entry, column, table.seeds)} {entry.tied}", reference_text(entry, column)]
     return max(map(len, texts)) + GAP
 
 

@@ -144,7 +144,8 @@ def _cell(entry: Entry, column: Column, seeds: int) -> str:
         attributes.append(f'tabindex="0" data-tip="{tip}"')
     reference = reference_text(entry, column)
     below = f'<span class="survey">{escape(reference)}</span>' if reference else ""
-    return f"<td {' '.join(attributes)}>{escape(entry_text(entry, column, seeds))}{below}</td>"
+    letters = f"<sup>{escape(entry.tied)}</sup>" if entry.tied else ""
+    return f"<td {' '.join(attributes)}>{escape(entry_text(entry, column, seeds))}{letters}{below}</td>"
 
 
 def tip_lines(entry: Entry, column: Column) -> list[str]:
@@ -156,8 +157,10 @@ def tip_lines(entry: Entry, column: Column) -> list[str]:
         lines.append("by seed: " + ", ".join(f"{value:.6g}" for value in entry.values[:RECORDS_IN_TIP]))
     if entry.expected:
         lines.append(f"{entry.seeds} of {entry.expected} seeds finished")
+    if entry.tied:
+        lines.append(f"cannot be told apart from others with {' or '.join(entry.tied)}")
     if entry.p_value is not None:
-        lines.append(f"p = {entry.p_value:.3g}")
+        lines.append(f"p = {entry.p_value:.3g}, corrected")
     lines += entry.records[:RECORDS_IN_TIP]
     left = len(entry.records) - RECORDS_IN_TIP
     return [*lines, f"and {left} more records"] if left > 0 else lines

@@ -109,8 +109,22 @@ def test_from_ten_tasks_on_ranks_are_compared_and_drawn(tmp_path):
     assert found.overall[0].friedman < 0.001
     assert found.comparisons == 33  # three pairs on each task, and over tasks
     paths = write_contest(found, "json", str(tmp_path / "out"))
-    assert [path.suffix for path in paths] == [".json", ".pdf", ".svg"]
+    assert [path.name.removeprefix("miniature-glue-compare-lora.") for path in paths] == [
+        "json", *(f"{kind}1.{suffix}" for kind in ("profile", "ranks") for suffix in ("pdf", "svg", "png")),
+    ]  # fmt: skip
     assert all(path.stat().st_size for path in paths)
+    assert "runs" not in paths[0].read_text()
+    for name in ("full", "lora", "ia3"):
+        assert all(name in path.read_text() for path in paths if path.suffix == ".svg")
+
+
+def test_below_ten_tasks_the_profile_alone_is_drawn_and_of_one_task_nothing(tmp_path):
+    made(tmp_path / "r", {"full": 0.9, "lora": 0.8}, tasks=("a", "b"))
+    found = make_contest(str(tmp_path / "r"), EXPERIMENT, "lora")
+    assert {path.suffixes[0] for path in write_contest(found, "csv", str(tmp_path / "out"))} == {".csv", ".profile1"}
+    made(tmp_path / "one", {"full": 0.9, "lora": 0.8}, tasks=("a",))
+    found = make_contest(str(tmp_path / "one"), EXPERIMENT, "lora")
+    assert [path.suffix for path in write_contest(found, "csv", str(tmp_path / "out1"))] == [".csv"]
 
 
 def test_every_format_says_the_same(tmp_path):

@@ -2,7 +2,10 @@
 
 import numpy as np
 import pytest
+from sacrebleu.metrics import BLEU, CHRF
+from scikit_posthocs import compact_letter_display
 from scipy.stats import mannwhitneyu, ttest_rel
+from statsmodels.stats.multitest import multipletests
 
 from bench.tables.statistics.aggregate import (
     interquartile_mean,
@@ -11,7 +14,7 @@ from bench.tables.statistics.aggregate import (
     stratified_interval,
 )
 from bench.tables.statistics.differences import bootstrapped, holm, interval, letters, over_both, over_one, p_values
-from bench.tables.statistics.paired import correlation, jackknifed
+from bench.tables.statistics.parts import correlation, jackknifed, jackknifed_mean, jackknifed_sums, translation_parts
 
 REPEATS = 1000
 
@@ -23,14 +26,44 @@ def test_equal_methods_are_tied_in_95_of_100_repetitions_over_seeds(seeds):
     assert 0.93 <= (values > 0.05).mean() <= 0.97
 
 
-@pytest.mark.parametrize(("of_seeds", "of_items"), [(1, 0), (0, 1), (1, 1), (0, 0)])
-@pytest.mark.parametrize("seeds", [3, 5])
-def test_equal_methods_are_tied_over_seeds_and_items(seeds, of_seeds, of_items):
+def tied_over_both(seeds, of_seeds, of_items):
+    """The share of repetitions; `of_seeds` and `of_items` are standard deviations beside that of what is left, 1."""
     random = np.random.default_rng(0)
     differences = random.normal(0, 1, (REPEATS, seeds, 60))
-    differences += of_seeds * random.normal(0, 0.5, (REPEATS, seeds, 1))
-    differences += of_items * random.normal(0, 2, (REPEATS, 1, 60))
-    assert (p_values(over_both(differences)) > 0.05).mean() >= 0.93
+    differences += random.normal(0, of_seeds, (REPEATS, seeds, 1))
+    differences += random.normal(0, of_items, (REPEATS, 1, 60))
+    return (p_values(over_both(differences)) > 0.05).mean()
+
+
+@pytest.mark.parametrize(("of_seeds", "of_items"), [(0.5, 0), (0.5, 2), (0.3, 0.5), (3, 0.5), (3, 3)])
+@pytest.mark.parametrize("seeds", [3, 5])
+def test_equal_methods_are_tied_in_95_of_100_repetitions_over_seeds_and_items(seeds, of_seeds, of_items):
+    assert 0.93 <= tied_over_both(seeds, of_seeds, of_items) <= 0.97
+
+
+@pytest.mark.parametrize(("of_seeds", "of_items"), [(0, 0), (0, 0.3)])
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_where_seeds_make_no_difference_of_their_own_more_are_tied(seeds, of_seeds, of_items):
+    assert tied_over_both(seeds, of_seeds, of_items) > 0.96  # the variance is never below that of either alone
+
+
+def test_of_two_seeds_and_items_no_more_are_told_apart():
+    assert all(tied_over_both(2, one, other) >= 0.92 for one, other in [(0.5, 2), (3, 3), (1, 0)])
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_the_level_holds_where_holm_asks_for_a_small_one(seeds):
+    random = np.random.default_rng(0)
+    differences = random.normal(0, 1, (10 * REPEATS, seeds, 20))
+    differences += random.normal(0, 1, (10 * REPEATS, seeds, 1)) + random.normal(0, 3, (10 * REPEATS, 1, 20))
+    assert (p_values(over_both(differences)) < 0.001).mean() <= 0.002
+
+
+def test_the_interval_over_both_is_what_the_test_does_not_refuse():
+    random = np.random.default_rng(0)
+    differences = random.normal(0.3, 1, (4, 30)) + random.normal(0, 0.3, (4, 1))
+    for end in interval(over_both(differences)):
+        assert p_values(over_both(differences - end)) == pytest.approx(0.05)
 
 
 def test_several_equal_methods_are_all_tied_after_holm():
@@ -70,6 +103,12 @@ def test_the_bootstrap_is_the_same_each_time_and_around_the_mean():
     assert low < differences.mean() < high
 
 
+def test_holm_is_statsmodels():
+    random = np.random.default_rng(0)
+    for values in (random.random(50) ** 4, np.zeros(3), np.array([0.02, 0.02, 1.0])):
+        assert holm(values) == pytest.approx(multipletests(values, method="holm")[1], abs=1e-15)
+
+
 def test_holm_by_hand():
     assert holm(np.array([0.01, 0.04, 0.03])) == pytest.approx([0.03, 0.06, 0.06])
     assert len(holm(np.array([]))) == 0
@@ -84,6 +123,19 @@ def test_two_methods_share_a_letter_exactly_if_they_cannot_be_told_apart():
         for one in range(6):
             for other in range(one):
                 assert bool(set(shown[one]) & set(shown[other])) == (corrected[one, other] >= 0.05)
+        theirs = [text.replace(" ", "") for text in compact_letter_display(corrected, alpha=0.05)]
+        assert [*map(len, shown)] == [*map(len, theirs)]  # no letter too many
+
+
+def test_letters_by_hand():
+    apart, tied = 0.01, 0.5
+    assert letters(np.array([[1.0, tied, apart], [tied, 1.0, tied], [apart, tied, 1.0]])) == ["a", "ab", "b"]
+    assert letters(np.full((60, 60), tied)) == ["a"] * 60
+
+
+def test_more_groups_than_letters_have_none():
+    assert letters(np.where(np.eye(53, dtype=bool), 1.0, 0.01)) == [""] * 53
+    assert letters(np.where(np.eye(52, dtype=bool), 1.0, 0.01))[-1] == "Z"
 
 
 def test_parts_of_a_score_have_it_as_their_mean():
@@ -96,6 +148,25 @@ def test_parts_of_a_score_have_it_as_their_mean():
     parts = jackknifed(300, lambda kept: correlation(references[kept], predictions[kept]))
     assert parts.shape == (200,)
     assert parts.mean() == pytest.approx(correlation(references, predictions))
+
+
+def test_parts_of_sums_are_those_of_masks():
+    values = np.random.default_rng(0).random(300)
+    whole = jackknifed(300, lambda kept: values[kept].mean())
+    assert jackknifed_mean(values) == pytest.approx(whole)
+    counted = np.stack([values, np.ones(300)], axis=1)
+    assert jackknifed_sums(counted, lambda sums: sums[0] / sums[1]) == pytest.approx(whole)
+    assert jackknifed_mean(np.array([0.5])) == [0.5]
+
+
+@pytest.mark.parametrize("metric", ["bleu", "chrf"])
+def test_parts_of_translations_have_the_corpus_score_as_their_mean(metric):
+    wanted = [f"the cat number {at} sat on the big red mat" for at in range(30)]
+    said = [text.replace("big", "small") if at % 3 else text for at, text in enumerate(wanted)]
+    parts = translation_parts(wanted, said, metric)
+    assert parts.shape == (30,)
+    scorer = CHRF() if metric == "chrf" else BLEU()
+    assert parts.mean() == pytest.approx(scorer.corpus_score(said, [wanted]).score)
 
 
 def test_the_interquartile_mean_by_hand():
