@@ -69,11 +69,11 @@ def test_wmt16_prefixes_the_source_and_keeps_the_reference(mirror: Mirror, token
 
 def test_real_translation_data(real_data: Path) -> None:
     data = DataConfig(root=str(real_data))
-    table = locate(wmt16().published, "validation", data).rows()
+    table = locate(wmt16().sources()[0][0], "validation", data).rows()
     assert len(table) == 1999
     assert set(table.column("translation")[0].as_py()) == {"en", "ro"}
     with pytest.raises(UserError, match="the split train is missing"):
-        locate(wmt16().published, "train", data)
+        locate(wmt16().sources()[0][0], "train", data)
 
 
 def test_alpaca_learns_the_response_only(mirror: Mirror, decoder_tokenizer: PreTrainedTokenizerBase) -> None:
@@ -139,6 +139,7 @@ def test_no_end_token_comes_between_a_prompt_and_what_follows(mirror: Mirror, tm
 @pytest.mark.parametrize("task", ["mmlu", "wmt16"])
 def test_a_task_whose_texts_end_needs_an_end_token(task: str, mirror: Mirror, tmp_path: Path) -> None:
     tokenizer = made(tmp_path / "model", without=("eos_token",))
+    translation_mirror(mirror)
     data = mmlu_mirror(mirror)
     with pytest.raises(UserError, match="no end token"):
         (mmlu() if task == "mmlu" else wmt16()).load(tokenizer, 64, data)
@@ -146,10 +147,13 @@ def test_a_task_whose_texts_end_needs_an_end_token(task: str, mirror: Mirror, tm
 
 @pytest.mark.parametrize("single", ["$A", "$A </s>"])
 def test_a_translation_to_be_learned_ends_in_one_end_token(single: str, mirror: Mirror, tmp_path: Path) -> None:
-    data = translation_mirror(mirror)
+    """One that is longer than there is room for is cut, in a million sentence pairs there are some."""
+    data = translation_mirror(mirror, [{"translation": {"en": "Good day.", "ro": "Bună ziua. " * 20}}, *PAIRS])
     tokenizer = made(tmp_path / "model", family="encoder_decoder", single=single)
-    for length in (200, 5):
-        for example in wmt16().load(tokenizer, length, data).train:
+    for length in (400, 60):
+        found = wmt16().load(tokenizer, length, data).train
+        assert max(len(example["labels"]) for example in found) == (60 if length == 60 else 221)
+        for example in found:
             assert example["labels"].count(tokenizer.eos_token_id) == 1
             assert example["labels"][-1] == tokenizer.eos_token_id
             assert len(example["labels"]) <= length
