@@ -17,6 +17,7 @@ from bench.configuration.schema import DataConfig, Family
 from bench.data.declared import all_splits
 from bench.data.example import Example, Examples
 from bench.data.published import Published
+from bench.data.selection import SELECTION
 from bench.data.source import Located
 from bench.data.synthetic import Shape, continuation, translation
 from bench.data.token_cache import cached, from_outside, tokenizer_fingerprint
@@ -68,7 +69,8 @@ class Declared(Declaration):
         notes: dict[str, Any] = {"answer": str(self.way), "texts_shortened": {}}
 
         def read(name: str, located: Located, *, train: bool = False) -> pa.Table:
-            revisions[name] = located.fingerprint
+            if name != SELECTION:  # a share of train, which is named already
+                revisions[name] = located.fingerprint
             limit = data.limit_train if train else data.limit_evaluation
 
             def made() -> pa.Table:
