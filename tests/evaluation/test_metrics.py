@@ -12,7 +12,7 @@ from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
 from bench.evaluation.metrics import CLASSES, NUMBERS, scorers_of
-from bench.evaluation.translation_metric import translation_scores, translation_signatures
+from bench.evaluation.translation_metric import translation_score, translation_signatures
 
 MATTHEWS = "matthews_correlation"
 
@@ -71,14 +71,15 @@ def test_constant_scores() -> None:
 
 def test_translations_as_sacrebleu() -> None:
     references, predictions = ["the cat sat on the mat", "a b c d e"], ["the cat sat on a mat", "a b c d f"]
-    scores = translation_scores([references], predictions)
+    scores = {name: translation_score(name, [references], predictions) for name in ("bleu", "chrf")}
     assert scores["bleu"] == pytest.approx(sacrebleu.corpus_bleu(predictions, [references]).score)
     assert scores["chrf"] == pytest.approx(sacrebleu.corpus_chrf(predictions, [references]).score)
-    assert translation_scores([references], references) == pytest.approx({"bleu": 100.0, "chrf": 100.0})
+    assert translation_score("bleu", [references], references) == pytest.approx(100.0)
+    assert translation_score("chrf", [references], references) == pytest.approx(100.0)
 
 
 def test_empty_translations() -> None:
-    assert translation_scores([["the cat", "a dog"]], ["", ""]) == {"bleu": 0.0, "chrf": 0.0}
+    assert [translation_score(name, [["the cat", "a dog"]], ["", ""]) for name in ("bleu", "chrf")] == [0.0, 0.0]
 
 
 def test_signatures_are_sacrebleus() -> None:
