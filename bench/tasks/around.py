@@ -41,7 +41,7 @@ class Around(Task):
 
     def __post_init__(self) -> None:
         """Refuse what the form refuses."""
-        self.declared  # noqa: B018
+        _ = self.declared
 
     @classmethod
     def gathered(cls, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,17 +86,19 @@ class Around(Task):
 
     @property
     def main_metric(self) -> str:
-        """See `Task`; so of all that follows."""
+        """As declared."""
         return self.declared.main_metric
 
-    def metrics(self) -> list[Metric]:  # noqa: D102
+    def metrics(self) -> list[Metric]:
+        """As declared."""
         return self.declared.metrics()
 
     def metric(self, name: str) -> Metric:
         """As the class declares it, else as the declared task does."""
         return next((metric for metric in self.metrics() if metric.name == name), None) or self.declared.metric(name)
 
-    def right_answers(self, references: dict[str, list[Any]]) -> dict[str, list[Any]]:  # noqa: D102
+    def right_answers(self, references: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        """As declared."""
         return self.asked.right_answers(references)
 
     @property
@@ -104,25 +106,30 @@ class Around(Task):
         """The class's name too."""
         return f"{type(self).__name__} {self.asked.form}"
 
-    def longest_input(self, max_length: int) -> int:  # noqa: D102
+    def longest_input(self, max_length: int) -> int:
+        """As declared."""
         return self.asked.longest_input(max_length)
 
-    def head(self) -> Head | None:  # noqa: D102
+    def head(self) -> Head | None:
+        """As declared."""
         return self.asked.head()
 
-    def load(self, tokenizer: PreTrainedTokenizerBase, max_length: int, data: DataConfig) -> TaskData:  # noqa: D102
+    def load(self, tokenizer: PreTrainedTokenizerBase, max_length: int, data: DataConfig) -> TaskData:
+        """As declared."""
         return self.asked.load(tokenizer, max_length, data)
 
-    def sources(self) -> list[tuple[Published, str]]:  # noqa: D102
+    def sources(self) -> list[tuple[Published, str]]:
+        """As declared."""
         return self.asked.sources()
 
-    def synthesise(self, shape: Shape) -> list[Example]:  # noqa: D102
+    def synthesise(self, shape: Shape) -> list[Example]:
+        """As declared."""
         return self.asked.synthesise(shape)
 
-    def predict(self, model: nn.Module, examples: Sequence[Example], run: Inference) -> list[Any]:  # noqa: D102
+    def predict(self, model: nn.Module, examples: Sequence[Example], run: Inference) -> list[Any]:
+        """As declared."""
         return self.asked.predict(model, examples, run)
 
-    def score(  # noqa: D102
-        self, references: dict[str, list[Any]], predictions: dict[str, list[Any]]
-    ) -> dict[str, float]:
+    def score(self, references: dict[str, list[Any]], predictions: dict[str, list[Any]]) -> dict[str, float]:
+        """As declared."""
         return self.asked.score(references, predictions)
