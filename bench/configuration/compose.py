@@ -201,7 +201,7 @@ def build(config: dict[str, Any], kind: type[T]) -> T:
         raise UserError(f"{section}={config} must be a mapping of settings, one of them `_target_`")
     settings = dict(config)
     name = settings.get("name", "?")
-    target = _class_at(settings.pop("_target_", None), name)
+    target = class_at(settings.pop("_target_", None), name)
     if not issubclass(target, kind):
         raise UserError(f"'{name}': {target.__name__} is no {kind.__name__}")
     if is_dataclass(target):
@@ -214,7 +214,16 @@ def build(config: dict[str, Any], kind: type[T]) -> T:
         raise UserError(f"'{name}': {_reason(error)}") from error
 
 
-def _class_at(path: str | None, name: str) -> type[Any]:
+def class_at(path: str | None, name: str) -> type[Any]:
+    """The class that `_target_` names.
+
+    Args:
+        path: `module.Class`.
+        name: whose it is, for the message.
+
+    Raises:
+        UserError: none, or nothing of that name that can be had.
+    """
     if path is None:
         raise UserError(f"the configuration of '{name}' names no class; give it a line `_target_: module.Class`")
     module, _, attribute = path.rpartition(".")

@@ -108,14 +108,20 @@ class Named(AsTheyAre):
         """Anything but a name (or an index, where the file has numbered them)."""
         if value is not None and self._find(value) is not None:
             return None
-        listed = ", ".join(self.names[:LISTED]) + (", …" if len(self.names) > LISTED else "")
+        meant = dict(zip(self.names, self.called, strict=False))
+        known = [f"{name} ({meant[name]})" if meant.get(name, name) != name else name for name in self.names[:LISTED]]
+        listed = ", ".join(known) + (", …" if len(self.names) > LISTED else "")
         if value is None or value == "":
             return f"is missing; it has to be one of {listed}"
         return f"is {shown(value)}, which is none of {listed}{unlabelled(value)}"
 
     def holds(self, values: pa.ChunkedArray) -> bool:
-        """They are looked at one by one, because they are turned into indices."""
-        return False
+        """Numbers that are indices already; all else is looked at one by one and turned into these."""
+        are_indices = self.declared or self.names == tuple(map(str, range(len(self.names))))
+        if not are_indices or not pa.types.is_integer(values.type) or values.null_count:
+            return False
+        ends = pc.min_max(values).as_py()
+        return ends["min"] is None or (ends["min"] >= 0 and ends["max"] < len(self.names))
 
     def emptiness(self, values: pa.ChunkedArray) -> str | None:
         """Labels always say something."""
@@ -152,7 +158,7 @@ class Number(AsTheyAre):
         low, high = (math.inf if bound is None else bound for bound in (self.low, self.high))
         if (self.low is not None and number < low) or (self.high is not None and number > high):
             bounds = " … ".join("" if bound is None else f"{bound:g}" for bound in (self.low, self.high))
-            return f"is {number:g}, outside of the range {bounds.strip()}"
+            return f"is {number:g}, outside of the range {bounds.strip()}{unlabelled(number)}"
         return None
 
     def holds(self, values: pa.ChunkedArray) -> bool:

@@ -41,21 +41,20 @@ def bleu_tokenizer(language: str, wanted: str | None = None) -> str:
     return name
 
 
-def translation_scores(
-    references: Sequence[Sequence[str | None]], predictions: Sequence[str], tokenizer: str = DEFAULT
-) -> dict[str, float]:
-    """BLEU and chrF in 0…100.
+def translation_score(
+    name: str, references: Sequence[Sequence[str | None]], predictions: Sequence[str], tokenizer: str = DEFAULT
+) -> float:
+    """BLEU or chrF in 0…100.
 
     Args:
+        name: bleu or chrf.
         references: one list or several, each parallel to the predictions; None where a prediction has no more.
         predictions: what was written.
         tokenizer: finds BLEU's words.
     """
-    return {
-        # sacreBLEU does take None, it only does not say so
-        "bleu": float(BLEU(tokenize=tokenizer).corpus_score(predictions, references).score),  # type: ignore[arg-type]
-        "chrf": float(CHRF().corpus_score(predictions, references).score),  # type: ignore[arg-type]
-    }
+    metric = BLEU(tokenize=tokenizer) if name == "bleu" else CHRF()
+    # sacreBLEU does take None, it only does not say so
+    return float(metric.corpus_score(predictions, references).score)  # type: ignore[arg-type]
 
 
 def translation_signatures(tokenizer: str = DEFAULT) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bench.evaluation import cmrc, squad
-from bench.evaluation.translation_metric import DEFAULT, translation_scores
+from bench.evaluation.translation_metric import DEFAULT, translation_score
 
 Right = str | list[str]  # a text, or several that are all right
 Function = Callable[[Sequence[Right], Sequence[str]], float]
@@ -37,7 +37,7 @@ def translation(name: str, words: str = DEFAULT) -> Function:
 
     def score(right: Sequence[Right], said: Sequence[str]) -> float:
         streams = list(zip_longest(*map(several, right)))  # the first of each row, the second, …; None where none is
-        return translation_scores([list(stream) for stream in streams], list(said), words)[name]
+        return translation_score(name, [list(stream) for stream in streams], list(said), words)
 
     return score
 

@@ -112,13 +112,8 @@ def _rows(task: dict[str, Any]) -> float:
     if isinstance(declared, dict):
         rows = declared.get("rows")
         return float(rows.get("train", UNKNOWN_ROWS)) if isinstance(rows, dict) else UNKNOWN_ROWS
-    from bench.data.published import ALPACA, GLUE, wmt16  # draws in pyarrow, which a finished sweep does not need
+    from bench.data.published import ALPACA  # draws in pyarrow, which a finished sweep does not need
 
-    subset = task.get("subset")
-    if subset in GLUE:
-        return GLUE[subset].rows["train"]
-    if task.get("name") == "wmt16" and subset is not None:
-        return wmt16(subset, "", "").rows.get("train", UNKNOWN_ROWS)
     return ALPACA.rows["train"] if task.get("name") == "mmlu" else UNKNOWN_ROWS
 
 

@@ -3,18 +3,10 @@
 from typing import Any
 
 from bench.configuration.cell import Cell
-from bench.configuration.compose import build
-from bench.errors import unknown_name
+from bench.configuration.compose import build, class_at
+from bench.tasks.around import Around
 from bench.tasks.base import Task
-
-FORMS = {
-    "classification": "bench.tasks.classification.Classification",
-    "regression": "bench.tasks.regression.Regression",
-    "generation": "bench.tasks.generation.Generation",
-    "multiple_choice": "bench.tasks.multiple_choice.MultipleChoice",
-}
-# A key of the YAML, and the class's own name for it where the protocol has a method of that name.
-FIELDS = {"metrics": "scored_by"}
+from bench.tasks.forms import declared_from
 
 
 def task_of(cell: Cell) -> Task:
@@ -32,10 +24,9 @@ def task_from(config: dict[str, Any]) -> Task:
     Raises:
         UserError: no such form or class, or a setting that it does not have or take.
     """
-    if not isinstance(config, dict) or "form" not in config or "_target_" in config:
+    if not isinstance(config, dict):
         return build(config, Task)
-    settings = {FIELDS.get(key, key): value for key, value in config.items() if key != "form"}
-    form = str(config["form"])
-    if form not in FORMS:
-        raise unknown_name("form of a task", form, FORMS)
-    return build({"_target_": FORMS[form], **settings}, Task)
+    if "_target_" not in config:
+        return declared_from(config) if "form" in config else build(config, Task)
+    kind = class_at(config["_target_"], config.get("name", "?"))
+    return build(kind.gathered(config) if issubclass(kind, Around) else config, Task)

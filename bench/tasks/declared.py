@@ -6,7 +6,7 @@
 import itertools
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,11 @@ from bench.configuration.schema import DataConfig, Family
 from bench.data.declared import all_splits
 from bench.data.example import Example, Examples
 from bench.data.published import Published
+from bench.data.selection import SELECTION
 from bench.data.source import Located
 from bench.data.synthetic import Shape, continuation, translation
 from bench.data.token_cache import cached, from_outside, tokenizer_fingerprint
+from bench.records.metric import Metric
 from bench.tasks.base import Split, TaskData
 from bench.tasks.declaration import Declaration
 from bench.tasks.declared_rows import rows_for
@@ -67,7 +69,8 @@ class Declared(Declaration):
         notes: dict[str, Any] = {"answer": str(self.way), "texts_shortened": {}}
 
         def read(name: str, located: Located, *, train: bool = False) -> pa.Table:
-            revisions[name] = located.fingerprint
+            if name != SELECTION:  # a share of train, which is named already
+                revisions[name] = located.fingerprint
             limit = data.limit_train if train else data.limit_evaluation
 
             def made() -> pa.Table:
@@ -150,11 +153,20 @@ class Declared(Declaration):
             return means | {
                 f"{name}_{split}": value for split, scores in each.items() for name, value in scores.items()
             }
-        scores: dict[str, float] = {}
-        for split, values in each.items():
-            suffix = "" if split == first else f"_{split.removeprefix(_common(first, split))}"
-            scores |= {f"{name}{suffix}": value for name, value in values.items()}
-        return scores
+        return {
+            f"{name}{_suffix(first, split)}": value for split, values in each.items() for name, value in values.items()
+        }
+
+    def metrics(self) -> list[Metric]:
+        """Those that the YAML names, of a repository's further splits for validation too."""
+        splits = [] if self.source.hub is None else self.source.declared_splits(None).get("validation", [])
+        suffixes, named = [_suffix(splits[0], split) for split in splits[1:]], super().metrics()
+        return [replace(one, name=f"{one.name}{suffix}") for suffix in ("", *suffixes) for one in named]
+
+
+def _suffix(first: str, split: str) -> str:
+    """What tells the metrics of a split from those of the first: `_mismatched`."""
+    return "" if split == first else f"_{split.removeprefix(_common(first, split))}"
 
 
 def _common(first: str, other: str) -> str:

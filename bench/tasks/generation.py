@@ -22,10 +22,11 @@ from bench.evaluation.written import several, translation
 from bench.models.tokenizer import end_token, prompt_tokens
 from bench.tasks.declaration import Answer
 from bench.tasks.declared import Declared
-from bench.tasks.wording import SHORTENED, Template, answer_tokens, fitted, of_family, rows_of
+from bench.tasks.wording import SHORTENED, Template, answer_tokens, fitted, of_family, rows_of, target_tokens
 
 ROWS = pa.list_(pa.int32())
 LARGEST = 100_000  # new tokens
+LARGEST_PENALTY = 10.0  # the power of a length; far from any that was ever used
 
 
 @dataclass(kw_only=True)
@@ -36,8 +37,11 @@ class Generation(Declared):
         target: the column with what is to be written: a text, or a list of texts that are all right. A model learns the
             first of them.
         beams, max_new_tokens, length_penalty, early_stopping: see `bench.evaluation.generation.Search`.
-        stop: text that ends an answer beside the end token.
+        stop: text that ends an answer beside the end token; for all families or for some.
         language: of the target, a code such as zh; decides how BLEU finds its words.
+        bleu_tokenizer: sacreBLEU's that finds them; None: the one for the language.
+        cut_targets: whether an encoder-decoder's target that does not fit is cut, its end token kept; else it is
+            refused.
     """
 
     target: str
@@ -45,8 +49,10 @@ class Generation(Declared):
     beams: int = 1
     length_penalty: float = 1.0
     early_stopping: bool = False
-    stop: str | None = None
+    stop: str | dict[str, str] | None = None
     language: str = "en"
+    bleu_tokenizer: str | None = None
+    cut_targets: bool = False
 
     kinds: ClassVar[str] = TEXTS
     defaults: ClassVar[Mapping[Family, Answer]] = dict.fromkeys(
@@ -62,11 +68,13 @@ class Generation(Declared):
         self.check_numbers(beams=(1, 1000), max_new_tokens=(1, LARGEST))
         if self.target in self.texts:
             raise UserError(f"task.target={self.target} is one of the texts")
-        if self.stop == "":
-            raise UserError("task.stop is empty, and every answer would be; null lets the end token alone end it")
+        if not -LARGEST_PENALTY <= self.length_penalty <= LARGEST_PENALTY:
+            raise UserError(f"task.length_penalty={self.length_penalty} must be between ±{LARGEST_PENALTY:g}")
         for family in self.possible:
             self.template(family)
-        self.words = bleu_tokenizer(self.language)
+            if of_family(self.stop, family, "task.stop") == "":
+                raise UserError("task.stop is empty, and every answer would be; null lets the end token alone end it")
+        self.words = bleu_tokenizer(self.language, self.bleu_tokenizer)
         bleu = translation("bleu", self.words)
         self.scorers = [replace(one, function=bleu) if one.metric.name == "bleu" else one for one in self.scorers]
 
@@ -109,7 +117,11 @@ class Generation(Declared):
         def tokenise(some: dict[str, list[Any]]) -> dict[str, list[Any]]:
             nonlocal shortened, done
             targets = some[self.target]
-            answers = answer_tokens(tokenizer, template, [texts[0] for texts in targets], end, goes_on=goes_on)
+            firsts = [texts[0] for texts in targets]
+            if goes_on:
+                answers = answer_tokens(tokenizer, template, firsts, end, goes_on=True)
+            else:
+                answers = target_tokens(tokenizer, firsts, end, max_length if self.cut_targets else None)
             if train:
                 self._check_fit(tokenizer, template, answers, max_length, done)
             done += len(targets)
@@ -154,7 +166,7 @@ class Generation(Declared):
 
     def notes(self, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
         """How a text is looked for, and sacreBLEU's signatures where it scores."""
-        notes: dict[str, Any] = {"search": asdict(self._search), "stop": self.stop}
+        notes: dict[str, Any] = {"search": asdict(self._search), "stop": self._stop}
         if {"bleu", "chrf"}.intersection(scorer.metric.name for scorer in self.scorers):
             notes["sacrebleu"] = translation_signatures(self.words)
         return notes
@@ -167,6 +179,11 @@ class Generation(Declared):
     def _search(self) -> Search:
         return Search(self.beams, self.max_new_tokens, self.length_penalty, self.early_stopping)
 
+    @property
+    def _stop(self) -> str | None:
+        assert self.asked is not None
+        return of_family(self.stop, self.asked, "task.stop")
+
     def predict(self, model: nn.Module, examples: Sequence[Example], run: Inference) -> list[Any]:
         """Texts."""
-        return write(model, examples, run, self._search, self.stop)
+        return write(model, examples, run, self._search, self._stop)

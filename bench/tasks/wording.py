@@ -193,6 +193,22 @@ def answer_tokens(
     return found
 
 
+def target_tokens(
+    tokenizer: PreTrainedTokenizerBase, texts: list[str], end: int, longest: int | None
+) -> list[list[int]]:
+    """The tokens of texts that an encoder-decoder is to write: as its tokenizer has them, and in any case an end token.
+
+    Args:
+        tokenizer: the model's.
+        texts: what is to be written.
+        end: the end token.
+        longest: tokens of each, at most, the end token included; None: as many as there are.
+    """
+    rows: list[list[int]] = tokenizer(text_target=texts)["input_ids"] if texts else []
+    ended = (row if row[-1:] == [end] else [*row, end] for row in rows)
+    return [row if longest is None or len(row) <= longest else [*row[: longest - 1], end] for row in ended]
+
+
 def of_family(given: T | Mapping[str, T] | None, family: Family, key: str) -> T | None:
     """Something that may be said for some families alone; None: nothing is said for this one.
 

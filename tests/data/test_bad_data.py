@@ -12,11 +12,13 @@ from datasets import ClassLabel, Dataset, Features, Value
 from transformers import PreTrainedTokenizerBase
 
 from bench.configuration.schema import DataConfig
-from bench.data.published import ALPACA, GLUE, MMLU, wmt16
+from bench.data.published import ALPACA, MMLU, Published
 from bench.data.source import locate
 from bench.errors import UserError
 from bench.system.cache import cache_folder
 from bench.tasks.glue import Glue
+from bench.tasks.wmt16 import Wmt16
+from tests.glue import GLUE
 
 Mirror = Callable[..., DataConfig]
 GOOD = {"sentence1": "A.", "sentence2": "B.", "label": 0}
@@ -24,6 +26,7 @@ QUESTION = {"question": "Q?", "subject": "s", "choices": ["a", "b", "c", "d"], "
 
 
 def read(mirror: Mirror, rows: list[dict[str, Any]], tokenizer: PreTrainedTokenizerBase, kind: str = "parquet") -> None:
+    mirror("nyu-mll/glue/rte", "validation", [GOOD], kind)
     data = mirror("nyu-mll/glue/rte", "train", rows, kind)
     Glue(name="glue/rte", title="RTE", subset="rte").load(tokenizer, 16, data)
 
@@ -52,13 +55,15 @@ def test_missing_column(mirror: Mirror, tokenizer: PreTrainedTokenizerBase) -> N
 
 
 def test_missing_split_and_missing_folder(mirror: Mirror, tokenizer: PreTrainedTokenizerBase) -> None:
+    data = mirror("nyu-mll/glue/rte", "train", [GOOD])
     with pytest.raises(UserError, match="the split validation is missing"):
-        read(mirror, [GOOD], tokenizer)
+        Glue(name="glue/rte", title="RTE", subset="rte").load(tokenizer, 16, data)
     with pytest.raises(UserError, match="no such folder"):
         Glue(name="glue/rte", title="RTE", subset="rte").load(tokenizer, 16, DataConfig(root="/nowhere/at/all"))
 
 
 def test_empty_split(mirror: Mirror, tokenizer: PreTrainedTokenizerBase) -> None:
+    mirror("nyu-mll/glue/rte", "validation", [GOOD])
     data = mirror("nyu-mll/glue/rte", "train", [GOOD])
     schema = pa.schema([("sentence1", pa.string()), ("sentence2", pa.string()), ("label", pa.int64())])
     file = next(Path(str(data.root)).rglob("train-*.parquet"))
@@ -72,7 +77,8 @@ def test_another_label_set(tmp_path: Path, tokenizer: PreTrainedTokenizerBase) -
     features = Features({"sentence1": Value("string"), "sentence2": Value("string"), "label": names})
     folder = tmp_path / "nyu-mll/glue/rte"
     folder.mkdir(parents=True)
-    Dataset.from_list([GOOD], features=features).to_parquet(folder / "train-00000-of-00001.parquet")
+    for split in ("train", "validation"):
+        Dataset.from_list([GOOD], features=features).to_parquet(folder / f"{split}-00000-of-00001.parquet")
     with pytest.raises(UserError, match=r"the labels of label are \['not_entailment', 'entailment'\] instead of"):
         Glue(name="glue/rte", title="RTE", subset="rte").load(
             tokenizer, 16, DataConfig(root=str(tmp_path), any_size=True)
@@ -80,6 +86,7 @@ def test_another_label_set(tmp_path: Path, tokenizer: PreTrainedTokenizerBase) -
 
 
 def test_bytes_that_are_not_utf8(mirror: Mirror, tokenizer: PreTrainedTokenizerBase) -> None:
+    mirror("nyu-mll/glue/rte", "validation", [GOOD])
     data = mirror("nyu-mll/glue/rte", "train", [GOOD])
     file = next(Path(str(data.root)).rglob("train-*.parquet"))
     raw = pa.array([b"fine", b"caf\xe9"], pa.binary())
@@ -127,6 +134,8 @@ def test_broken_text_files(
     file = tmp_path / name
     file.parent.mkdir(parents=True)
     file.write_bytes(content)
+    dev = file.with_name(file.name.replace("train", "dev" if file.suffix == ".tsv" else "validation"))
+    dev.write_bytes(content)
     with pytest.raises(UserError, match=message):
         Glue(name="glue/rte", title="RTE", subset="rte").load(
             tokenizer, 16, DataConfig(root=str(tmp_path), any_size=True)
@@ -139,7 +148,7 @@ def test_broken_text_files(
         ({"sentence1": 17}, r"train.jsonl, row 3: sentence1 is 17 instead of text"),
         ({"sentence1": "half \ud83d"}, r"row 3: sentence1 has half a character, \\ud83d, as its character 6"),
         ({"sentence1": ["a"]}, r"row 3: sentence1 is \['a'\] instead of text"),
-        ({"label": 1.0}, r"row 3: label is 1.0, which is none of"),
+        ({"label": 1.5}, r"row 3: label is 1.5, which is none of"),
         ({"label": True}, r"row 3: label is True, which is none of"),
         ({"label": "entailment"}, r"row 3: label is 'entailment', which is none of"),
         ({"label": 10**30}, r"row 3: label is 10+, which is none of"),
@@ -153,7 +162,7 @@ def test_values_of_another_type_among_json_lines(bad: dict[str, Any], message: s
 @pytest.mark.parametrize(
     ("column", "values", "message"),
     [
-        ("label", pa.array([0.0, 1.0]), "row 1: label is 0.0, which is none of"),
+        ("label", pa.array([0.5, 1.0]), "row 1: label is 0.5, which is none of"),
         ("label", pa.array([None, None], pa.null()), "row 1: label is missing"),
         ("sentence1", pa.array([b"a", b"b"]), "row 1: sentence1 is b'a' instead of text"),
         ("sentence1", pa.array(["", " "]), "train-.*: sentence1 is empty in every row"),
@@ -218,22 +227,28 @@ def test_mmlu_questions(bad: dict[str, Any], message: str, mirror: Mirror) -> No
         locate(MMLU, "dev", data).rows()
 
 
+def translations() -> Published:
+    task = Wmt16(name="wmt16", title="", subset="ro-en", source="en", target="ro", prefix="", train_split="train",
+                 beams=1, max_new_tokens=1)  # fmt: skip
+    return task.sources()[0][0]
+
+
 def test_a_translation_without_one_language(mirror: Mirror) -> None:
     data = mirror("wmt/wmt16/ro-en", "train", [{"translation": {"en": "a", "de": "b"}}])
-    with pytest.raises(UserError, match="translation has no text in the language 'ro'"):
-        locate(wmt16("ro-en", "en", "ro"), "train", data).rows()
+    with pytest.raises(UserError, match="translation has no field ro"):
+        locate(translations(), "train", data).rows()
 
 
 def test_splits_without_anything_to_score_or_to_learn(mirror: Mirror) -> None:
     data = mirror("wmt/wmt16/ro-en", "test", [{"translation": {"en": "a", "ro": ""}}] * 2)
-    with pytest.raises(UserError, match=r"test-.*: translation in the language 'ro' is empty in every row"):
-        locate(wmt16("ro-en", "en", "ro"), "test", data).rows()
+    with pytest.raises(UserError, match=r"test-.*: translation in its field ro is empty in every row"):
+        locate(translations(), "test", data).rows()
     answered = [{"instruction": "Do.", "input": "", "output": output} for output in ("", "Done.")]
     assert len(locate(ALPACA, "train", mirror("tatsu-lab/alpaca/data", "train", answered)).rows()) == 2
     with pytest.raises(UserError, match=r"train-.*: output is empty in every row"):
         locate(ALPACA, "train", mirror("tatsu-lab/alpaca/data", "train", answered[:1])).rows()
     data = mirror("nyu-mll/glue/stsb", "test", [{"sentence1": "a", "sentence2": "b", "label": -1.0}])
-    with pytest.raises(UserError, match=r"row 1: label is -1.0, .*such a split cannot be used"):
+    with pytest.raises(UserError, match=r"row 1: label is -1, .*such a split cannot be used"):
         locate(GLUE["stsb"], "test", data).rows()
 
 
@@ -250,6 +265,7 @@ def test_the_row_is_counted_in_its_own_file(mirror: Mirror) -> None:
 def test_the_command_line_says_it_in_one_line_and_leaves_no_record(
     bench: Callable[..., Any], mirror: Mirror, tmp_path: Path
 ) -> None:
+    mirror("nyu-mll/glue/rte", "validation", [GOOD])
     data = mirror("nyu-mll/glue/rte", "train", [GOOD, GOOD | {"label": 7}])
     ended = bench("run", "task=glue/rte", f"data.root={data.root}", "data.any_size=true")
     assert ended.returncode == 2

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from bench.configuration.schema import DataConfig, Family, ModelConfig
-from bench.data.published import GLUE
 from bench.data.source import locate
 from bench.errors import UserError
 from bench.models.tokenizer import load_tokenizer
 from bench.system import hub
+from tests.glue import GLUE
 
 ROBERTA = ModelConfig("roberta_base", "tiny", Family.encoder, hub="FacebookAI/roberta-base")
 REFUSES, SILENT = "http://127.0.0.1:9", "http://10.255.255.1"

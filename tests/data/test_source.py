@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from bench.configuration.schema import DataConfig
 from bench.data import content
-from bench.data.published import GLUE
 from bench.data.source import locate
 from bench.errors import UserError
 from bench.identity.data import reading
+from tests.glue import GLUE
 
 Mirror = Callable[..., DataConfig]
 RTE = "nyu-mll/glue/rte"

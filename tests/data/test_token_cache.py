@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from transformers import PreTrainedTokenizerBase
 
-from bench.configuration.schema import DataConfig
+from bench.configuration.schema import DataConfig, Family
 from bench.data import token_cache
 from bench.data.example import Examples
 from bench.errors import UserError
@@ -40,7 +40,7 @@ def test_a_second_load_tokenises_nothing_and_gives_the_same(
     task, data = cola(mirror)
     first = list(task.load(tokenizer, 16, data).train)
     monkeypatch.setattr(token_cache, "encode", None)
-    monkeypatch.setattr("bench.tasks.glue.encode", None)
+    monkeypatch.setattr("bench.tasks.text_task.encode", None)
     assert list(task.load(tokenizer, 16, data).train) == first
     assert all(file.suffix == ".tokens" for file in files())  # nothing half-written is left
 
@@ -97,13 +97,18 @@ def test_a_task_of_ones_own_has_a_cache_of_its_own(
     monkeypatch.syspath_prepend(tmp_path)
     for version in ("0", "12"):
         (tmp_path / "own_cola.py").write_text(
-            f"from bench.tasks.glue import Glue\nclass Own(Glue):\n    version = {version}\n"
+            f"import bench.tasks.classification as form\nclass Own(form.Classification):\n    version = {version}\n"
         )
         importlib.invalidate_caches()
         sys.modules.pop("own_cola", None)
-        own = importlib.import_module("own_cola").Own(name="own", title="", subset="cola")
+        declared = task.declared
+        own = (
+            importlib.import_module("own_cola")
+            .Own(name="own", title="", data=declared.data, text=declared.text, label="label", labels=declared.labels)
+            .on(Family.encoder)
+        )
         own.load(tokenizer, 16, data)
-        assert len(files()) == len(known) + 1  # both splits hold the same
+        assert len(files()) == len(known) + 2
         known = files()
 
 

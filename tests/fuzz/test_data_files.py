@@ -7,10 +7,10 @@ from hypothesis import given, seed
 from hypothesis import strategies as st
 
 from bench.configuration.schema import DataConfig
-from bench.data.published import GLUE
 from bench.data.source import locate
 from bench.errors import UserError
 from tests.fuzz.place import SEED, emptied, inputs
+from tests.glue import GLUE
 
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4) | st.just("\ud800") | st.just([1])
 ROW = st.dictionaries(st.sampled_from(["sentence1", "sentence2", "label", "idx", "x"]), PLAIN, max_size=5)

@@ -2,15 +2,20 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from transformers import PreTrainedTokenizerBase
 
+from bench.configuration.compose import Configurations
 from bench.configuration.schema import DataConfig, Family
-from bench.data.published import GLUE
 from bench.errors import UserError
+from bench.tasks.build import task_from
+from bench.tasks.check import check_task
+from bench.tasks.classification import Classification
 from bench.tasks.glue import Glue
+from tests.glue import GLUE
 
 Mirror = Callable[..., DataConfig]
 
@@ -56,7 +61,7 @@ def test_every_kind_of_mirror_gives_the_same_tokens(
     subset: str, kind: str, mirror: Mirror, tmp_path: Path, tokenizer: PreTrainedTokenizerBase
 ) -> None:
     row, glue = ROWS[subset], task(subset)
-    splits = ("train", *glue.validation_splits)
+    splits = [split for _, split in glue.sources()]
     if kind == "tsv":
         folder, header, line = ORIGINAL[subset]
         (tmp_path / "glue_data" / folder).mkdir(parents=True)
@@ -72,7 +77,7 @@ def test_every_kind_of_mirror_gives_the_same_tokens(
     (example,) = loaded.train
     assert example["input_ids"] == tokenizer(*texts)["input_ids"]
     assert example["labels"] == pytest.approx(label)
-    assert list(loaded.validation) == list(glue.validation_splits)
+    assert list(loaded.validation) == splits[1:]
 
 
 @pytest.mark.parametrize("subset", ["cola", "sst2", "mrpc", "stsb", "rte"])
@@ -92,6 +97,7 @@ def test_real_counts_labels_and_first_rows(subset: str, real_data: Path, tokeniz
 def test_a_row_count_other_than_the_published_one_is_refused(
     mirror: Mirror, tokenizer: PreTrainedTokenizerBase
 ) -> None:
+    mirror("nyu-mll/glue/rte", "validation", [ROWS["rte"]])
     data = mirror("nyu-mll/glue/rte", "train", [ROWS["rte"]])
     with pytest.raises(UserError, match=r"1 rows instead of the published 2490; data.any_size=true"):
         task("rte").load(tokenizer, 16, DataConfig(root=data.root))
@@ -109,17 +115,32 @@ def test_unknown_task_names_the_nearest() -> None:
         task("sst")
 
 
-@pytest.mark.parametrize("subset", sorted(GLUE))
-def test_on_an_encoder_the_declared_task_has_the_same_tokens_labels_and_metrics(subset, tokenizer):
-    """What other models are given of GLUE comes of the same rows; where both ways can be had they agree."""
-    task, small = Glue(name="own", title="", subset=subset, miniature=True), DataConfig(limit_train=50)
-    own, declared = task.load(tokenizer, 24, small), task.declared().on(Family.encoder).load(tokenizer, 24, small)
-    assert list(own.train) == list(declared.train)
-    for name, split in own.validation.items():
-        assert list(split.examples) == list(declared.validation[name].examples)
-        assert split.references == declared.validation[name].references
-    references = {name: split.references for name, split in own.validation.items()}
-    assert task.score(references, references) == task.declared().score(references, references)
+@pytest.mark.parametrize("subset", GLUE)
+def test_what_the_yaml_declares_is_what_its_class_is_for_a_subset(subset):
+    with Configurations() as configurations:
+        declared = task_from(configurations.cell([f"task=glue/{subset}"]).config["task"])
+    own = Glue(name=f"glue/{subset}", title=declared.title, subset=subset)
+    assert (type(own.declared), own.sources()) == (type(declared.on(Family.encoder)), declared.sources())
+    assert own.metrics() == declared.metrics()
+    assert type(declared.on(Family.encoder)).__module__ != Glue.__module__, "the class is for those below it"
+
+
+def test_the_mismatched_half_of_mnli_has_metrics_of_its_own():
+    labels = {"validation_matched": [0, 1], "validation_mismatched": [2, 1]}
+    said = {"validation_matched": [0, 1], "validation_mismatched": [0, 1]}
+    assert task("mnli").score(labels, said) == {"accuracy": 1.0, "accuracy_mismatched": 0.5}
+    assert [metric.name for metric in task("mnli").metrics()] == ["accuracy", "accuracy_mismatched"]
+
+
+@pytest.mark.parametrize(
+    ("subset", "names"),
+    [("cola", ["matthews_correlation"]), ("stsb", ["pearson", "spearman"])]
+    + [(subset, ["accuracy"]) for subset in ("sst2", "qnli", "rte")]
+    + [(subset, ["accuracy", "f1"]) for subset in ("mrpc", "qqp")],
+)
+def test_each_task_has_glues_own_metrics(subset, names):
+    assert [metric.name for metric in task(subset).metrics()] == names
+    assert task(subset).main_metric == names[0]
 
 
 def test_an_encoder_decoder_is_given_t5s_own_prompts():
@@ -131,9 +152,50 @@ def test_an_encoder_decoder_is_given_t5s_own_prompts():
     assert (task.head(), task.way) == (None, "words")
 
 
-def test_a_task_of_ones_own_over_glue_stays_with_encoders():
-    class Mine(Glue):
-        pass
+@dataclass(kw_only=True)
+class Mine(Glue):
+    folds: int = 3
 
-    with pytest.raises(UserError, match="Mine is a task of encoders"):
-        Mine(name="own", title="", subset="rte").on(Family.decoder)
+    @property
+    def main_metric(self) -> str:
+        return "score"
+
+    def predict(self, model, examples, run):
+        return [0] * len(examples)
+
+    def score(self, references, predictions):
+        return {"score": float(self.folds), **super().score(references, predictions)}
+
+
+@pytest.mark.parametrize("family", Family)
+def test_a_class_of_ones_own_changes_what_it_overrides_and_nothing_else(family, mirror, tokenizer, decoder_tokenizer):
+    words = {"words": {"entailment": "sti", "not_entailment": "nu"}}
+    config = {"_target_": f"{__name__}.Mine", "name": "own", "title": "", "subset": "rte", "folds": 5} | words
+    own, rows = task_from(config).on(family), [ROWS["rte"], ROWS["rte"] | {"label": 1}]
+    plain = Glue(name="plain", title="", subset="rte", declaration=words).on(family)
+    for split in ("train", "validation"):
+        data = mirror("nyu-mll/glue/rte", split, rows)
+    tokens = tokenizer if family == Family.encoder else decoder_tokenizer
+    found, same = own.load(tokens, 64, data), plain.load(tokens, 64, data)
+    assert isinstance(own, Mine)
+    assert list(found.train) == list(same.train)
+    assert own.head() == plain.head()
+    said = {"validation": own.predict(None, found.validation["validation"].examples, None)}
+    right = {"validation": found.validation["validation"].references}
+    assert own.score(right, said) == {"score": 5.0, "accuracy": 0.5}
+    check_task(own, found)
+
+
+def test_its_yaml_may_change_the_declaration_too(mirror, tokenizer):
+    """What is no field of the class is a setting of the declared task; the rest is the packaged YAML's."""
+    config = {"_target_": f"{__name__}.Mine", "name": "own", "title": "", "subset": "mrpc", "metrics": ["f1_macro"],
+              "words": {"equivalent": "yes"}, "data": {"holdout_seed": 3}}  # fmt: skip
+    declared = task_from(config).declared
+    assert isinstance(declared, Classification)
+    assert [metric.name for metric in declared.metrics()] == ["f1_macro"]
+    assert declared.label_words == ("not_equivalent", "yes")
+    assert declared.data["hub"] == "nyu-mll/glue"
+    with pytest.raises(UserError, match="setting of task 'fold'"):
+        task_from(config | {"fold": 3})
+    with pytest.raises(UserError, match="did you mean rte"):
+        task_from(config | {"subset": "rtee"})

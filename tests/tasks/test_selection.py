@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from bench.configuration.schema import DataConfig, Family
-from bench.data.published import GLUE
 from bench.errors import UserError
 from bench.identity.data import reading
 from bench.tasks.base import TaskData
@@ -16,6 +15,7 @@ from bench.tasks.glue import Glue
 from bench.tasks.leaks import leak_warnings, questions
 from bench.tasks.mmlu import Mmlu
 from bench.tasks.wmt16 import Wmt16
+from tests.glue import GLUE
 
 WORDS = ["sti", "kupal", "nu", "den", "va", "bu", "per", "vafe", "rulbo", "rinbra"]
 TEXTS = [f"{first} {second} ." for first in WORDS for second in WORDS]
@@ -159,8 +159,9 @@ def test_glue_scores_a_share_of_train_and_reads_nothing_else(subset, family, mir
     values = {"cola": 2, "stsb": 5, "mnli": 3}[subset]
     rows = [dict.fromkeys(texts, text) | {label: at % values} for at, text in enumerate(TEXTS)]
     root = mirror(f"nyu-mll/glue/{subset}", "train", rows, "jsonl").root
-    words = dict(zip(getattr(GLUE[subset].columns[label], "names", ()), "ABC", strict=False))
-    task = Glue(name=f"glue/{subset}", title=subset, subset=subset, words=words).on(family)
+    words = dict(zip(getattr(GLUE[subset].columns[label], "called", ()), "ABC", strict=False))
+    more = {"words": words} if words else {}
+    task = Glue(name=f"glue/{subset}", title=subset, subset=subset, declaration=more).on(family)
     with reading() as read:
         data = task.load(tokenizer if family == Family.encoder else decoder_tokenizer, 64, selecting(root))
     train, scored = apart(data)

@@ -1,6 +1,7 @@
 """Translation, instructions and questions: what the model is given, from test mirrors and from the real data."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from bench.configuration.schema import DataConfig
+from bench.configuration.schema import DataConfig, Family
 from bench.data.example import IGNORED, Padding
 from bench.data.published import MMLU
 from bench.data.source import locate
@@ -69,11 +70,11 @@ def test_wmt16_prefixes_the_source_and_keeps_the_reference(mirror: Mirror, token
 
 def test_real_translation_data(real_data: Path) -> None:
     data = DataConfig(root=str(real_data))
-    table = locate(wmt16().published, "validation", data).rows()
+    table = locate(wmt16().sources()[0][0], "validation", data).rows()
     assert len(table) == 1999
     assert set(table.column("translation")[0].as_py()) == {"en", "ro"}
     with pytest.raises(UserError, match="the split train is missing"):
-        locate(wmt16().published, "train", data)
+        locate(wmt16().sources()[0][0], "train", data)
 
 
 def test_alpaca_learns_the_response_only(mirror: Mirror, decoder_tokenizer: PreTrainedTokenizerBase) -> None:
@@ -139,6 +140,7 @@ def test_no_end_token_comes_between_a_prompt_and_what_follows(mirror: Mirror, tm
 @pytest.mark.parametrize("task", ["mmlu", "wmt16"])
 def test_a_task_whose_texts_end_needs_an_end_token(task: str, mirror: Mirror, tmp_path: Path) -> None:
     tokenizer = made(tmp_path / "model", without=("eos_token",))
+    translation_mirror(mirror)
     data = mmlu_mirror(mirror)
     with pytest.raises(UserError, match="no end token"):
         (mmlu() if task == "mmlu" else wmt16()).load(tokenizer, 64, data)
@@ -146,10 +148,13 @@ def test_a_task_whose_texts_end_needs_an_end_token(task: str, mirror: Mirror, tm
 
 @pytest.mark.parametrize("single", ["$A", "$A </s>"])
 def test_a_translation_to_be_learned_ends_in_one_end_token(single: str, mirror: Mirror, tmp_path: Path) -> None:
-    data = translation_mirror(mirror)
+    """One that is longer than there is room for is cut, in a million sentence pairs there are some."""
+    data = translation_mirror(mirror, [{"translation": {"en": "Good day.", "ro": "Bună ziua. " * 20}}, *PAIRS])
     tokenizer = made(tmp_path / "model", family="encoder_decoder", single=single)
-    for length in (200, 5):
-        for example in wmt16().load(tokenizer, length, data).train:
+    for length in (400, 60):
+        found = wmt16().load(tokenizer, length, data).train
+        assert max(len(example["labels"]) for example in found) == (60 if length == 60 else 221)
+        for example in found:
             assert example["labels"].count(tokenizer.eos_token_id) == 1
             assert example["labels"][-1] == tokenizer.eos_token_id
             assert len(example["labels"]) <= length
@@ -163,9 +168,55 @@ def test_the_record_says_how_translations_are_searched_for_and_scored(mirror: Mi
     assert "tok:13a" in notes["sacrebleu"]["bleu"]
 
 
+def test_wmt16s_settings_make_another_pair_of_it(compose) -> None:
+    """Whose rows nobody has counted, and whose words are those of its own target language."""
+    pair = ("model=miniature/t5", "task=wmt16", "task.subset=zh-en", "task.source=en", "task.target=zh")
+    task = task_of(compose(*pair))
+    (published, split), *_ = task.sources()
+    assert (published.subset, dict(published.rows), split) == ("zh-en", {}, "train")
+    assert list(published.columns["translation"].rules) == ["en", "zh"]
+    assert (task.words, task.template(Family.encoder_decoder).fill({"en": "x"})) == (
+        "zh", "translate English to Romanian: x",
+    )  # fmt: skip
+    assert task_of(compose(*pair, "task.bleu_tokenizer=char")).words == "char"
+    with pytest.raises(UserError, match="unknown BLEU tokenizer 'chars'"):
+        task_of(compose(*pair, "task.bleu_tokenizer=chars"))
+
+
+def test_wmt16s_own_pair_is_counted(compose) -> None:
+    task = task_of(compose("model=miniature/t5", "task=wmt16", "task.train_split=half", 'task.prefix="so: "'))
+    (published, split), *_ = task.sources()
+    assert (published.rows["train"], published.rows["test"], split) == (610320, 1999, "half")
+    assert task.template(Family.encoder_decoder).fill({"en": "x"}) == "so: x"
+
+
+@pytest.mark.parametrize(("family", "stop"), [(Family.encoder_decoder, None), (Family.decoder, "\n")])
+def test_a_line_ends_what_a_decoder_translates(family: Family, stop: str | None, mirror: Mirror, tmp_path: Path):
+    tokenizer = made(tmp_path / "model", single="$A </s>" if stop is None else "<s> $A")
+    notes = wmt16().on(family).load(tokenizer, 200, translation_mirror(mirror)).notes
+    assert notes["stop"] == stop
+
+
+@pytest.mark.parametrize("family", [Family.encoder_decoder, Family.decoder])
+def test_a_class_of_ones_own_translates_otherwise(family: Family, mirror: Mirror, tmp_path: Path) -> None:
+    @dataclass(kw_only=True)
+    class Own(Wmt16):
+        def predict(self, model, examples, run):
+            return ["Da."] * len(examples)
+
+    own = Own(name="own", title="", subset="ro-en", source="en", target="ro", prefix="", train_split="train", beams=1,
+              max_new_tokens=4).on(family)  # fmt: skip
+    tokenizer = made(tmp_path / "model", single="$A </s>" if family == Family.encoder_decoder else "<s> $A")
+    test = own.load(tokenizer, 200, translation_mirror(mirror)).test["test"]
+    said = own.predict(None, test.examples, None)
+    assert set(own.score({"test": test.references}, {"test": said})) == {"bleu", "chrf"}
+    assert own.score({"test": ["Da."] * 2}, {"test": said})["chrf"] == pytest.approx(100)
+
+
 @pytest.mark.parametrize(
     "setting", [{"beams": 0}, {"beams": 2.5}, {"beams": True}, {"max_new_tokens": -1}, {"max_new_tokens": 10**9},
-                {"length_penalty": float("nan")}, {"length_penalty": "long"}, {"early_stopping": "no"}]
+                {"length_penalty": float("nan")}, {"length_penalty": 11}, {"length_penalty": "long"},
+                {"early_stopping": "no"}]
 )  # fmt: skip
 def test_a_search_that_cannot_be_is_refused_by_its_setting(setting: dict[str, Any]) -> None:
     with pytest.raises(UserError, match=rf"task\.{next(iter(setting))}="):

@@ -111,7 +111,7 @@ def test_the_f1_of_two_labels_and_an_error_are_tested(tmp_path: Path) -> None:
 
 
 def test_translations_are_tested_with_the_words_of_their_record(tmp_path: Path) -> None:
-    from bench.evaluation.translation_metric import translation_scores, translation_signatures
+    from bench.evaluation.translation_metric import translation_score, translation_signatures
 
     wanted = [
         "今天天气很好我们去公园散步",
@@ -120,8 +120,8 @@ def test_translations_are_tested_with_the_words_of_their_record(tmp_path: Path) 
         "请把门关上外面很冷",
     ]
     for method, said in (("full", wanted), ("lora", [f"{text[:-3]}一二三" for text in wanted])):
-        record = make_record("t5_base", "mine/zh", method, scores=translation_scores([wanted], said, "zh"),
-                             experiment="runs")  # fmt: skip
+        scores = {"bleu": translation_score("bleu", [wanted], said, "zh")}
+        record = make_record("t5_base", "mine/zh", method, scores=scores, experiment="runs")
         assert record.metrics is not None
         record.metrics.notes["sacrebleu"] = translation_signatures("zh")
         content = {"references": {"test": wanted}, "predictions": {"test": said}}
