@@ -135,14 +135,13 @@ def bootstrapped(
 
 
 def holm(values: Array) -> Array:
-    """Holm's correction of p-values, shape `(comparisons,)`; Holm 1979, https://www.jstor.org/stable/4615733.
+    """Holm's correction of p-values, shape `(comparisons,)`; Holm 1979, https://www.jstor.org/stable/4615733."""
+    from statsmodels.stats.multitest import (
+        multipletests,  # a second to import, which a table without tests need not wait
+    )
 
-    As statsmodels' `multipletests`, which would take longer to import than a table to make.
-    """
-    order = np.argsort(values, kind="stable")
-    corrected = np.empty(len(values))
-    corrected[order] = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))
-    return np.minimum(corrected, 1.0)
+    corrected: Array = multipletests(values, method="holm")[1] if len(values) else values
+    return corrected
 
 
 def letters(corrected: Array, level: float = LEVEL) -> list[str]:
