@@ -64,11 +64,11 @@ Searches the learning rate, and a knob where a method's YAML names one under `se
 are ordinary cells below results_dir/tuning/NAME, scored on data that no table reports; failed ones count. sampler=qmc
 covers the space evenly, tpe learns on the way. Prints what was chosen, what lies at an edge of its space, what failed,
 the expected best score after n trials, and the best within equal time. out=FOLDER keeps the settings as files, for
---config-dir FOLDER, and draws what the search has bought. workers=, timeout=, rerun= and other keys are as for
-`bench sweep`. dry_run=true says how many cells it is and how many hours of a device, by the records of such cells, or by
+--config-dir FOLDER, and draws what the search has bought. workers=, timeout=, rerun= and other keys are as for `bench
+sweep`. dry_run=true says how many cells it is and how many hours of a device, by the records of such cells, or by
 their operations on gpu=NAME (this machine's, or an A100) at utilisation=0.3 of its peak. A search that was stopped
-goes on with the same command, and several may share one. Exit code 1 if all trials of a method failed. docs/fairness.md
-has the protocol and its reasons.
+goes on with the same command, and several may share one. Exit code 1 if all trials of a method failed.
+docs/fairness.md has the protocol and its reasons.
 
   bench tune experiment=miniature/glue task=miniature/sst2 method=full,lora trials=16 out=chosen
   bench sweep --config-dir chosen experiment=miniature/glue seed=0,1,2,3,4
