@@ -31,13 +31,14 @@ def empty(family, kind, **changes):
 
 
 def to_be_found(structure):
-    """Without names of norms, which are for messages (ALBERT's entry leaves one out), and the order in a fused one."""
+    """Without names of norms, which are for messages, the order in a fused projection, and parameters of experts."""
     whole = {"query": None, "key": None, "value": None, "rows": None, "why_whole": None}
     return [
         replace(
             block,
             attentions=tuple(replace(one, **whole) if one.fused else one for one in block.attentions),
             feed_forward=block.feed_forward and replace(block.feed_forward, norms=()),
+            experts=(),
         )
         for block in structure.known
     ]

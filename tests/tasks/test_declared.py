@@ -227,6 +227,20 @@ def test_a_column_with_one_label_alone_teaches_nothing(declare, tokenizer):
     assert "stars is the same in all" in refusal(declare([(text, "bad") for text, _ in ROWS]), tokenizer)
 
 
+@pytest.mark.parametrize(("count", "is_refused"), [(19, False), (20, True)])
+def test_a_repositorys_rows_of_one_label_are_refused_unless_they_are_a_trial_runs_few(
+    declare, tokenizer, count, is_refused
+):
+    config = declare()
+    task = task_from(config | {"data": {"hub": "a/b", "splits": {"train": "train", "validation": "validation"}}})
+    rows = pa.table({"review": ["nu rulbo"] * count, "stars": [0] * count})
+    if is_refused:
+        with pytest.raises(UserError, match=f"stars is the same in all {count} training rows"):
+            task.on(Family.encoder).tokens(tokenizer, rows, 16, train=True)
+    else:
+        assert len(task.on(Family.encoder).tokens(tokenizer, rows, 16, train=True)) == count
+
+
 def test_a_template_that_does_not_fit_is_refused(declare, decoder_tokenizer):
     config = declare(answer="words", words={"bad": "A", "good": "B"}, prompt="{review}" + " nu rulbo" * 40 + " Answer:")
     assert "its prompt alone takes" in refusal(config, decoder_tokenizer, Family.decoder)
