@@ -55,7 +55,7 @@ class DropoutOfAGpu(TorchFunctionMode):
 @pytest.fixture
 def foretold(monkeypatch):
     """The plan's peak with the kernels that the stand-in has: a CPU's, and dropout."""
-    monkeypatch.setattr("bench.planning.predict._kernels_of", lambda device: DropoutOfAGpu())
+    monkeypatch.setattr("bench.planning.follow._kernels_of", lambda device: DropoutOfAGpu())
     return lambda cell: predict(cell, "cpu").peak
 
 

@@ -13,7 +13,7 @@ from bench.metering.time import StepClock
 from bench.methods.base import Method
 from bench.models.head import head_parameters
 from bench.running.preparation import load_adapted, prepare
-from bench.tasks.base import Task
+from bench.tasks.build import task_from
 from bench.training.loop import batches_of, gradients_of, train
 from bench.training.losses import Losses
 from bench.training.optimiser import make_optimiser, make_schedule
@@ -28,7 +28,7 @@ class RealTraining:
     def __init__(self, cell: Cell) -> None:
         self.cell, self.training = cell, cell.training
         self.method = build(cell.config["method"], Method)
-        self.prepared = prepare(cell, build(cell.config["task"], Task), self.method, PhaseMeter(CPU), CPU)
+        self.prepared = prepare(cell, task_from(cell.config["task"]), self.method, PhaseMeter(CPU), CPU)
         model, self.parameters = load_adapted(cell, self.method, self.prepared)
         self.arithmetic = self.prepared.arithmetic
         self.model = self.arithmetic.wrap(model)

@@ -14,6 +14,7 @@ from bench.models.families import structure_of
 from bench.models.head import Head, head_parameters, train_head
 from bench.models.load import load_architecture, load_model
 from bench.models.tokenizer import load_tokenizer
+from bench.tasks.build import task_from
 from bench.training.arithmetic import Arithmetic
 from bench.training.loop import batches_of, train
 from bench.training.losses import Losses, TrainingDivergedError
@@ -34,9 +35,7 @@ def adapted(cell):
 
 
 def examples(cell, count=96):
-    from bench.tasks.base import Task
-
-    task = build(cell.config["task"], Task)
+    task = task_from(cell.config["task"])
     return task.load(load_tokenizer(cell.base), 64, cell.data).train[:count]
 
 
