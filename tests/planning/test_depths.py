@@ -39,9 +39,9 @@ def followed(monkeypatch):
     """The depths of the models that are adapted; None: the whole one."""
     depths, adapted = [], planning.adapt_cell
 
-    def adapting(cell, device, depth=None):
+    def adapting(cell, device, depth=None, size=None):
         depths.append(None if depth is None else tuple(depth.values()))
-        return adapted(cell, device, depth)
+        return adapted(cell, device, depth, size)
 
     monkeypatch.setattr(planning, "adapt_cell", adapting)
     return depths
