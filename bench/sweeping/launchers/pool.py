@@ -75,8 +75,9 @@ class Pool:
         self._threads = max(1, processors() // size)
         self._context = get_context("forkserver")
         # With a GPU, peft stays out: it imports bitsandbytes, which looks for its GPU once, when it is imported.
-        modules = ["bench.sweeping.launchers.preload"] if gpus else ["bench.sweeping.launchers.preload", "peft"]
-        self._context.set_forkserver_preload(modules)
+        others = [] if gpus else ["peft"]
+        launchers = "bench.sweeping.launchers"
+        self._context.set_forkserver_preload([f"{launchers}.preload", *others, f"{launchers}.frozen"])
         self.running: list[Worker] = []
 
     @property
