@@ -9,7 +9,7 @@ from bench.findings.claims import Check
 from bench.findings.commands import Wanted
 from bench.findings.protocol import Choice
 from bench.records.schema import RecordError
-from bench.tables.content.build import untested_table
+from bench.tables.content.build import make_table
 from bench.tables.definition.options import Options
 from bench.tables.definition.protocol import chosen_by, chosen_on
 from bench.tables.definition.table import Entry, Row, Table
@@ -132,7 +132,9 @@ class Evidence:
         if place not in self._sources:
             try:
                 # Settings that were chosen on the reported rows decide nothing; who has them is said claim by claim.
-                self._sources[place] = Source(untested_table(self.results_dir, *place, Options(mix_selection=True)))
+                self._sources[place] = Source(
+                    make_table(self.results_dir, *place, Options(mix_selection=True), tested=False)
+                )
             except RecordError:
                 raise
             except UserError:  # nothing of this experiment was run; each figure says so

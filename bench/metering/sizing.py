@@ -1,5 +1,6 @@
 """A method's size for a budget of parameters: as close as its grid allows, found by counting on the meta device."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -58,14 +59,12 @@ def sized(method: Method, empty: Callable[[], nn.Module], setting: Setting) -> S
     budget = Budget.of(method.budget)
     target = budget.values(count_all(empty()))
     counts = _Counts(method, empty, setting)
-    counts.least()
     below, above = _around(counts.of, target)
-    best = min((n for n in (below, above) if counts.of(n) is not None), key=lambda n: abs((counts.of(n) or 0) - target))
+    best = min(below, above, key=lambda number: abs(counts.of(number) - target))
     reached = counts.of(best)
-    assert reached is not None
     found = counts.method_of(best)
     if abs(reached - target) > TOLERANCE * target:
-        nearest = " and ".join(counts.told(n) for n in sorted({below, above}) if counts.of(n) is not None)
+        nearest = " and ".join(counts.told(n) for n in sorted({below, above}) if counts.of(n) < math.inf)
         raise UnsupportedError(
             f"method.budget={budget.text} is {target:,.0f} values; the nearest that {method.title} can be here is "
             f"{nearest}, its head left out: more than {TOLERANCE:.0%} away"
@@ -78,23 +77,21 @@ class _Counts:
 
     def __init__(self, method: Method, empty: Callable[[], nn.Module], setting: Setting) -> None:
         self._method, self._empty, self._setting = method, empty, setting
-        self._known: dict[int, float | None] = {}
+        self._known: dict[int, float] = {}
 
     def method_of(self, number: int) -> Method:
         """The method of that size."""
         return self._method.of_size(number, self._setting)
 
-    def least(self) -> float:
-        """At its smallest; raises what stands against it."""
-        return self._known.setdefault(1, self._count(1)) or 0.0
-
-    def of(self, number: int) -> float | None:
-        """Values without the head; None: it cannot be so large."""
+    def of(self, number: int) -> float:
+        """Values without the head, infinitely many where it cannot be so large; what forbids the least size raises."""
         if number not in self._known:
             try:
                 self._known[number] = self._count(number)
             except UserError:
-                self._known[number] = None
+                if number == 1:
+                    raise
+                self._known[number] = math.inf
         return self._known[number]
 
     def told(self, number: int) -> str:
@@ -112,26 +109,25 @@ class _Counts:
         return found.stored - found.head
 
 
-def _around(count: Callable[[int], float | None], target: float) -> tuple[int, int]:
-    """The last size that is not above the target and the next one, or twice the first or the last that there is."""
+def _around(count: Callable[[int], float], target: float) -> tuple[int, int]:
+    """The last size that is not above the target, and the next one; twice the first where that is above."""
     low, high = 1, LARGEST
-    if (count(1) or 0) >= target:
+    if count(1) >= target:
         return 1, 1
     number, halve = 2, False
     while high - low > 1:
-        found = count(number)
-        low, high = (low, number) if found is None or found > target else (number, high)
+        low, high = (low, number) if count(number) > target else (number, high)
         number = _between(low, high, count, target, halve=halve)
         halve = not halve
-    return low, high if count(high) is not None else low
+    return low, high
 
 
-def _between(low: int, high: int, count: Callable[[int], float | None], target: float, *, halve: bool) -> int:
+def _between(low: int, high: int, count: Callable[[int], float], target: float, *, halve: bool) -> int:
     """Where to look next: most counts grow evenly, so on the line through two that are known; else in the middle."""
-    far = count(high) if high < LARGEST else None
-    one, other = (low, high) if far is not None else (1, low)
+    is_known = high < LARGEST and count(high) < math.inf
+    one, other = (low, high) if is_known else (1, low)
     begin, end = count(one), count(other)
-    if begin is None or end is None or end <= begin or (halve and high < LARGEST):
+    if end <= begin or (halve and high < LARGEST):
         return max(low + 1, min(high - 1, 2 * low if high == LARGEST else (low + high) // 2))
     guess = one + (target - begin) * (other - one) / (end - begin)
     return max(low + 1, min(high - 1, int(guess) + (high == LARGEST)))

@@ -129,12 +129,12 @@ def _attempt(
 def _live(run: Run) -> None:
     """Prepare, load and adapt, train, evaluate; fill in the record on the way."""
     cell, record, meter, report = run.cell, run.record, run.meter, run.report
-    task = task_of(cell)
+    task, method = task_of(cell), build(cell.config["method"], Method)
     record.fingerprints = fingerprints_of(cell.config) | {"harness": record.environment["git"]}
     report("load", 0, 1, None)
     with reading() as read:
-        prepared = prepare(cell, task, build(cell.config["method"], Method), meter, run.device)
-    method = prepared.resized(build(cell.config["method"], Method))
+        prepared = prepare(cell, task, method, meter, run.device)
+    method = prepared.resized(method)
     data, setting, arithmetic, inference = prepared.data, prepared.setting, prepared.arithmetic, prepared.inference
     splits = {"train": len(data.train)} | {name: len(split.examples) for name, split in data.evaluation.items()}
     metrics = record.metrics = Metrics(task.main_metric, examples=splits, notes=data.notes)

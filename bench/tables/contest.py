@@ -4,7 +4,7 @@ from pathlib import Path
 
 from bench.errors import UserError
 from bench.system.links import own_file
-from bench.tables.content.build import untested_table
+from bench.tables.content.build import make_table
 from bench.tables.content.contest import Contest, contest
 from bench.tables.formats.contest import FORMATS
 
@@ -23,7 +23,7 @@ def make_contest(results_dir: str, experiment: str, against: str, config_dir: st
     Raises:
         UserError: no records, or none that can be compared.
     """
-    return contest(untested_table(results_dir, experiment, "scores", None, config_dir), against)
+    return contest(make_table(results_dir, experiment, "scores", None, config_dir, tested=False), against)
 
 
 def write_contest(made: Contest, form: str, out: str) -> list[Path]:

@@ -34,30 +34,10 @@ def make_table(
     definition: str | None = None,
     options: Options | None = None,
     config_dir: str | None = None,
+    *,
+    tested: bool = True,
 ) -> Table:
     """Make a table of an experiment's records, with letters for what cannot be told apart.
-
-    Args: as `untested_table` has.
-
-    Raises:
-        UserError: nothing to show, an unknown definition or method, or records that cannot be read.
-    """
-    # Not at the top: what only needs the figures, such as findings, does without the tests.
-    from bench.tables.content.comparison import with_ties
-
-    options = options or Options()
-    return with_ties(untested_table(results_dir, experiment, definition, options, config_dir), options.compare)
-
-
-@without_collecting()
-def untested_table(
-    results_dir: str,
-    experiment: str,
-    definition: str | None = None,
-    options: Options | None = None,
-    config_dir: str | None = None,
-) -> Table:
-    """Make a table of an experiment's records, with marks by number alone.
 
     Args:
         results_dir: where records lie.
@@ -65,9 +45,10 @@ def untested_table(
         definition: a name in `configs/table/`; None: the last part of the experiment's name, else `scores`.
         options: see `Options`.
         config_dir: a folder of the user's own; its `table/` comes before the project's.
+        tested: whether scores are tested against each other; else there are no letters, and marks are by number alone.
 
     Raises:
-        UserError: nothing to show, an unknown definition, or records that cannot be read.
+        UserError: nothing to show, an unknown definition or method, or records that cannot be read.
     """
     options = options or Options()
     usual = _definition_of(experiment, config_dir)
@@ -79,7 +60,13 @@ def untested_table(
         {"experiment": experiment, "results_dir": results_dir, "definition": defined.name}, usual, options, config_dir
     )
     defined = in_megabytes(defined) if records.miniature else defined
-    return replace(with_reference(_assemble(records, defined, options), config_dir=config_dir), command=command)
+    table = replace(with_reference(_assemble(records, defined, options), config_dir=config_dir), command=command)
+    if not tested:
+        return table
+    # Not at the top: what only needs the figures, such as findings, does without the tests.
+    from bench.tables.content.comparison import with_ties
+
+    return with_ties(table, options.compare)
 
 
 def _definition_of(experiment: str, config_dir: str | None) -> str:

@@ -6,7 +6,8 @@ from operator import eq
 import numpy as np
 
 from bench.tables.content.predictions import Predictions
-from bench.tables.statistics.parts import METRICS, Array, jackknifed, jackknifed_mean, translation_parts
+from bench.tables.statistics.aggregate import Array
+from bench.tables.statistics.parts import METRICS, jackknifed, jackknifed_mean, translation_parts
 
 SLOW = frozenset({"bleu", "chrf"})  # a second for each record
 

@@ -6,7 +6,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from bench.tables.statistics.aggregate import Array
+
 Metric = Callable[[Array, Array], float]  # references and predictions, each (examples,), to a score
 
 BLOCKS = 200  # of the jackknife
