@@ -11,7 +11,7 @@ from bench.models.load import build_empty, load_architecture
 # model's; tied weights once. Gemma-3-4B's 4,300,079,472 have an image encoder of 416,866,032 and its projection of
 # 2,950,272, which are none of the text part's. XLM-R's 278,043,648 have a pooler of 590,592 that no task's class has.
 PUBLISHED = {
-    "bert_base": 109_482_240, "xlm_roberta_base": 277_453_056, "deberta_v3_base": 183_831_552,
+    "bert_base": 109_482_240, "minilm_l6": 22_713_216, "xlm_roberta_base": 277_453_056, "deberta_v3_base": 183_831_552,
     "deberta_v3_large": 434_012_160, "modernbert_base": 149_014_272, "modernbert_large": 394_781_696,
     "gpt2": 124_439_808, "pythia_160m": 162_322_944, "pythia_410m": 405_334_016, "pythia_1.4b": 1_414_647_808,
     "opt_125m": 125_239_296, "smollm2_135m": 134_515_008, "smollm2_360m": 361_821_120, "smollm2_1.7b": 1_711_376_384,
