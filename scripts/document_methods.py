@@ -17,7 +17,7 @@ from bench.records.schema import Parameters
 COMMAND = "python -m scripts.document_methods > docs/methods.md"
 MODELS = ("roberta_base", "roberta_large", "t5_base", "t5_large")
 # The library's tuners have no formula of their own here, `compose` shows how to write another composition.
-LEFT_OUT = ("peft/any", "compose")
+LEFT_OUT = ("peft/any", "compose", "untuned")
 STEPS, LENGTH = 1000, 128  # any will do: no count depends on them
 
 
@@ -61,7 +61,8 @@ def _introduction() -> str:
         "model, what has no effect beside the others. Adapted are queries and values unless the type has places of "
         "its own (norms, embeddings, (IA)³'s); `all-linear` is every linear layer of the blocks; the task head is "
         "trained and never adapted.\n\n"
-        "Methods together: `method=compose`, see `configs/method/compose.yaml`."
+        "Methods together: `method=compose`, see `configs/method/compose.yaml`. None: `method=untuned` scores the base "
+        "as it is, its task head too."
     )
 
 

@@ -6,10 +6,11 @@ import torch
 from torch import nn
 
 from bench.configuration.schema import ModelConfig, Weights
+from bench.methods.adapting import adapt
 from bench.methods.base import Method, Setting
 from bench.methods.trainable import trainable_parameters
 from bench.models.families import structure_of
-from bench.models.head import Head, head_parameters, train_head, with_pooler
+from bench.models.head import Head, head_parameters, with_pooler
 from bench.models.load import build_empty, load_architecture
 from bench.models.quantisation import value_count
 from bench.models.source import checkpoint_at_hand
@@ -51,8 +52,7 @@ def count_adapted(model: nn.Module, method: Method, setting: Setting) -> Paramet
     method.check(setting)
     base_total = count_all(model)
     with torch.device("meta"):  # what the method adds has no values either
-        model = method.apply(model, setting)
-    train_head(model, setting.structure)
+        model = adapt(model, method, setting)
     return count_parameters(model, method, setting.structure, base_total)
 
 

@@ -32,6 +32,7 @@ NO_EXCUSE: tuple[tuple[str, str], ...] = ()
 class Category(StrEnum):
     """The survey's taxonomy (Section III)."""
 
+    none = "none"  # for comparison
     full = "full"
     additive = "additive"
     partial = "partial"
@@ -130,6 +131,7 @@ class Method:
     identity_at_start = True  # the adapted model computes what the bare one does, before training
     why_not_identity = ""  # the reason where it does not
     mergeable = False  # what was trained can be folded into the base's own weights
+    trains_anything = True  # if not, there is no training, and the head stays as it is as well
     trains_base = False  # updates the base's own matrices, which a quantised base has only in packed form
     # Works on parameters that are cut over several processes: no hook needs a whole tensor, no blocks share one.
     shardable = False

@@ -17,11 +17,12 @@ from bench.data.synthetic import Shape
 from bench.metering.parameters import count_all, count_parameters
 from bench.metering.sizing import sized
 from bench.metering.storages import StorageTracker
+from bench.methods.adapting import adapt
 from bench.methods.base import Batch, Method, Setting
 from bench.methods.loading import storage
 from bench.models.attention import Circumstances, settle
 from bench.models.families import structure_of
-from bench.models.head import train_head, with_pooler
+from bench.models.head import with_pooler
 from bench.models.load import build_empty, load_architecture
 from bench.models.number_types import dtype_of, lower, set_trained
 from bench.models.quantisation import Packing
@@ -123,8 +124,7 @@ def adapt_cell(cell: Cell, device: str, depths: dict[str, int] | None = None, si
         if setting.gradient_checkpointing:
             contexts = {"context_fn": recomputed} if device == "cuda" else {}
             model.gradient_checkpointing_enable({"use_reentrant": False, **contexts})  # type: ignore[operator]
-        model = method.apply(model, setting)
-    train_head(model, structure)
+        model = adapt(model, method, setting)
     set_trained(model, setting.trained_dtype)
     parameters = count_parameters(model, method, structure, base_total)
     return Adapted(

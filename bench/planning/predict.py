@@ -8,6 +8,7 @@ import torch
 import bench.system.quiet  # noqa: F401  # before the libraries that it silences
 from bench.configuration.cell import Cell
 from bench.configuration.schema import AttentionKind
+from bench.errors import UnsupportedError
 from bench.metering.account import Account
 from bench.planning.adapted import Adapted, adapt_cell
 from bench.planning.asked import Trace
@@ -56,8 +57,11 @@ def predict(cell: Cell, device: str, trace: Trace = Trace.blocks) -> Prediction:
 
     Raises:
         UserError: model, task and method do not fit together, or the task makes no synthetic batches.
+        UnsupportedError: nothing is trained.
     """
     whole, follower = adapt_cell(cell, device), Follower(cell, device)
+    if not whole.method.trains_anything:
+        raise UnsupportedError(f"{whole.method.title}: nothing is trained, and a training's memory is what is foretold")
     parts_and_flops = _from_shallow(follower, whole) if trace == Trace.blocks else None
     if parts_and_flops is None:
         account, flops = follower.follow(partial(adapt_cell, cell, device, size=whole.size), Account, first=whole)

@@ -23,12 +23,13 @@ from bench.evaluation.inference import Inference
 from bench.metering.parameters import check_sized, count_all, count_parameters
 from bench.metering.phases import PhaseMeter
 from bench.metering.sizing import Sized, sized
+from bench.methods.adapting import adapt
 from bench.methods.base import Method, Setting
 from bench.methods.loading import storage
 from bench.models.attention import Circumstances, settle
 from bench.models.families import structure_of
 from bench.models.found import structure_origin
-from bench.models.head import train_head, with_pooler
+from bench.models.head import with_pooler
 from bench.models.load import HOST, build_empty, load_architecture, load_model
 from bench.models.number_types import dtype_of, set_trained
 from bench.models.remarks import check_head_choice, head_origin, remarks
@@ -139,7 +140,7 @@ def prepare(cell: Cell, task: Task, method: Method, meter: PhaseMeter, device: t
     setting = Setting(
         base.family,
         structure,
-        total_steps=step_count(training, len(data.train)),
+        total_steps=step_count(training, len(data.train)) if method.trains_anything else 0,
         max_length=longest,
         gradient_checkpointing=training.gradient_checkpointing,
         **storage(base, training, method, dtype),
@@ -207,8 +208,7 @@ def load_adapted(
         model.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
     base_total = count_all(model)
     set_seed(cell.seed)
-    model = method.apply(model, setting)
-    train_head(model, setting.structure)
+    model = adapt(model, method, setting)
     set_trained(model, setting.trained_dtype)
     return model, count_parameters(model, method, setting.structure, base_total)
 

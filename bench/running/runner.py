@@ -161,8 +161,9 @@ def _live(run: Run) -> None:
 
     if cell.inherited:  # only now: a refusal is one line
         run.warn(cell.inherited)
-    with meter.phase("train"):
-        fit(run, model, method, prepared, best=best, evaluate=evaluate, through=through)
+    if method.trains_anything:
+        with meter.phase("train"):
+            fit(run, model, method, prepared, best=best, evaluate=evaluate, through=through)
     run.accelerator.free_memory()  # it holds the optimiser, whose state may be twice the size of the model
 
     best.restore(model)

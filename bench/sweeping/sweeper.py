@@ -33,7 +33,7 @@ from bench.system.terminal import say, warn
 
 STATES = [*Status, STALE]
 ALL = "method=all"
-UNFINISHED = ("peft/any",)  # methods whose files leave something to the command line
+NOT_ALL = ("peft/any", "untuned")  # one leaves something to the command line, one is no method
 SAMPLES = 2  # records of a kind that tell what cells of this kind take
 
 
@@ -43,6 +43,14 @@ class TakesCells(Protocol):
 
     def launch_cells(self, cells: Sequence[Cell], costs: Costs) -> Sequence[JobReturn]:
         """Run the cells in this order; every one ends in a record."""
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """A launcher that has something to do while the cells are composed."""
+
+    def prepare(self) -> None:
+        """Begin, in the background, with what has to be there before the first cell can run."""
 
 
 class ExperimentSweeper(Sweeper):
@@ -90,7 +98,7 @@ class ExperimentSweeper(Sweeper):
         assert self._context is not None
         search_path = self._context.config_loader.get_search_path().get_path()
         folders = [Path(item.path.removeprefix("file://")) for item in search_path if item.path.startswith("file://")]
-        return self.run(select_cells(arguments, self._compose, folders))
+        return self.run(select_cells(arguments, self._compose, folders, self._prepare))
 
     def run(self, cells: dict[Path, tuple[list[str], Cell]]) -> Sequence[JobReturn]:
         """Run those of the cells that are not done, longest first.
@@ -133,6 +141,10 @@ class ExperimentSweeper(Sweeper):
         overrides = [cells[folder_of(cell.config["results_dir"], cell)][0] for cell in ordered]
         return self._launcher.launch(overrides, initial_job_idx=0)
 
+    def _prepare(self) -> None:
+        if isinstance(self._launcher, Prepares) and not self._dry_run:
+            self._launcher.prepare()
+
     def _runs(self, cell: Cell, state: str | None) -> bool:
         if self._only is not None:
             return state in self._only
@@ -159,7 +171,9 @@ def _seen(cells: Mapping[Path, tuple[list[str], Cell]]) -> dict[Path, Seen | Non
     return seen
 
 
-def select_cells(arguments: list[str], compose: Compose, folders: Sequence[Path]) -> dict[Path, tuple[list[str], Cell]]:
+def select_cells(
+    arguments: list[str], compose: Compose, folders: Sequence[Path], meanwhile: Callable[[], None] = lambda: None
+) -> dict[Path, tuple[list[str], Cell]]:
     """The cells that a command line selects, whether they are done or not.
 
     Args:
@@ -167,11 +181,13 @@ def select_cells(arguments: list[str], compose: Compose, folders: Sequence[Path]
             needs no further settings.
         compose: from overrides to a configuration.
         folders: where `compose` finds its configurations.
+        meanwhile: called when the names are known to be right, before the cells are composed, which takes seconds.
 
     Returns:
         For each cell's folder its overrides and the cell; a cell that a grid has twice is there once.
     """
     overrides = selected(_every_method(arguments, folders), compose)
+    meanwhile()
     cells: dict[Path, tuple[list[str], Cell]] = {}
     origins: dict[tuple[int, tuple[str, ...]], tuple[Origins | None, Origins | None]] = {}  # shared among many cells
     typed = {argument.partition("=")[0] for argument in arguments}
@@ -189,7 +205,7 @@ def select_cells(arguments: list[str], compose: Compose, folders: Sequence[Path]
 def _every_method(arguments: list[str], folders: Sequence[Path]) -> list[str]:
     if ALL not in arguments or "all" in (names := options(folders, "method")):
         return arguments
-    chosen = [name for name in names if not name.startswith(UNFINISHED)]
+    chosen = [name for name in names if not name.startswith(NOT_ALL)]
     return [f"method={','.join(chosen)}" if argument == ALL else argument for argument in arguments]
 
 

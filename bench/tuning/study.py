@@ -108,7 +108,7 @@ class Study:
 
 
 def studies_of(cells: Mapping[Path, tuple[list[str], Cell]], typed: Iterable[str], protocol: Protocol) -> list[Study]:
-    """A study for every model × task × method among an experiment's cells.
+    """A study for every model × task × method among an experiment's cells that trains something.
 
     Args:
         cells: as `select_cells` gives them, of one experiment.
@@ -126,6 +126,8 @@ def studies_of(cells: Mapping[Path, tuple[list[str], Cell]], typed: Iterable[str
         )
     studies: dict[tuple[str, str, str], Study] = {}
     for overrides, cell in cells.values():
+        if cell.config["method"].get("category") == "none":
+            continue  # there is nothing to search where nothing is trained
         space = space_of(cell)
         searched = {one.key for one in space.dimensions}
         for key in sorted(searched & set(typed)):

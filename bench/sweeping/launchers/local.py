@@ -23,7 +23,7 @@ from bench.records.schema import Record, RecordError
 from bench.records.store import FILE, folder_of, read_record, stamp_of, write_record
 from bench.sweeping.cost import Costs
 from bench.sweeping.launchers.log import LOG
-from bench.sweeping.launchers.pool import Pool, Worker
+from bench.sweeping.launchers.pool import Pool, Worker, start_fork_server
 from bench.sweeping.progress import CellProgress
 from bench.system.gpus import visible_gpus
 from bench.system.processors import processors
@@ -54,6 +54,10 @@ class LocalLauncher(Launcher):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Called by Hydra once; the task function is always the running of a cell."""
         self._context, self._config = hydra_context, config
+
+    def prepare(self) -> None:
+        """Let what workers need begin to be imported, while the cells are still being composed."""
+        start_fork_server(visible_gpus())
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run one cell per list of overrides; every one ends in a record."""

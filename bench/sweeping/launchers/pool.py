@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from multiprocessing import connection, get_context
+from multiprocessing import connection, forkserver, get_context
 from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerProcess
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 from typing import TypeAlias
 
@@ -73,11 +73,7 @@ class Pool:
     def __init__(self, size: int, gpus: list[str]) -> None:
         self._size, self._gpus = size, gpus
         self._threads = max(1, processors() // size)
-        self._context = get_context("forkserver")
-        # With a GPU, peft stays out: it imports bitsandbytes, which looks for its GPU once, when it is imported.
-        others = [] if gpus else ["peft"]
-        launchers = "bench.sweeping.launchers"
-        self._context.set_forkserver_preload([f"{launchers}.preload", *others, f"{launchers}.frozen"])
+        self._context = _context(gpus)
         self.running: list[Worker] = []
 
     @property
@@ -94,7 +90,7 @@ class Pool:
         given = Assignment(cell, planned, log, gpu, self._threads, sharing)
         ours, theirs = self._context.Pipe(duplex=False)
         process = self._context.Process(target=work, args=(given, theirs), name=cell.id)
-        with without_gpus():
+        with without_gpus():  # another fork server is started if this one was killed
             process.start()
         theirs.close()
         self.running.append(Worker(cell, process, ours, slot, log))
@@ -141,6 +137,26 @@ class Pool:
             _signal(worker, signal.SIGKILL)
             worker.process.kill()  # it may have no group of its own yet
             worker.process.join()
+
+
+def start_fork_server(gpus: list[str]) -> None:
+    """Let the fork server begin with its imports, which take seconds; nothing where it has begun already.
+
+    Args:
+        gpus: those that workers will be given.
+    """
+    _context(gpus)
+    with without_gpus():
+        forkserver.ensure_running()
+
+
+def _context(gpus: list[str]) -> ForkServerContext:
+    # With a GPU, peft stays out: it imports bitsandbytes, which looks for its GPU once, when it is imported.
+    others = [] if gpus else ["peft"]
+    launchers = "bench.sweeping.launchers"
+    context = get_context("forkserver")
+    context.set_forkserver_preload([f"{launchers}.preload", *others, f"{launchers}.frozen"])
+    return context
 
 
 def _size(log: Path) -> int:

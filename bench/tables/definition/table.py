@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from bench.tables.definition.frame import Records
 
 CATEGORIES = {
+    "none": "No training",
     "full": "Full fine-tuning",
     "additive": "Additive",
     "partial": "Partial",

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from bench.configuration.expansion import Expansion
 from bench.records.owner import start_of
 from bench.records.schema import Status
 from bench.records.store import read_records
@@ -121,6 +122,30 @@ def test_workers_share_processors_and_gpus(sharing, monkeypatch):
     assert [item.gpu for item in given] == ["0", "GPU-1a"] * sharing
     assert {item.sharing for item in given} == {sharing}
     assert pool.is_full
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ([], ["imports", "composing", "running"]),
+        (["dry_run=true"], ["composing"]),
+        (["method=lorra"], []),
+    ],
+)
+def test_imports_of_workers_begin_while_the_cells_are_composed(given, expected, tmp_path, bench, monkeypatch):
+    """And not for a mistake in a name, nor where nothing is to be run."""
+    events = []
+
+    class Composing(Expansion):
+        def cells(self, overrides):
+            events.append("composing")
+            return super().cells(overrides)
+
+    monkeypatch.setattr("bench.sweeping.sweeper.Expansion", Composing)
+    monkeypatch.setattr("bench.sweeping.launchers.local.start_fork_server", lambda gpus: events.append("imports"))
+    monkeypatch.setattr("bench.sweeping.launchers.local.run_cells", lambda *_: events.append("running") or [])
+    bench("sweep", "experiment=miniature/glue", "method=lora", f"results_dir={tmp_path}", *given)
+    assert events == expected
 
 
 def claims(folder: Path) -> list[Path]:
