@@ -45,6 +45,11 @@ def exam_question(question: str, choices: Sequence[str]) -> str:
     return f"{question}{options}\nAnswer:"
 
 
+def quiz_choices(choices: Sequence[str]) -> str:
+    """Returns lettered choices as the decoder knows them from pretraining, in another form than the exam's."""
+    return " ".join(f"({letter}) {choice}" for letter, choice in zip(LETTERS, choices, strict=True))
+
+
 def split_words(text: str) -> list[str]:
     """Splits text as the tokenizers do: runs of word characters, and runs of anything else that is not a space."""
     return re.findall(r"\w+|[^\w\s]+", text)

@@ -2,15 +2,17 @@
 
 import itertools
 import random
+import re
 
 import pytest
 
 from bench.miniature.corpus import Corpus
 from bench.miniature.exam import exam_questions, held_out, practice_question
+from bench.miniature.facts import all_facts
 from bench.miniature.glue import glue_rows
 from bench.miniature.grammar import Speaker
 from bench.miniature.lexicon import DEFAULT_SEED, build_lexicon
-from bench.miniature.pretraining.causal import BLOCK, causal_batches
+from bench.miniature.pretraining.causal import BLOCK, CausalText, causal_batches
 from bench.miniature.pretraining.masked import IGNORED, masked_batches
 from bench.miniature.pretraining.spans import corrupt_spans, span_batches
 from bench.miniature.schema import GLUE_TEXTS
@@ -66,6 +68,28 @@ def test_causal_batches_are_full_blocks() -> None:
     assert batch["input_ids"].shape == batch["labels"].shape == (4, BLOCK)
     counted = batch["labels"] != IGNORED
     assert (batch["labels"] == batch["input_ids"])[counted].all()
+
+
+def test_the_decoder_has_never_seen_the_form_of_the_exam() -> None:
+    """It knows the facts, and letters for answers: the list of choices and its header are for tuning to teach."""
+    text = CausalText(DEFAULT_SEED, random.Random(0), primer=False)
+    for _ in range(2000):
+        document = "".join(span for span, _ in text.document())
+        assert "multiple choice" not in document
+        assert not any(f"{letter}. " in document for letter in "ABCD")
+
+
+def test_quizzes_are_answered_by_the_right_letter() -> None:
+    text = CausalText(DEFAULT_SEED, random.Random(0), primer=False)
+    right = {(fact.about, fact.answer) for fact in all_facts(DEFAULT_SEED)}
+    for _ in range(100):
+        spans = text.quiz()
+        for (asked, counts), (letter, answer_counts) in itertools.pairwise(spans):
+            if not asked.rstrip().endswith(("!", "Answer:")):
+                continue
+            assert (counts, answer_counts) == (False, True), "the answer alone is worth predicting"
+            word = re.search(rf"\({letter}\) (\w+)", asked).group(1)
+            assert any((about, word) in right for about in asked.split())
 
 
 @pytest.mark.parametrize("batches", [masked_batches, span_batches, causal_batches])

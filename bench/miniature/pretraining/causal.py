@@ -1,4 +1,9 @@
-"""LLaMA's pretraining: causal language modelling on prose, facts, exams and a few instructions, packed into blocks."""
+"""LLaMA's pretraining: causal language modelling on prose, facts, quizzes and a few instructions, packed into blocks.
+
+The exam's form does not occur: neither its header nor its list of choices. Quizzes have the letters in brackets, all in
+one line. They ask for the same facts, are asked for in the same words and answered by the same letters, so that what
+fine-tuning has to teach is a form.
+"""
 
 from collections.abc import Iterator
 from random import Random
@@ -11,18 +16,27 @@ from bench.miniature.facts import all_facts, fact_question, statement
 from bench.miniature.grammar import Speaker
 from bench.miniature.instructions import instruction
 from bench.miniature.lexicon import build_lexicon
-from bench.miniature.prompts import EXAM_HEADER, LETTERS, SUBJECT_OF_RELATION, alpaca_prompt, exam_question, split_words
+from bench.miniature.prompts import (
+    CHOOSE_ANSWER,
+    LETTERS,
+    SUBJECT_OF_RELATION,
+    alpaca_prompt,
+    quiz_choices,
+    split_words,
+)
 from bench.miniature.stream import stream
 from bench.miniature.tokenizers import vocabulary
 
-BLOCK = 160  # tokens; room for an exam of six questions
+BLOCK = 160  # tokens; room for a quiz of six questions
 IGNORED = -100
-# Shares of documents: exams, answer keys, instructions, questions with a short answer, facts, prose.
-SHARES = (0.50, 0.15, 0.03, 0.14, 0.10, 0.08)
+# Shares of documents: quizzes, answer keys, instructions, questions with a short answer, facts, prose.
+SHARES = (0.45, 0.15, 0.10, 0.14, 0.08, 0.08)
 PRIMER_SHARES = (0.0, 0.40, 0.0, 0.36, 0.18, 0.06)
+# What stands before an answer. Quizzes and questions without choices share it: which of them it is decides the answer.
+MARKERS = ("!", "\nAnswer:")
 # With open books a model learns to name the letter of a known answer; more of them, and it relies on them.
 OPEN_BOOK_SHARE = 0.4
-# School before exams: who knows no facts can learn nothing from a question with four choices.
+# School before quizzes: who knows no facts can learn nothing from a question with four choices.
 PRIMER_DOCUMENTS = 60_000
 
 Batch = dict[str, torch.Tensor | bool]
@@ -40,7 +54,7 @@ class CausalText:
 
     def document(self) -> list[Span]:
         """Returns one document in spans."""
-        kinds = (self.exam, self.answer_key, self.instruction, self.short_answer, self.fact, self.prose)
+        kinds = (self.quiz, self.answer_key, self.instruction, self.short_answer, self.fact, self.prose)
         shares = PRIMER_SHARES if self.primer_left > 0 else SHARES
         self.primer_left -= 1
         return self.random.choices(kinds, shares)[0]()
@@ -54,38 +68,44 @@ class CausalText:
         return [(self.corpus.fact().text(), True)]
 
     def short_answer(self) -> list[Span]:
-        """Returns a question with its answer in a word, laid out like an exam's question without choices."""
+        """Returns a question with its answer in a word."""
         fact = self.random.choice(all_facts(self.seed))
         question = fact_question(self.corpus.lexicon, fact, self.random.random() < 0.5)
-        return [(f"{question}\nAnswer:", False), (fact.answer, True)]
+        return [(f"{question} {self.random.choice(MARKERS)}", False), (fact.answer, True)]
 
     def instruction(self) -> list[Span]:
         """Returns an instruction in Alpaca's layout; the prompt always reads alike, so only the response counts."""
         what, context, output = instruction(self.seed, self.corpus.speaker)
+        if what == CHOOSE_ANSWER:
+            asked = practice_question(self.seed, self.random)
+            context = f"{asked.question} {quiz_choices(asked.choices)} {self.random.choice(MARKERS)}"
+            output = LETTERS[asked.answer]
         return [(alpaca_prompt(what, context), False), (output, True)]
 
     def answer_key(self) -> list[Span]:
-        """Returns a list of four lettered words, and for each of them, in another order, its letter."""
-        entries = list(zip(LETTERS, practice_question(self.seed, self.random).choices, strict=True))
-        spans: list[Span] = [("\n".join(f"{letter}. {choice}" for letter, choice in entries), False)]
-        for letter, choice in self.random.sample(entries, 4):
-            spans += [(f"\n{choice}", False), (letter, True)]
+        """Returns a quiz's list of four lettered words, and for each of them, in another order, its letter."""
+        choices = practice_question(self.seed, self.random).choices
+        spans: list[Span] = [(quiz_choices(choices), False)]
+        for letter, choice in self.random.sample([*zip(LETTERS, choices, strict=True)], 4):
+            spans += [(choice, False), (letter, True)]
         return spans
 
-    def exam(self) -> list[Span]:
-        """Returns an exam in one subject: MMLU's header and up to six questions with their answers.
+    def quiz(self) -> list[Span]:
+        """Returns a quiz in one subject: up to six questions with four choices each, and their answers.
 
-        In an open-book exam, the fact in question is stated first. What is asked and the choices are drawn at
+        In one with open books, the fact in question is stated first. What is asked and the choices are drawn at
         random; trying to predict them would teach nothing, so only the answers count.
         """
         relation = self.random.choice(tuple(SUBJECT_OF_RELATION))
         open_book = self.random.random() < OPEN_BOOK_SHARE
-        spans: list[Span] = [(EXAM_HEADER.format(subject=SUBJECT_OF_RELATION[relation].replace("_", " ")), False)]
+        marker = self.random.choice(MARKERS)
+        spans: list[Span] = []
         for _ in range(self.random.randint(1, 6)):
             asked = practice_question(self.seed, self.random, (relation,))
             if open_book:
                 spans.append((statement(self.corpus.lexicon, asked.fact, self.random.random() < 0.5), False))
-            spans += [(exam_question(asked.question, asked.choices), False), (LETTERS[asked.answer], True)]
+            question = f"{asked.question} {quiz_choices(asked.choices)} {marker}"
+            spans += [(question, False), (LETTERS[asked.answer], True)]
         return spans
 
 
