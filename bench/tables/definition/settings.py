@@ -13,7 +13,7 @@ from bench.tables.definition.grid import setting_text
 # Differences in these change no score: names, sources, where the data lie, and how the settings were found.
 WITHOUT_EFFECT = frozenset({
     "model.title", "task.title", "method.title", "method.paper", "method.category", "data.root", "training.log_every",
-    "training.chosen_by",
+    "training.chosen_by", "method.components",
 })  # fmt: skip
 # These change none but where the rows are scored that settings are chosen by.
 OF_SELECTION = ("data.score_on", "data.selection_share", "data.selection_seed")
