@@ -83,7 +83,9 @@ class FilesReadOnce(ConfigRepository):
         """The method that `experiment=ablation/METHOD` takes apart, where that experiment has no file of its own."""
         path = config_path.removesuffix(".yaml")
         method = path.removeprefix(ABLATION)
-        is_method = path.startswith(ABLATION) and not method.startswith("_") and super().config_exists(f"method/{method}")
+        is_method = (
+            path.startswith(ABLATION) and not method.startswith("_") and super().config_exists(f"method/{method}")
+        )
         return method if is_method else None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "FilesReadOnce":

@@ -10,7 +10,7 @@ from bench.tables.content.pairing import Finished, finished, runs_of
 from bench.tables.definition.table import Block, Column, Entry, Row, Table, one_line
 from bench.tables.formats.numbers import entry_text
 from bench.tables.statistics.aggregate import Array
-from bench.tables.statistics.differences import interval, over_one
+from bench.tables.statistics.differences import interval, over_one, p_values
 from bench.tables.statistics.factorial import MOOT, OFF, ON, Terms, effects, terms_of
 from bench.tables.statistics.summary import deviation
 
@@ -74,9 +74,7 @@ def _methods(block: Block) -> list[list[Point]]:
     return [sorted(points, key=lambda point: len(point.off)) for points in found.values()]
 
 
-def _rows(
-    points: list[Point], names: list[str], table: Table, done: Mapping[str, Finished]
-) -> tuple[list[Row], Terms]:
+def _rows(points: list[Point], names: list[str], table: Table, done: Mapping[str, Finished]) -> tuple[list[Row], Terms]:
     """A row for each effect that the whole design tells, and for each component that it does not."""
     whole = terms_of(names, _states(points, names))
     wanted = [*((name,) for name in names), *(term for term in whole.names if len(term) > 1)]
@@ -85,12 +83,8 @@ def _rows(
     rows = []
     for term in wanted:
         entries = {key: found.get(term, _missing(points, key)) for key, found in columns.items()}
-        rows.append(
-            Row(
-                first.model, first.method, TIMES.join(_words(name) for name in term),
-                TOGETHER if len(term) > 1 else MAIN, "", entries, task=first.task,
-            )  # fmt: skip
-        )
+        title, kind = TIMES.join(map(_words, term)), TOGETHER if len(term) > 1 else MAIN
+        rows.append(Row(first.model, first.method, title, kind, "", entries, task=first.task))
     return rows, whole
 
 
@@ -116,6 +110,7 @@ def _entries(
 
 def _entry(values: Array, *, expected: int, records: tuple[str, ...]) -> Entry:
     each = tuple(float(value) for value in values)
+    spread = over_one(values) if len(each) > 1 else None
     return Entry(
         "done",
         value=float(values.mean()),
@@ -123,7 +118,8 @@ def _entry(values: Array, *, expected: int, records: tuple[str, ...]) -> Entry:
         values=each,
         seeds=len(each),
         expected=expected,
-        interval=interval(over_one(values)) if len(each) > 1 else None,
+        interval=None if spread is None else interval(spread),
+        p_value=None if spread is None else float(p_values(spread)),
         records=records,
     )
 

@@ -3,8 +3,8 @@
 Columns are coded so that a coefficient is the score with a component minus that without it. A component that others are
 parts of, or that is a part of none, is +1/2 where it is on and −1/2 where it is off. One that is a part of another is 0
 where it is on, −1 where it is off, and 0 where the other is off, since there it makes no difference: so each is taken
-away from what is otherwise whole. Interactions are products of columns in halves, so that a coefficient is how much more
-one component does where the other is on.
+away from what is otherwise whole. Interactions are products of columns in halves, so that a coefficient is how much
+more one component does where the other is on.
 
 The paired test takes each seed's coefficient as one draw: the error of an effect is how much it varies from seed to
 seed, as for any factor within blocks that are drawn at random (Box, Hunter and Hunter, Statistics for Experimenters,
@@ -82,8 +82,9 @@ def effects(terms: Terms, scores: Array) -> Array:
         scores: shape `(points, seeds)`.
     """
     found, *_ = np.linalg.lstsq(terms.matrix, scores, rcond=None)
-    rounding = CLOSE * np.abs(scores).max(initial=0)
-    return np.where(np.abs(found[1:]) < rounding, 0.0, found[1:])
+    largest = float(np.abs(scores).max(initial=0.0))
+    # Of what the arithmetic leaves in the last digits, nothing is shown: a count stays whole.
+    return np.round(found[1:], 9 - int(np.ceil(np.log10(largest)))) + 0.0 if largest > 0 else found[1:]
 
 
 def _is_wider(matrix: Array) -> bool:
