@@ -72,6 +72,7 @@ class FilesReadOnce(ConfigRepository):
         if loaded is None and (method := self._ablated(config_path)) is not None:
             loaded = super().load_config(f"{ABLATION}_any")
             assert loaded is not None
+            assert isinstance(loaded.config, DictConfig)
             said = {"name": f"{ABLATION.partition('/')[2]}{method}", "title": f"Ablation of {method}"}
             grid = [{**part, "method": method} for part in loaded.config.grid]
             loaded.config = OmegaConf.merge(loaded.config, said, {"grid": grid})

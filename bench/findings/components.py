@@ -98,7 +98,7 @@ def _main(columns: list[Column]) -> Column | None:
     """The average, else the only score."""
     scores = [column for column in columns if column.score]
     average = [column for column in scores if column.key == "average"]
-    return (average or scores or [None])[0]
+    return next(iter(average or scores), None)
 
 
 def _finding(experiment: str, row: Row, column: Column, source: Source) -> ComponentFinding:

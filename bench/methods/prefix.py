@@ -85,7 +85,7 @@ class FoldingTable(Foldable):
         super().__init__()
         self.network: PrefixNetwork | None = network
         self.columns = columns or slice(0, network.output.out_features)
-        self.count = network.embedding.num_embeddings * (self.columns.stop - self.columns.start)
+        self.count: int = network.embedding.num_embeddings * (self.columns.stop - self.columns.start)
 
     def forward(self) -> Tensor:
         """The table."""

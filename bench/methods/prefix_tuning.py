@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from bench.configuration.schema import Family
 from bench.errors import UnsupportedError, UserError
-from bench.methods.base import Setting
+from bench.methods.base import NO_DIFFERENCES, Setting
 from bench.methods.prefix import FoldingTable, NetworkPrefix, PrefixNetwork, TablePrefix, key_width, kinds
 from bench.methods.shared.peft_library import PromptLearning, innermost, task_type
 from bench.methods.shared.prefixed_attention import ATTENTION_LIMIT, ROW_LIMIT, put_prefix, use_prefixed_attention
@@ -51,7 +51,8 @@ class NetworkEncoder(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """`(batch, length)` to `(batch, length, outputs)`."""
-        return self.table().expand(len(tokens), -1, -1)
+        table: Tensor = self.table()
+        return table.expand(len(tokens), -1, -1)
 
 
 @dataclass(kw_only=True)
@@ -84,13 +85,15 @@ class PrefixTuning(PromptLearning):
     formula = "softmax(q [P_k; K]ᵀ) [P_v; V]"
     where = "the keys and values of every self-attention (T5: of cross-attention too)"
     trains = "P"
-    differences = ("P is trained directly, as the peft library does by default, and not through a network",)
+    differences: tuple[str, ...] = (
+        "P is trained directly, as the peft library does by default, and not through a network",
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.inner is not None:
             at_least_one(inner=self.inner)
-            self.differences = ()
+            self.differences = NO_DIFFERENCES
         for family, named in self.attentions.items():
             if family != Family.encoder_decoder:
                 raise UserError(f"method.attentions.{family}: there is but one kind of attention in this family")

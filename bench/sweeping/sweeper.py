@@ -227,9 +227,8 @@ def selected(arguments: list[str], compose: Callable[[list[str]], DictConfig]) -
                 compose([f"{key}={value}"])  # raises for an unknown name, which a filter would pass over
         declared = compose([f"experiment={experiment}"]).experiment
         design = _design([word for key in DESIGN for word in given.get(key, [])], declared.design, experiment)
-        filters, settings = FILTERS, {key: values for key, values in given.items() if key not in DESIGN}
-        if design is not None:
-            filters = ("method",)
+        filters = FILTERS if design is None else ("method",)
+        settings = {key: values for key, values in given.items() if key not in DESIGN}
         chosen = [*grid_overrides(OmegaConf.to_container(declared.grid), settings, filters)]  # type: ignore[arg-type]
         chosen = chosen if design is None else designed(chosen, design, compose)
         cells += [[f"experiment={experiment}", *overrides] for overrides in chosen]

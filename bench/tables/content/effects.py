@@ -8,7 +8,6 @@ import numpy as np
 from bench.tables.content.caption import usual_seeds
 from bench.tables.content.pairing import Finished, finished, runs_of
 from bench.tables.definition.table import Block, Column, Entry, Row, Table, one_line
-from bench.tables.formats.numbers import entry_text
 from bench.tables.statistics.aggregate import Array
 from bench.tables.statistics.differences import interval, over_one, p_values
 from bench.tables.statistics.factorial import MOOT, OFF, ON, Terms, effects, terms_of
@@ -158,9 +157,11 @@ def _design_notes(points: list[Point], names: list[str], terms: Terms) -> list[s
 def _complete(title: str, points: list[Point], table: Table) -> list[str]:
     """The scores of the complete method, which the effects are parts of."""
     row = points[0].row
-    scores = [
-        f"{column.group} {column.title} {entry_text(row.entries[column.key], column, table.seeds)}".strip()
-        for column in table.columns
-        if column.score
-    ]
+    scores = []
+    for column in (column for column in table.columns if column.score):
+        entry = row.entries[column.key]
+        if entry.value is not None:
+            spread = "" if entry.deviation is None else f" ± {entry.deviation:.{column.digits}f}"
+            name = f"{column.group} {column.title}".strip()
+            scores.append(f"{name} {entry.value:.{column.digits}f}{spread}")
     return [f"{title}, complete: {'; '.join(scores)}"] if scores and not points[0].off else []

@@ -84,11 +84,12 @@ def effects(terms: Terms, scores: Array) -> Array:
     found, *_ = np.linalg.lstsq(terms.matrix, scores, rcond=None)
     largest = float(np.abs(scores).max(initial=0.0))
     # Of what the arithmetic leaves in the last digits, nothing is shown: a count stays whole.
-    return np.round(found[1:], 9 - int(np.ceil(np.log10(largest)))) + 0.0 if largest > 0 else found[1:]
+    digits = 9 - int(np.ceil(np.log10(largest))) if largest > 0 else 0
+    return np.asarray(np.round(found[1:], digits) + 0.0, dtype=float)
 
 
 def _is_wider(matrix: Array) -> bool:
-    return matrix.shape[1] <= matrix.shape[0] and int(np.linalg.matrix_rank(matrix)) == matrix.shape[1]
+    return bool(matrix.shape[1] <= matrix.shape[0] and np.linalg.matrix_rank(matrix) == matrix.shape[1])
 
 
 def _is_part(first: Array, second: Array) -> bool:
