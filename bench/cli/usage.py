@@ -51,8 +51,8 @@ any Hydra launcher (hydra/launcher=local). model=, task= and method= pick from t
 cells. experiment=ablation/METHOD has a method's components off one at a time, with design=factorial all together, on
 the model= and task= that are given. dry_run=true names the cells only; only=failed,out_of_memory runs those that ended
 so; rerun=stale runs those again whose weights, data or own code have changed since, rerun=none keeps them; force=true
-runs all finished ones too; timeout=SECONDS ends a cell that takes longer. Several sweeps may share a results folder: each
-cell is run by one of them. Exit code 1 if a cell failed, 130 after Ctrl-C; the same command goes on.
+runs all finished ones too; timeout=SECONDS ends a cell that takes longer. Several sweeps may share a results folder:
+each cell is run by one of them. Exit code 1 if a cell failed, 130 after Ctrl-C; the same command goes on.
 
   bench sweep experiment=miniature/glue method=lora,ia3 workers=2
 """,

@@ -24,6 +24,9 @@ from bench.methods.trainable import freeze
 from bench.models.structure import Attention
 
 
+DIRECT: tuple[str, ...] = ("P is trained directly, as the peft library does by default, and not through a network",)
+
+
 class AttentionKind(StrEnum):
     """The attentions of an encoder-decoder."""
 
@@ -85,9 +88,7 @@ class PrefixTuning(PromptLearning):
     formula = "softmax(q [P_k; K]ᵀ) [P_v; V]"
     where = "the keys and values of every self-attention (T5: of cross-attention too)"
     trains = "P"
-    differences: tuple[str, ...] = (
-        "P is trained directly, as the peft library does by default, and not through a network",
-    )
+    differences = DIRECT
 
     def __post_init__(self) -> None:
         super().__post_init__()
