@@ -23,7 +23,6 @@ from bench.methods.shared.ranges import at_least_one, one_of
 from bench.methods.trainable import freeze
 from bench.models.structure import Attention
 
-
 DIRECT: tuple[str, ...] = ("P is trained directly, as the peft library does by default, and not through a network",)
 
 
