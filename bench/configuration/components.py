@@ -15,6 +15,7 @@ from bench.configuration.schema import Family
 from bench.errors import UserError, unknown_name
 
 DECLARED, WITHOUT = "components", "without"  # keys of a method's configuration
+OF_SETTINGS = "what the settings mean"  # the origin of states
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 FAMILIES = frozenset(map(str, Family))
@@ -76,12 +77,15 @@ class Component:
         return True
 
 
-def settle_components(method: dict[str, Any], family: str) -> None:
+def settle_components(method: dict[str, Any], family: str) -> dict[str, str]:
     """Switch off what `without` names, and leave the state of every component in place of its declaration.
 
     Args:
         method: its resolved configuration, which is changed; without declarations and `without` it stays as it is.
         family: the model's.
+
+    Returns:
+        Where what was put in came from, by the cell's keys.
 
     Raises:
         UserError: a declaration that is none, or a component that is not declared.
@@ -99,8 +103,16 @@ def settle_components(method: dict[str, Any], family: str) -> None:
     # Outer ones last: they may take away what the inner ones are settings of.
     for name in sorted(named, key=lambda name: -_depth(declared, name)):
         declared[name].switch_off(method)
+    origins = {
+        _key(leaf): f"method.{WITHOUT}={name}"
+        for name in named
+        for path in declared[name].touches
+        for leaf, _ in _leaves({path: _at(method, path)})
+    }
     if declared:
         method[DECLARED] = _states(declared, method, family)
+        origins[f"method.{DECLARED}"] = OF_SETTINGS
+    return origins
 
 
 def declarations(method: Mapping[str, Any]) -> dict[str, Component]:
@@ -129,7 +141,11 @@ def declarations(method: Mapping[str, Any]) -> dict[str, Component]:
 def touched_keys(method: Mapping[str, Any]) -> frozenset[str]:
     """The settings that a method's components change, as keys of a cell's configuration."""
     found = declarations(method).values()
-    return frozenset(".".join(("method", *path)) for one in found for path in one.touches)
+    return frozenset(_key(path) for one in found for path in one.touches)
+
+
+def _key(path: Path) -> str:
+    return ".".join(("method", *path))
 
 
 def _component(name: str, said: Any, owner: str) -> Component:
@@ -188,11 +204,13 @@ def _parts(method: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _leaves(tree: Mapping[Any, Any], path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Paths and values; a key is one name, or a path by itself."""
     for key, value in tree.items():
+        below = (*path, *key) if isinstance(key, tuple) else (*path, str(key))
         if isinstance(value, Mapping) and value:
-            yield from _leaves(value, (*path, str(key)))
+            yield from _leaves(value, below)
         else:
-            yield (*path, str(key)), value
+            yield below, value
 
 
 def _at(tree: Any, path: Path) -> Any:

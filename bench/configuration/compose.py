@@ -165,7 +165,10 @@ def cell_of(config: DictConfig, origins: Origins | None = None) -> Cell:
             f"peft.{next(iter(plain['peft']))} belongs to method=peft/any, not to '{plain['method']['name']}'"
         )
     search = _taken_out(plain["method"])
-    settle_components(plain["method"], plain["model"]["family"])
+    put_in = settle_components(plain["method"], plain["model"]["family"])
+    if origins is not None:
+        for key, origin in put_in.items():
+            origins = origins.given([key], origin)
     return Cell.from_config(_with_text_keys(plain), origins, search)
 
 

@@ -103,14 +103,9 @@ class Expansion:
             return kept
         try:
             composed = self._compose(list(choices))
-            cell = cell_of(composed)
-            group = Group(
-                cell.config,
-                _references(composed),
-                origins_composed_last(),
-                cell.search,
-                touched_keys(OmegaConf.to_container(composed.method)),  # type: ignore[arg-type]
-            )
+            cell = cell_of(composed, origins_composed_last())
+            touched = touched_keys(OmegaConf.to_container(composed.method))  # type: ignore[arg-type]
+            group = Group(cell.config, _references(composed), cell.origins, cell.search, touched)
         except (UserError, HydraException, OmegaConfBaseException):
             return Group({}, None)  # perhaps a plain value mends it; if not, the cell says what is wrong
         self._kept.put(choices, group)

@@ -101,6 +101,14 @@ def declared(tmp_path, components):
         return configurations.cell(["method=mine"])
 
 
+def test_a_setting_that_a_component_put_in_says_where_it_came_from(compose):
+    cell = compose("method=propelt_adapter", "method.without=masks")
+    assert cell.origins.of("method.masks") == "method.without=masks"
+    assert cell.origins.of("method.components.masks") == "what the settings mean"
+    dropped = compose("method=ia3", "method.without=keys")
+    assert dropped.origins.of("method.sites.encoder") == "method.without=keys"
+
+
 def test_a_method_of_ones_own_declares_them_the_same_way(tmp_path):
     cell = declared(tmp_path, {"dropout": {"off": {"dropout": 0.0}}})
     assert cell.config["method"]["components"]["dropout"] == "off"
