@@ -12,6 +12,7 @@ from bench.configuration.compose import Configurations, build
 from bench.errors import UnsupportedError
 from bench.methods.adapters import AdapterS
 from bench.methods.base import LoadOptions, Method
+from bench.methods.loading import as_wanted
 from bench.methods.promises import broken_start
 from bench.methods.shared.mask_scores import MaskScores, TopMask
 from bench.methods.trainable import trainable_parameters
@@ -325,3 +326,10 @@ def test_qlora_without_its_components_asks_for_a_plainer_base_and_optimizer():
     assert wants("double_quantisation") == ("nf4", False, "paged_adamw")
     assert wants("nf4") == ("none", True, "paged_adamw")
     assert wants("paging") == ("nf4", True, "adamw")
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_double_quantisation_is_of_both_the_model_and_the_method(compose, own):
+    base = compose("method=qlora", f"model.double_quantisation={own}".lower()).base
+    methods = [build(without("qlora", *names), Method) for names in ((), ("double_quantisation",))]
+    assert [as_wanted(base, method).double_quantisation for method in methods] == [own, False]
