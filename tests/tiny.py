@@ -106,7 +106,7 @@ def shrunk(settings: Any) -> Any:
     """A method's settings at tiny sizes, parts of a composition included."""
     if isinstance(settings, dict):
         return {
-            key: SIZES[key] if key in SIZES and not isinstance(value, list) else shrunk(value)
+            key: SIZES[key] if key in SIZES and not isinstance(value, list | None) else shrunk(value)
             for key, value in settings.items()
         }
     return settings

@@ -11,6 +11,7 @@ SWEEP_OPTIONS = {
     "dry_run": "hydra.sweeper.dry_run",
     "only": "hydra.sweeper.only",
     "rerun": "hydra.sweeper.rerun",
+    "design": "experiment.design",
     "workers": "hydra.launcher.workers",
     "timeout": "hydra.launcher.timeout",
 }

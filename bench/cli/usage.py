@@ -48,10 +48,11 @@ bench sweep experiment=NAME[,NAME …] [key=value …] [--config-dir FOLDER]
 
 Runs every cell of the experiments that has no finished record yet, longest first, several at a time (workers=N), by
 any Hydra launcher (hydra/launcher=local). model=, task= and method= pick from the grid; any other key overrides all
-cells. dry_run=true names the cells only; only=failed,out_of_memory runs those that ended so; rerun=stale runs those
-again whose weights, data or own code have changed since, rerun=none keeps them; force=true runs all finished ones too;
-timeout=SECONDS ends a cell that takes longer. Several sweeps may share a results folder: each cell is run by one of
-them. Exit code 1 if a cell failed, 130 after Ctrl-C; the same command goes on.
+cells. experiment=ablation/METHOD has a method's components off one at a time, with design=factorial all together, on
+the model= and task= that are given. dry_run=true names the cells only; only=failed,out_of_memory runs those that ended
+so; rerun=stale runs those again whose weights, data or own code have changed since, rerun=none keeps them; force=true
+runs all finished ones too; timeout=SECONDS ends a cell that takes longer. Several sweeps may share a results folder:
+each cell is run by one of them. Exit code 1 if a cell failed, 130 after Ctrl-C; the same command goes on.
 
   bench sweep experiment=miniature/glue method=lora,ia3 workers=2
 """,
@@ -143,7 +144,8 @@ docs/statistics.md has the formulas.
 bench findings [format=text|markdown|json] [results_dir=results]
 
 Holds every claim of the survey against the records: confirmed, refuted, or undecided and what would decide it. Three
-seeds decide, of cells whose settings were chosen alike and not on the reported rows.
+seeds decide, of cells whose settings were chosen alike and not on the reported rows. Apart from them, of experiments
+ablation/…, which components of a method contribute.
 
   bench findings format=markdown
 """,

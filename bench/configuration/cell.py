@@ -20,8 +20,9 @@ from bench.errors import unknown_name
 
 # What decides a cell's result. The rest says where and how it is run, and does not belong to its identity.
 IDENTITY = ("model", "task", "method", "training", "data", "seed")
-# How a model, a task, a method or a part of one is called and sorted; another title makes no other cell.
-LABELS = frozenset({"title", "paper", "category"})
+# How a model, a task, a method or a part of one is called and sorted, and what its settings mean; another title makes
+# no other cell.
+LABELS = frozenset({"title", "paper", "category", "components"})
 PROVENANCE = "chosen_by"  # of training: who chose the settings decides nothing that they do not decide themselves
 
 

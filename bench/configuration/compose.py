@@ -29,6 +29,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from bench.configuration.annotations import check_settings
 from bench.configuration.cell import Cell
+from bench.configuration.components import settle_components
 from bench.configuration.folder import CONFIGS
 from bench.configuration.loader import Loader
 from bench.configuration.origins import Origins
@@ -164,6 +165,10 @@ def cell_of(config: DictConfig, origins: Origins | None = None) -> Cell:
             f"peft.{next(iter(plain['peft']))} belongs to method=peft/any, not to '{plain['method']['name']}'"
         )
     search = _taken_out(plain["method"])
+    put_in = settle_components(plain["method"], plain["model"]["family"])
+    if origins is not None:
+        for key, origin in put_in.items():
+            origins = origins.given([key], origin)
     return Cell.from_config(_with_text_keys(plain), origins, search)
 
 

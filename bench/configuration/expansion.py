@@ -24,6 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from bench.configuration.cell import Cell
+from bench.configuration.components import WITHOUT, touched_keys
 from bench.configuration.compose import SCHEMA, cell_of, without_hydra
 from bench.configuration.loader import origins_composed_last
 from bench.configuration.origins import Origins
@@ -55,12 +56,14 @@ class Group:
         references: the keys that interpolations in it refer to; None: some that cannot be known.
         origins: where its values came from.
         search: what their method declares for tuning.
+        touched: the keys that its components change.
     """
 
     config: dict[str, Any]
     references: frozenset[str] | None
     origins: Origins | None = None
     search: dict[str, Any] | None = None
+    touched: frozenset[str] = frozenset()
 
 
 class Expansion:
@@ -100,8 +103,9 @@ class Expansion:
             return kept
         try:
             composed = self._compose(list(choices))
-            cell = cell_of(composed)
-            group = Group(cell.config, _references(composed), origins_composed_last(), cell.search)
+            cell = cell_of(composed, origins_composed_last())
+            touched = touched_keys(OmegaConf.to_container(composed.method))  # type: ignore[arg-type]
+            group = Group(cell.config, _references(composed), cell.origins, cell.search, touched)
         except (UserError, HydraException, OmegaConfBaseException):
             return Group({}, None)  # perhaps a plain value mends it; if not, the cell says what is wrong
         self._kept.put(choices, group)
@@ -114,7 +118,7 @@ class Expansion:
         config = dict(group.config)
         for override in overrides:
             key = override.partition("=")[0]
-            if any(_overlap(key, reference) for reference in group.references):
+            if any(_overlap(key, reference) for reference in group.references | group.touched):
                 return None
             section, _, name = key.rpartition(".")
             part = config
@@ -173,7 +177,8 @@ class Kept:
         try:
             kept = self._groups["\n".join(choices)]
             origins = Origins(**kept["origins"])
-            group = Group(kept["config"], frozenset(map(str, kept["references"])), origins, kept["search"])
+            references, touched = (frozenset(map(str, kept[name])) for name in ("references", "touched"))
+            group = Group(kept["config"], references, origins, kept["search"], touched)
             Cell.from_config(group.config)
         except (UserError, KeyError, TypeError, AttributeError, ValueError):
             return None
@@ -187,6 +192,7 @@ class Kept:
                 "references": sorted(group.references),
                 "origins": vars(group.origins),
                 "search": group.search,
+                "touched": sorted(group.touched),
             }
             self._new = True
 
@@ -206,7 +212,7 @@ def _is_plain(override: str) -> bool:
     """Whether an override gives one value to a key that never decides which files are composed."""
     key, separator, _ = override.partition("=")
     section, _, name = key.partition(".")
-    if not separator or "." in name:
+    if not separator or "." in name or key == f"method.{WITHOUT}":
         return False
     return key in KEYS if not name else section in SECTIONS and name.isidentifier()
 

@@ -13,14 +13,17 @@ PREFIXES = ("+", "~")  # Hydra's, of keys that are added, also in place of other
 Choices = Mapping[str, Sequence[str]]  # configuration key → its values on the command line
 
 
-def grid_overrides(grid: Sequence[Mapping[str, Any]], given: Choices) -> Iterator[list[str]]:
+def grid_overrides(
+    grid: Sequence[Mapping[str, Any]], given: Choices, filters: Sequence[str] = FILTERS
+) -> Iterator[list[str]]:
     """Expand an experiment's grid into the overrides of each of its cells.
 
     Args:
         grid: sub-grids, each a mapping of configuration keys to a value or a list of values; a cell for every
             combination. No sub-grid means one cell: the configuration as it stands.
-        given: the user's keys. For `FILTERS` that a sub-grid has, only the values given are kept; any other key
+        given: the user's keys. For `filters` that a sub-grid has, only the values given are kept; any other key
             overrides the grid's, and several values multiply the cells.
+        filters: keys of which a user can choose among the grid's values only.
 
     Yields:
         Lists of "key=value", each cell once.
@@ -31,7 +34,7 @@ def grid_overrides(grid: Sequence[Mapping[str, Any]], given: Choices) -> Iterato
         for key, values in given.items():
             if key.startswith(PREFIXES):
                 choices.pop(key.lstrip("".join(PREFIXES)), None)
-            kept = [value for value in choices[key] if value in values] if key in FILTERS and key in choices else values
+            kept = [value for value in choices[key] if value in values] if key in filters and key in choices else values
             choices[key] = list(kept)
         keys = sorted(choices, key=lambda key: FIRST.index(key) if key in FIRST else len(FIRST))
         for values in itertools.product(*(choices[key] for key in keys)):

@@ -13,13 +13,14 @@ from hydra._internal.config_repository import ConfigRepository
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.object_type import ObjectType
 from hydra.plugins.config_source import ConfigResult
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
 from bench.errors import UserError
 
 BUILT_IN = ("schema", "hydra")
+ABLATION = "experiment/ablation/"
 
 
 class FilesReadOnce(ConfigRepository):
@@ -45,7 +46,7 @@ class FilesReadOnce(ConfigRepository):
         """Whether there is such a configuration."""
         key = "config", config_path
         if key not in self._exists:
-            self._exists[key] = super().config_exists(config_path)
+            self._exists[key] = super().config_exists(config_path) or self._ablated(config_path) is not None
         return self._exists[key]
 
     def group_exists(self, config_path: str) -> bool:
@@ -68,9 +69,25 @@ class FilesReadOnce(ConfigRepository):
             source = self._find_object_source(config_path, ObjectType.CONFIG)
             file = "" if source is None else f"{source.path}/{config_path.removesuffix('.yaml')}.yaml"
             raise UserError(f"{file}{_line(error)}: {_reason(error)}") from error
+        if loaded is None and (method := self._ablated(config_path)) is not None:
+            loaded = super().load_config(f"{ABLATION}_any")
+            assert loaded is not None
+            assert isinstance(loaded.config, DictConfig)
+            said = {"name": f"{ABLATION.partition('/')[2]}{method}", "title": f"Ablation of {method}"}
+            grid = [{**part, "method": method} for part in loaded.config.grid]
+            loaded.config = OmegaConf.merge(loaded.config, said, {"grid": grid})
         if loaded is not None and loaded.provider not in BUILT_IN and not isinstance(loaded.config, DictConfig):
             raise UserError(f"{config_path}.yaml must consist of lines KEY: VALUE")
         return loaded
+
+    def _ablated(self, config_path: str) -> str | None:
+        """The method that `experiment=ablation/METHOD` takes apart, where that experiment has no file of its own."""
+        path = config_path.removesuffix(".yaml")
+        method = path.removeprefix(ABLATION)
+        is_method = (
+            path.startswith(ABLATION) and not method.startswith("_") and super().config_exists(f"method/{method}")
+        )
+        return method if is_method else None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "FilesReadOnce":
         """Hydra copies its repository for every composition; the copy shares the memory until it looks elsewhere."""

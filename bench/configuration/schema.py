@@ -223,6 +223,7 @@ class ExperimentConfig:
     name: str = "runs"
     title: str = ""
     table: str | None = None  # the survey's table that this experiment makes, e.g. "glue"
+    design: str | None = None  # of an ablation: which components of a method are off together, one_off or factorial
     grid: list[dict[str, Any]] = field(default_factory=list)
 
 

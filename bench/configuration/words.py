@@ -37,7 +37,10 @@ def in_users_words(error: Exception, folders: Sequence[Path], schema: DictConfig
         path = error.missing_cfg_file
         inner = path.startswith("hydra/")
         group, _, name = path.rpartition("/") if inner else path.partition("/")
-        return _at(where, unknown_name(group, name, options(folders, group)))
+        known = options(folders, group)
+        if group == "experiment":
+            known += [f"ablation/{method}" for method in options(folders, "method")]
+        return _at(where, unknown_name(group, name, known))
     key = re.search(r"Could not override '([^']+)'", text)
     if key:
         path, _, name = key[1].rpartition(".")

@@ -1,16 +1,19 @@
-"""The survey's claims against the records: confirmed, refuted, undecided.
+"""The survey's claims against the records: confirmed, refuted, undecided; and apart from them, claims of ours.
 
-Here: the claims (`survey.yaml`), the evidence that records give for each, and the report. Not here: anything that
-trains. Read `evaluate` first.
+Here: the claims (`survey.yaml`), the evidence that records give for each, what components of methods do (`components`),
+and the report. Not here: anything that trains. Read `evaluate` first.
 """
 
+from bench.findings.components import ComponentFinding, evaluate_components
 from bench.findings.evaluate import Finding, evaluate
 from bench.findings.render import findings_to_json, findings_to_markdown, render_findings
 from bench.tables.content.reference import set_reference
 
 __all__ = [
+    "ComponentFinding",
     "Finding",
     "evaluate",
+    "evaluate_components",
     "findings_to_json",
     "findings_to_markdown",
     "render_findings",

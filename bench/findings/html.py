@@ -1,7 +1,10 @@
 """Findings as a section of the report's page."""
 
+from collections.abc import Sequence
+
+from bench.findings.components import CONTRIBUTES, DOES_NOT, HOW, ComponentFinding
 from bench.findings.evaluate import Finding
-from bench.findings.render import lines_of, summary
+from bench.findings.render import lines_of, our_summary, summary
 from bench.tables.page.html import escape
 
 
@@ -12,6 +15,23 @@ def findings_to_html(findings: list[Finding]) -> str:
         + "".join(_claim(finding) for finding in findings)
         + "</section>\n"
     )
+
+
+def components_to_html(ours: Sequence[ComponentFinding]) -> str:
+    """A `<section>` of ours: each component with its verdict; empty where there are none."""
+    if not ours:
+        return ""
+    said = escape(f"{our_summary(ours)}. {HOW}")
+    items = "".join(_component(one) for one in ours)
+    return f'<section id="components">\n<h2>Ours: what components do</h2>\n<p>{said}</p>\n{items}</section>\n'
+
+
+def _component(one: ComponentFinding) -> str:
+    lines = "".join(f"<li>{escape(line)}</li>" for line in one.lines)
+    kind = {CONTRIBUTES: "confirmed", DOES_NOT: "refuted"}.get(one.verdict, one.verdict)  # of the page's colours
+    verdict = f'<span class="verdict {kind}">{escape(one.verdict)}</span>'
+    words = f"{verdict} <b>{escape(one.id)}</b>: {escape(one.text)}"
+    return f"<details><summary>{words}</summary><ul>{lines}</ul></details>\n"
 
 
 def _claim(finding: Finding) -> str:

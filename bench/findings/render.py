@@ -3,15 +3,19 @@
 import json
 import math
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
+from bench.findings.components import CONTRIBUTES, DOES_NOT, HOW, ComponentFinding
 from bench.findings.evaluate import CONFIRMED, REFUTED, UNDECIDED, Finding
 from bench.tables.formats.markdown import escape
 
 STYLES = {CONFIRMED: "green", REFUTED: "red", UNDECIDED: "yellow"}
+OUR_STYLES = {CONTRIBUTES: "green", DOES_NOT: "red", UNDECIDED: "yellow"}
 SHOWN = 6  # missing things listed in text; JSON has all
 
 
@@ -57,8 +61,8 @@ def lines_of(finding: Finding, limit: int | None = None) -> list[str]:
     return lines + [f"would decide it: {command}" for command in finding.commands]
 
 
-def render_findings(findings: list[Finding], console: Console) -> None:
-    """Print every claim with its verdict and what is behind it."""
+def render_findings(findings: list[Finding], console: Console, ours: Sequence[ComponentFinding] = ()) -> None:
+    """Print every claim with its verdict and what is behind it, then ours, what components do."""
     for finding in findings:
         claim = finding.claim
         line = Text(f"{finding.verdict:9s} ", style=f"bold {STYLES[finding.verdict]}")
@@ -69,10 +73,24 @@ def render_findings(findings: list[Finding], console: Console) -> None:
         for detail in lines_of(finding, SHOWN):
             console.print(Text(f"          {detail}", style="dim"), soft_wrap=True)
     console.print(summary(findings), markup=False, highlight=False)
+    for one in ours:
+        line = Text(f"{one.verdict:16s} ", style=f"bold {OUR_STYLES[one.verdict]}")
+        console.print(line.append(one.id, style="bold").append(f"  {one.text}"), soft_wrap=True)
+        for detail in one.lines:
+            console.print(Text(f"                 {detail}", style="dim"), soft_wrap=True)
+    if ours:
+        console.print(f"ours: {our_summary(ours)}", markup=False, highlight=False)
 
 
-def findings_to_markdown(findings: list[Finding]) -> str:
-    """A heading, a table of verdicts, and the details of each claim."""
+def our_summary(ours: Sequence[ComponentFinding]) -> str:
+    """`2 contribute, 0 do not, 5 undecided of 7 components`."""
+    counts = Counter(one.verdict for one in ours)
+    parts = {CONTRIBUTES: "contribute", DOES_NOT: "do not", UNDECIDED: "undecided"}
+    return ", ".join(f"{counts[verdict]} {words}" for verdict, words in parts.items()) + f" of {len(ours)} components"
+
+
+def findings_to_markdown(findings: list[Finding], ours: Sequence[ComponentFinding] = ()) -> str:
+    """A heading, a table of verdicts, and the details of each claim; then ours, what components do, under their own."""
     lines = ["### The survey's claims", "", f"{summary(findings)}.", ""]
     lines += ["| Claim | Verdict | The survey says | Source |", "| :--- | :--- | :--- | :--- |"]
     for finding in findings:
@@ -83,11 +101,19 @@ def findings_to_markdown(findings: list[Finding]) -> str:
         lines += ["", f"**{escape(finding.claim.id)}**: {finding.verdict}", ""]
         notes = [f"read as: {finding.claim.note}"] if finding.claim.note else []
         lines += [f"- {escape(detail)}" for detail in [*notes, *lines_of(finding, SHOWN)]]
+    if ours:
+        lines += ["", "### Ours: what components do", "", f"{our_summary(ours)}. {HOW}", ""]
+        lines += ["| Component | Verdict | Effect | |", "| :--- | :--- | :--- | :--- |"]
+        rows = ((one.id, one.verdict, one.text, "; ".join(one.lines)) for one in ours)
+        lines += [f"| {' | '.join(escape(cell) for cell in row)} |" for row in rows]
     return "\n".join(lines) + "\n"
 
 
-def findings_to_json(findings: list[Finding]) -> str:
-    """`{"findings": [{"id", "verdict", "figures", "missing", "caveats", "table", "claim", "source", "note", …}]}`."""
+def findings_to_json(findings: list[Finding], ours: Sequence[ComponentFinding] = ()) -> str:
+    """`{"findings": [{"id", "verdict", "figures", "missing", "caveats", "table", "claim", "source", "note", …}]}`.
+
+    Beside them under "components" ours: `[{"id", "method", "model", "component", "verdict", "value", "interval", …}]`.
+    """
     items = [
         {
             "id": finding.claim.id,
@@ -103,7 +129,10 @@ def findings_to_json(findings: list[Finding]) -> str:
         }
         for finding in findings
     ]
-    return json.dumps({"findings": items}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    components = [_finite({"id": one.id, **asdict(one)}) for one in ours]
+    return (
+        json.dumps({"findings": items, "components": components}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    )
 
 
 def _finite(figure: dict[str, Any]) -> dict[str, Any]:

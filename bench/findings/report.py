@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from bench.errors import NotComparableError, NothingToShowError, UserError
+from bench.findings.components import evaluate_components
 from bench.findings.evaluate import evaluate
-from bench.findings.html import findings_to_html
+from bench.findings.experiments import experiments
+from bench.findings.html import components_to_html, findings_to_html
 from bench.findings.render import findings_to_json, findings_to_markdown
-from bench.records.columns import find_records
 from bench.system.links import own_file
 from bench.system.terminal import warn
 from bench.tables.content.build import make_table
@@ -43,28 +44,15 @@ def report(results_dir: str, out: str, config_dir: str | None = None) -> list[Pa
         for kind in ("csv", "latex", "markdown"):
             paths += write(table, kind, folder)
         paths += write_figures(table, folder)
-    findings = evaluate(results_dir)
+    findings, ours = evaluate(results_dir), evaluate_components(results_dir)
     texts = {
-        "index.html": to_html(tables, [findings_to_html(findings)], title="Report"),
-        "findings.md": findings_to_markdown(findings),
-        "findings.json": findings_to_json(findings),
+        "index.html": to_html(tables, [findings_to_html(findings), components_to_html(ours)], title="Report"),
+        "findings.md": findings_to_markdown(findings, ours),
+        "findings.json": findings_to_json(findings, ours),
     }
     for name, text in texts.items():
         own_file(folder / name).write_text(text, encoding="utf-8")
     return [*(folder / name for name in texts), *paths]
-
-
-def experiments(results_dir: str) -> list[str]:
-    """The experiments that have records directly in `results_dir`.
-
-    Copies from other machines lie in `published`; in `tuning` are trials, of which nothing is reported.
-    """
-    found: dict[str, None] = {}
-    for path in find_records(results_dir):
-        parts = Path(path).relative_to(results_dir).parts[:-2]
-        if parts and parts[0] not in ("published", "tuning"):
-            found["/".join(parts)] = None
-    return sorted(found)
 
 
 def _definitions(config_dir: str | None) -> list[str]:

@@ -38,6 +38,7 @@ class AdaLora(PeftMethod):
         final: share of the steps after the last one.
         interval: steps between two prunings.
         orthogonality: weight of the added loss.
+        adaptive: whether ranks are allotted; else every layer has `target_r` from the start to the end.
         sites: by family, which linear layers; see `bench.models.structure.SITES`.
     """
 
@@ -50,6 +51,7 @@ class AdaLora(PeftMethod):
     interval: int
     orthogonality: float
     sites: dict[str, list[str]]
+    adaptive: bool = True
 
     size = "init_r"
     mergeable = True
@@ -70,12 +72,14 @@ class AdaLora(PeftMethod):
 
     def of_size(self, number: int, setting: Setting) -> Self:
         """The rank at the start, at which it is counted, and the one at the end in proportion."""
+        if not self.adaptive:
+            return replace(self, init_r=max(number, self.init_r), target_r=number, budget=None)
         target = max(1, round(number * self.target_r / self.init_r))
         return replace(self, init_r=number, target_r=target, budget=None)
 
     def sizes(self, setting: Setting) -> dict[str, int | float]:
-        """Both ranks."""
-        return {"init_r": self.init_r, "target_r": self.target_r}
+        """Both ranks, or the only one."""
+        return {"init_r": self.init_r, "target_r": self.target_r} if self.adaptive else {"target_r": self.target_r}
 
     def check(self, setting: Setting) -> None:
         """A rank above the hidden size is no longer low."""
@@ -89,7 +93,7 @@ class AdaLora(PeftMethod):
         # The library prunes at the end of the schedule by what it has seen in a step before; short trial runs have few.
         final = min(int(self.final * setting.total_steps), setting.total_steps - SHORTEST)
         return peft.AdaLoraConfig(
-            init_r=self.init_r,
+            init_r=self.init_r if self.adaptive else self.target_r,
             target_r=self.target_r,
             lora_alpha=self.alpha,  # type: ignore[arg-type]  # annotated int, used as a number
             lora_dropout=self.dropout,

@@ -15,7 +15,14 @@ from bench.errors import UserError
 from bench.methods.base import Layer, Method, Setting
 from bench.methods.shared.bottleneck import Bottleneck, ParallelAdapter, PfeifferAdapter, SequentialAdapter
 from bench.methods.shared.norm_places import KNOWN, NORMALISED, READABLE, attach_behind_sum, check_norms
-from bench.methods.shared.ranges import above_zero, at_least_one, below_one, one_of, within_hidden_size
+from bench.methods.shared.ranges import (
+    above_zero,
+    at_least_one,
+    below_one,
+    check_head_is_left,
+    one_of,
+    within_hidden_size,
+)
 from bench.methods.trainable import freeze
 
 
@@ -72,7 +79,16 @@ class AdapterS(AdapterMethod):
     Behind an attention the adapter acts on the output projection's result, before its dropout; behind a feed-forward
     after the dropout; both before the residual sum and its norm, as in the authors' code. A T5 decoder layer has three
     sites: cross-attention is one. The adapter behind an attention has an input LayerNorm of its own.
+
+    Attributes:
+        attention: whether there is one behind every attention.
+        feed_forward: whether there is one behind every feed-forward.
+        input_norm: whether those behind an attention have their LayerNorm.
     """
+
+    attention: bool = True
+    feed_forward: bool = True
+    input_norm: bool = True
 
     identity_at_start = False
     why_not_identity = "the authors draw the up-projection from N(0, 0.02) too"
@@ -83,11 +99,17 @@ class AdapterS(AdapterMethod):
     )
     differences = ("the task head is trained, as with every method here; the authors' code freezes it at random",)
 
+    def check(self, setting: Setting) -> None:
+        """There are adapters, or a task head to be trained without them."""
+        super().check(setting)
+        if not (self.attention or self.feed_forward):
+            check_head_is_left(self.title, setting)
+
     def add_adapters(self, model: nn.Module, setting: Setting) -> None:
         """One per residual branch."""
         structure = setting.structure
-        normed = [(attention.output, True) for attention in structure.attentions]
-        plain = [(site.result, False) for site in structure.feed_forwards]
+        normed = [(attention.output, self.input_norm) for attention in structure.attentions if self.attention]
+        plain = [(site.result, False) for site in structure.feed_forwards if self.feed_forward]
         for path, has_norm in (*normed, *plain):
             bottleneck = self.new_bottleneck(model, setting)
             bottleneck.initialise_normally()

@@ -88,9 +88,15 @@ class Layer(IntEnum):
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """How the method wants the base model loaded."""
+    """How the method wants the base model loaded.
+
+    Attributes:
+        quantisation: how its linear layers are stored.
+        double_quantisation: of nf4; false: the scales of the blocks are not quantised, whatever the model's setting.
+    """
 
     quantisation: Quantisation = Quantisation.none
+    double_quantisation: bool = True
 
 
 @dataclass(frozen=True)
@@ -119,6 +125,7 @@ class Method:
         category: where the survey's taxonomy puts it.
         paper: authors, year and link.
         budget: how large it is to be, in place of its own size; see `bench.methods.budget`.
+        components: by name, whether its settings mean that it is on, off or moot; see `bench.configuration.components`.
     """
 
     name: str
@@ -126,6 +133,7 @@ class Method:
     category: Category
     paper: str
     budget: str | int | float | None = None
+    components: dict[str, str] = field(default_factory=dict)
 
     # What every method says of itself; not fields, so no YAML can change them.
     identity_at_start = True  # the adapted model computes what the bare one does, before training

@@ -5,6 +5,7 @@ Xu et al. 2021, https://arxiv.org/abs/2109.05687; code: alibaba/AliceMind, Child
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Self
 
 import torch
@@ -14,12 +15,19 @@ from bench.errors import UserError
 from bench.methods.base import Gradients, ParameterGroup, Setting
 from bench.methods.full import FullFineTuning
 from bench.methods.shared.mask_scores import pack_bits, unpack_bits
-from bench.methods.shared.ranges import above_zero, share
+from bench.methods.shared.ranges import above_zero, one_of, share
 from bench.methods.shared.selection import largest
 from bench.methods.trainable import trainable_parameters
 
 MILLION = 1_000_000
 MASK = "_child"  # ending of the buffer that holds a parameter's mask, and of its packed bits in a stored state
+
+
+class Choice(StrEnum):
+    """What the entries of the child are chosen by."""
+
+    fisher = "fisher"
+    random = "random"
 
 
 @dataclass(kw_only=True)
@@ -71,9 +79,11 @@ class ChildTuningD(ChildTuning):
 
     Attributes:
         max_grad_norm: for the Fisher information only; training clips as the cell says.
+        child: what it is chosen by: "fisher", or "random": as many entries, drawn once, without a look at the data.
     """
 
     max_grad_norm: float
+    child: Choice = Choice.fisher
 
     formula = "W ← W + M∘ΔW, M = the top p of the Fisher information"
     where = "every weight of every block"
@@ -83,6 +93,7 @@ class ChildTuningD(ChildTuning):
     def __post_init__(self) -> None:
         super().__post_init__()
         above_zero(max_grad_norm=self.max_grad_norm)
+        self.child = one_of(Choice, child=self.child)
 
     def of_size(self, number: int, setting: Setting) -> Self:
         """A child of so many millionths."""
@@ -103,9 +114,21 @@ class ChildTuningD(ChildTuning):
         return model
 
     def prepare(self, model: nn.Module, gradients: Gradients) -> None:
-        """Collect the Fisher information, one float per candidate, and choose the child."""
+        """Collect the Fisher information, one float per candidate, and choose the child by it, or by chance."""
         candidates = list(_candidates(model))
         fisher = [torch.zeros_like(parameter, dtype=torch.float32) for _, parameter, _ in candidates]
+        if self.child == Choice.random:
+            for information in fisher:
+                information.uniform_()
+        else:
+            self._collect(fisher, candidates, gradients)
+        count = self._child_size(sum(information.numel() for information in fisher))
+        for mask, (_, _, buffer) in zip(largest(fisher, count), candidates, strict=True):
+            buffer.copy_(mask)
+
+    def _collect(
+        self, fisher: list[Tensor], candidates: list[tuple[str, nn.Parameter, Tensor]], gradients: Gradients
+    ) -> None:
         batches = 0
         for _ in gradients():
             batches += 1
@@ -115,9 +138,6 @@ class ChildTuningD(ChildTuning):
                     information.addcmul_(parameter.grad, parameter.grad)
         for information in fisher:
             information.div_(max(batches, 1))
-        count = self._child_size(sum(information.numel() for information in fisher))
-        for mask, (_, _, buffer) in zip(largest(fisher, count), candidates, strict=True):
-            buffer.copy_(mask)
 
     def parameter_groups(self, model: nn.Module) -> list[ParameterGroup]:
         """All parameters; weight decay is told which entries may change."""

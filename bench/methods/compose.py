@@ -16,7 +16,8 @@ from bench.methods.ia3 import Ia3
 from bench.methods.lora import Lora
 from bench.methods.peft_any import PeftAny
 from bench.methods.shared.peft_library import innermost
-from bench.methods.trainable import trainable_parameters
+from bench.methods.shared.ranges import check_head_is_left
+from bench.methods.trainable import freeze, trainable_parameters
 from bench.models.fused import split_fused
 
 PARTS = (Category.additive, Category.partial, Category.reparameterised)
@@ -31,7 +32,8 @@ class Compose(Method):
 
     Attributes:
         parts: the settings of each method, as in its own YAML file: a list, or a mapping whose keys name the parts, so
-            that the command line can reach into them (`method.parts.adapter.bottleneck=32`).
+            that the command line can reach into them (`method.parts.adapter.bottleneck=32`). A part that is null is
+            left out; where all are, the task head alone is trained.
     """
 
     parts: Any
@@ -43,7 +45,8 @@ class Compose(Method):
         given = list(self.parts.values()) if isinstance(self.parts, dict) else self.parts
         if not isinstance(given, list) or len(given) < 2:
             raise UserError(f"'{self.name}': parts must be a list of two or more methods")
-        self.methods = sorted((build(part, Method) for part in given), key=lambda method: method.layer)
+        there = [build(part, Method) for part in given if part is not None]
+        self.methods = sorted(there, key=lambda method: method.layer)
         self._check_parts()
         self.identity_at_start = all(method.identity_at_start for method in self.methods)
         self.mergeable = all(method.mergeable for method in self.methods)
@@ -89,6 +92,8 @@ class Compose(Method):
 
     def check(self, setting: Setting) -> None:
         """Every part fits."""
+        if not self.methods:
+            check_head_is_left(self.title, setting)
         for method in self.methods:
             method.check(setting)
 
@@ -106,6 +111,8 @@ class Compose(Method):
         trained: set[int] = set()
         # First of all: what is split has other parameters afterwards.
         split_fused(innermost(model), setting.structure, self.targets(setting))
+        if not self.methods:
+            freeze(model)
         for method in self.methods:
             adapted = method.apply(innermost(model) if method.layer == Layer.activations else model, setting)
             model = adapted if method.layer != Layer.activations else model

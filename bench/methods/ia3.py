@@ -9,11 +9,11 @@ import peft
 
 from bench.errors import UserError
 from bench.methods.base import Setting
-from bench.methods.shared.peft_library import PeftMethod, by_family
+from bench.methods.shared.peft_library import AtSites, by_family
 
 
 @dataclass(kw_only=True)
-class Ia3(PeftMethod):
+class Ia3(AtSites):
     """y = l ⊙ (W x), or y = W (l ⊙ x) at the input sites; l starts at one.
 
     Attributes:
@@ -21,7 +21,6 @@ class Ia3(PeftMethod):
         input_sites: by family, which of them at their input instead of their output.
     """
 
-    sites: dict[str, list[str]]
     input_sites: dict[str, list[str]]
 
     shardable = True

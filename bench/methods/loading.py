@@ -1,5 +1,6 @@
 """How the base is stored for a method: what the cell's settings and the method ask for, put together."""
 
+from dataclasses import replace
 from typing import TypedDict
 
 from bench.configuration.schema import Dtype, ModelConfig, Quantisation, TrainingConfig
@@ -36,3 +37,9 @@ def storage(base: ModelConfig, training: TrainingConfig, method: Method, dtype: 
         dtype=trained if method.trains_base else dtype,
         trained_dtype=trained,
     )
+
+
+def as_wanted(base: ModelConfig, method: Method) -> ModelConfig:
+    """A model's configuration with what the method wants of a quantised base."""
+    double = base.double_quantisation and method.load_options().double_quantisation
+    return replace(base, double_quantisation=double)

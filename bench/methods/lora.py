@@ -4,18 +4,26 @@ Hu et al. 2022, https://arxiv.org/abs/2106.09685, equation 3.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import peft
 
 from bench.errors import UserError
 from bench.methods.base import Setting
-from bench.methods.shared.peft_library import PeftMethod, by_family
-from bench.methods.shared.ranges import above_zero, at_least_one, below_one, within_hidden_size
+from bench.methods.shared.peft_library import AtSites, by_family
+from bench.methods.shared.ranges import above_zero, at_least_one, below_one, one_of, within_hidden_size
 from bench.models.structure import EXPERT_SITES
 
 
+class Initialisation(StrEnum):
+    """What B starts from: zero, so that the model starts as the base, or drawn like A."""
+
+    zero_b = "zero_b"
+    random = "random"
+
+
 @dataclass(kw_only=True)
-class Lora(PeftMethod):
+class Lora(AtSites):
     """h = W x + (alpha / r) B A x, with A `(r, in)` random, B `(out, r)` zero, W frozen.
 
     Attributes:
@@ -24,15 +32,18 @@ class Lora(PeftMethod):
         dropout: on x, before A.
         sites: by family, which linear layers, see `bench.models.structure.SITES`, and which parameters of experts, see
             `EXPERT_SITES` there: each expert then has an A and a B of its own, of rank r.
-        b_rate: what B's learning rate is multiplied with; above 1 in LoRA+ (Hayou et al. 2024,
+        b_rate: what B's learning rate is multiplied with, null: nothing; above 1 in LoRA+ (Hayou et al. 2024,
             https://arxiv.org/abs/2402.12354, which takes 16).
+        scaled: whether B A x is multiplied with alpha / r; else it is taken as it is.
+        initialisation: "zero_b" or "random".
     """
 
     r: int | dict[str, int]
     alpha: float
     dropout: float
-    sites: dict[str, list[str]]
-    b_rate: float = 1.0
+    b_rate: float | None = None
+    scaled: bool = True
+    initialisation: Initialisation = Initialisation.zero_b
 
     size = "r"
     shardable = True
@@ -45,8 +56,11 @@ class Lora(PeftMethod):
         super().__post_init__()
         for rank in self.r.values() if isinstance(self.r, dict) else (self.r,):
             at_least_one(r=rank)
-        above_zero(alpha=self.alpha, b_rate=self.b_rate)
+        above_zero(alpha=self.alpha, **({} if self.b_rate is None else {"b_rate": self.b_rate}))
         below_one(dropout=self.dropout)
+        self.initialisation = one_of(Initialisation, initialisation=self.initialisation)
+        if self.initialisation == Initialisation.random:
+            self.identity_at_start, self.why_not_identity = False, "B is drawn at random too"
 
     def check(self, setting: Setting) -> None:
         """A rank above the hidden size is no longer low."""
@@ -68,14 +82,15 @@ class Lora(PeftMethod):
 
     def rate_multipliers(self) -> dict[str, float]:
         """B's, where it is another."""
-        return {} if self.b_rate == 1 else {"lora_B": self.b_rate}
+        return {} if self.b_rate in (None, 1) else {"lora_B": self.b_rate}
 
     def peft_config(self, setting: Setting) -> peft.PeftConfig:
         """LoraConfig on the full paths of the sites."""
         linears, of_experts = self._sites(setting)
         return peft.LoraConfig(
             r=self.rank(setting),
-            lora_alpha=self.alpha,  # type: ignore[arg-type]  # annotated int, used as a number
+            lora_alpha=self.alpha if self.scaled else self.rank(setting),  # type: ignore[arg-type]  # used as a number
+            init_lora_weights=self.initialisation == Initialisation.zero_b,
             lora_dropout=self.dropout,
             target_modules=setting.structure.paths(linears),
             target_parameters=setting.structure.expert_parameters(of_experts) or None,

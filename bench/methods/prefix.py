@@ -75,17 +75,65 @@ class NetworkPrefix(Foldable):
             self.register_buffer(name, state[name].to(device))
 
 
+class FoldingTable(Foldable):
+    """The table `(length, columns)` that a network gives: from the network while training, by itself once folded."""
+
+    table: Tensor
+
+    def __init__(self, network: PrefixNetwork, columns: slice | None = None) -> None:
+        """Create it; `columns` of the network, None: all."""
+        super().__init__()
+        self.network: PrefixNetwork | None = network
+        self.columns = columns or slice(0, network.output.out_features)
+        self.count: int = network.embedding.num_embeddings * (self.columns.stop - self.columns.start)
+
+    def forward(self) -> Tensor:
+        """The table."""
+        return self.table if self.network is None else self.network(self.columns)
+
+    def training_parameters(self) -> Iterator[nn.Parameter]:
+        """The network's."""
+        return iter(()) if self.network is None else self.network.parameters()
+
+    def folded(self) -> dict[str, Tensor]:
+        """The table."""
+        return {"table": self().detach().contiguous()}
+
+    def folded_count(self) -> float:
+        """Its entries."""
+        return self.count
+
+    def load_folded(self, state: dict[str, Tensor]) -> None:
+        """Let the table take the network's place."""
+        device = self().device
+        self.network = None
+        self.register_buffer("table", state["table"].to(device))
+
+
+class TablePrefix(nn.Module):
+    """The prefix of one attention, trained directly: keys and values `(length, width)`, N(0, 1) as in peft."""
+
+    def __init__(self, length: int, width: int, device: torch.device) -> None:
+        super().__init__()
+        self.keys = nn.Parameter(torch.randn(length, width, device=device))
+        self.values = nn.Parameter(torch.randn(length, width, device=device))
+
+    def forward(self) -> tuple[Tensor, Tensor]:
+        """Both."""
+        return self.keys, self.values
+
+
 @dataclass(kw_only=True)
 class ThroughNetwork(Method):
     """What prefixes that come from a network have in common.
 
     Attributes:
         length: virtual tokens.
-        inner: width of the network's inner layer.
+        inner: width of the network's inner layer; null: no network, where a method can do without.
     """
 
     length: int
-    inner: int
+    inner: int | None
 
     size = "length"
     identity_at_start = False
@@ -96,7 +144,9 @@ class ThroughNetwork(Method):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        at_least_one(length=self.length, inner=self.inner)
+        at_least_one(length=self.length)
+        if self.inner is not None:
+            at_least_one(inner=self.inner)
 
     def check(self, setting: Setting) -> None:
         """A prefix longer than any input is a slip of the pen."""
@@ -110,11 +160,16 @@ class ThroughNetwork(Method):
         device = next(model.parameters()).device
         for attentions in kinds(setting.structure):
             width = key_width(model, attentions[0])
-            outputs = self.network_width(len(attentions), width)
-            network = PrefixNetwork(self.length, setting.structure.hidden_size, self.inner, outputs, device)
-            for attention, prefix in zip(attentions, self.prefixes(network, len(attentions), width), strict=True):
+            prefixes = self.of_kind(len(attentions), width, setting.structure.hidden_size, device)
+            for attention, prefix in zip(attentions, prefixes, strict=True):
                 put_prefix(model.get_submodule(attention.core), prefix)
         return model
+
+    def of_kind(self, layers: int, width: int, hidden: int, device: torch.device) -> Iterator[nn.Module]:
+        """The prefix of each layer of one kind of attention, whose keys are `width` wide."""
+        assert self.inner is not None
+        network = PrefixNetwork(self.length, hidden, self.inner, self.network_width(layers, width), device)
+        return self.prefixes(network, layers, width)
 
     def network_width(self, layers: int, width: int) -> int:
         """How many values the network gives for each virtual token, for `layers` whose keys are `width` wide."""
@@ -134,10 +189,18 @@ class Prefix(ThroughNetwork):
     """softmax(q [P_k; K]ᵀ) [P_v; V] in every attention, with P = Linear(tanh(Linear(E))) trained.
 
     One network for each kind of attention (of an encoder, of a decoder, between the two), as in the authors' code.
+    With `inner: null` there is none, and P itself is trained, drawn from N(0, 1) as in Li and Liang's code without the
+    reparameterisation.
     """
 
     formula = "softmax(q [P_k; K]ᵀ) [P_v; V], P = W₂ tanh(W₁ E)"
     trains = "E, W₁ and W₂, which give way to P"
+
+    def of_kind(self, layers: int, width: int, hidden: int, device: torch.device) -> Iterator[nn.Module]:
+        """Through a network, or tables of their own."""
+        if self.inner is not None:
+            return super().of_kind(layers, width, hidden, device)
+        return (TablePrefix(self.length, width, device) for _ in range(layers))
 
     def network_width(self, layers: int, width: int) -> int:
         """Keys and values of every layer."""

@@ -6,6 +6,7 @@ Zeng, Zhang, Lu 2023, https://arxiv.org/abs/2305.17682 (where it is spelled ProP
 from dataclasses import dataclass, replace
 from typing import Self
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -13,7 +14,7 @@ from bench.methods.base import Setting
 from bench.methods.shared.bottleneck import INITIAL_STD, PfeifferAdapter
 from bench.methods.shared.mask_scores import MaskScores
 from bench.methods.shared.norm_places import READABLE, attach_behind_sum, check_norms
-from bench.methods.shared.propelt import Propelt
+from bench.methods.shared.propelt import Propelt, masked
 from bench.methods.shared.ranges import at_least_one, within_hidden_size
 from bench.methods.trainable import freeze
 
@@ -21,7 +22,7 @@ from bench.methods.trainable import freeze
 class MaskedBottleneck(nn.Module):
     """up∘m_up(ReLU(down∘m_down(x))) with `down`, `up` and both biases shared, and this layer's masks."""
 
-    def __init__(self, prototype: nn.ModuleDict, down_mask: MaskScores, up_mask: MaskScores) -> None:
+    def __init__(self, prototype: nn.ModuleDict, down_mask: MaskScores | None, up_mask: MaskScores | None) -> None:
         super().__init__()
         self.prototype, self.down_mask, self.up_mask = prototype, down_mask, up_mask
 
@@ -30,8 +31,8 @@ class MaskedBottleneck(nn.Module):
         down, up = self.prototype["down"], self.prototype["up"]
         assert isinstance(down, nn.Linear)
         assert isinstance(up, nn.Linear)
-        inner = functional.relu(functional.linear(x, down.weight * self.down_mask(), down.bias))
-        return functional.linear(inner, up.weight * self.up_mask(), up.bias)
+        inner = functional.relu(functional.linear(x, masked(down.weight, self.down_mask), down.bias))
+        return functional.linear(inner, masked(up.weight, self.up_mask), up.bias)
 
 
 @dataclass(kw_only=True)
@@ -68,12 +69,10 @@ class PropeltAdapter(Propelt):
         freeze(model)
         hidden, device = setting.structure.hidden_size, next(model.parameters()).device
         size = hidden // self.reduction
-        down, up = nn.Linear(hidden, size, device=device), nn.Linear(size, hidden, device=device)
-        prototype = nn.ModuleDict({"down": down, "up": up})
-        for linear in (down, up):
-            nn.init.normal_(linear.weight, std=INITIAL_STD)
-            nn.init.zeros_(linear.bias)
+        prototype = None
         for site in setting.structure.feed_forwards:
+            if prototype is None or not self.shared:
+                prototype = _prototype(hidden, size, device)
             # The authors' scores have the transposed shapes, hence the fan-in.
             down_mask = self.new_mask((size, hidden), size, device)
             up_mask = self.new_mask((hidden, size), hidden, device)
@@ -84,3 +83,11 @@ class PropeltAdapter(Propelt):
     def why_not_mergeable(self) -> str:
         """The reason, for the error message."""
         return "a bottleneck is not linear"
+
+
+def _prototype(hidden: int, size: int, device: torch.device) -> nn.ModuleDict:
+    down, up = nn.Linear(hidden, size, device=device), nn.Linear(size, hidden, device=device)
+    for linear in (down, up):
+        nn.init.normal_(linear.weight, std=INITIAL_STD)
+        nn.init.zeros_(linear.bias)
+    return nn.ModuleDict({"down": down, "up": up})

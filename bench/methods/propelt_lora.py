@@ -12,7 +12,7 @@ from torch.nn import functional
 from bench.methods.base import Setting
 from bench.methods.shared.mask_scores import MaskScores
 from bench.methods.shared.peft_library import by_family
-from bench.methods.shared.propelt import Propelt
+from bench.methods.shared.propelt import Propelt, masked
 from bench.methods.shared.ranges import above_zero, at_least_one, within_hidden_size
 from bench.methods.trainable import freeze
 from bench.models.fused import split_fused
@@ -21,7 +21,9 @@ from bench.models.fused import split_fused
 class MaskedLowRank(nn.Module):
     """h + (alpha / r) (m_B∘B)(m_A∘A) x behind a projection with input x and output h; A and B shared."""
 
-    def __init__(self, prototype: nn.ParameterDict, a_mask: MaskScores, b_mask: MaskScores, scale: float) -> None:
+    def __init__(
+        self, prototype: nn.ParameterDict, a_mask: MaskScores | None, b_mask: MaskScores | None, scale: float
+    ) -> None:
         super().__init__()
         self.prototype, self.a_mask, self.b_mask, self.scale = prototype, a_mask, b_mask, scale
 
@@ -32,8 +34,8 @@ class MaskedLowRank(nn.Module):
 
     def after(self, projection: nn.Module, inputs: tuple[Tensor], h: Tensor) -> Tensor:
         """The hook; inputs (x,)."""
-        low = functional.linear(inputs[0], self.prototype["A"] * self.a_mask())
-        return h + self.scale * functional.linear(low, self.prototype["B"] * self.b_mask())
+        low = functional.linear(inputs[0], masked(self.prototype["A"], self.a_mask))
+        return h + self.scale * functional.linear(low, masked(self.prototype["B"], self.b_mask))
 
 
 @dataclass(kw_only=True)
@@ -79,16 +81,21 @@ class PropeltLora(Propelt):
             inputs, outputs = first.in_features, first.out_features
             assert isinstance(inputs, int)
             assert isinstance(outputs, int)
-            a, b = torch.empty(self.r, inputs, device=device), torch.zeros(outputs, self.r, device=device)
-            nn.init.kaiming_uniform_(a, a=5**0.5)
-            prototype = nn.ParameterDict({"A": a, "B": b})
+            prototype = None
             for path in paths:
+                if prototype is None or not self.shared:
+                    prototype = self._prototype(inputs, outputs, device)
                 a_mask = self.new_mask((self.r, inputs), inputs, device)
                 b_mask = self.new_mask((outputs, self.r), self.r, device)
                 MaskedLowRank(prototype, a_mask, b_mask, self.alpha / self.r).attach(
                     model.get_submodule(path), self.name
                 )
         return model
+
+    def _prototype(self, inputs: int, outputs: int, device: torch.device) -> nn.ParameterDict:
+        a, b = torch.empty(self.r, inputs, device=device), torch.zeros(outputs, self.r, device=device)
+        nn.init.kaiming_uniform_(a, a=5**0.5)
+        return nn.ParameterDict({"A": a, "B": b})
 
     def why_not_mergeable(self) -> str:
         """The reason, for the error message."""

@@ -16,9 +16,14 @@ class QLora(Lora):
 
     Attributes:
         paged: let the optimizer's state be paged out to the host's memory where there is a GPU.
+        nf4: whether the base is stored in four bits; else as `model.quantisation` says.
+        double_quantisation: whether the scales of the blocks are quantised too, unless the model's own setting of that
+            name already says that they are not.
     """
 
     paged: bool
+    nf4: bool = True
+    double_quantisation: bool = True
 
     formula = "h = dequantise(W) x + (α/r) B A x"
     where = "every linear layer of every block"
@@ -30,8 +35,8 @@ class QLora(Lora):
     )
 
     def load_options(self) -> LoadOptions:
-        """NF4."""
-        return LoadOptions(Quantisation.nf4)
+        """NF4, or the base as it is."""
+        return LoadOptions(Quantisation.nf4 if self.nf4 else Quantisation.none, self.double_quantisation)
 
     def optimiser(self) -> Optimiser:
         """Paged AdamW."""

@@ -19,7 +19,7 @@ from bench.metering.sizing import sized
 from bench.metering.storages import StorageTracker
 from bench.methods.adapting import adapt
 from bench.methods.base import Batch, Method, Setting
-from bench.methods.loading import storage
+from bench.methods.loading import as_wanted, storage
 from bench.models.attention import Circumstances, settle
 from bench.models.families import structure_of
 from bench.models.head import with_pooler
@@ -87,7 +87,7 @@ def adapt_cell(cell: Cell, device: str, depths: dict[str, int] | None = None, si
     dtype = dtype_of(cell.base, architecture, checkpoint)
     precision = precision_for(dtype, training.precision, training.master_weights)
     where = Circumstances(torch.device(device), precision, method.attention_limit, planned=True)
-    base = settle(base, architecture, where)
+    base = settle(as_wanted(base, method), architecture, where)
     setting = Setting(
         base.family,
         structure,

@@ -25,7 +25,7 @@ from bench.metering.phases import PhaseMeter
 from bench.metering.sizing import Sized, sized
 from bench.methods.adapting import adapt
 from bench.methods.base import Method, Setting
-from bench.methods.loading import storage
+from bench.methods.loading import as_wanted, storage
 from bench.models.attention import Circumstances, settle
 from bench.models.families import structure_of
 from bench.models.found import structure_origin
@@ -119,7 +119,7 @@ def prepare(cell: Cell, task: Task, method: Method, meter: PhaseMeter, device: t
         dtype = dtype_of(base, architecture, checkpoint)
         precision = precision_for(dtype, training.precision, training.master_weights)
         check_precision(precision, device, cell.config["distributed"])
-        base = settle(base, architecture, Circumstances(device, precision, method.attention_limit))
+        base = settle(as_wanted(base, method), architecture, Circumstances(device, precision, method.attention_limit))
         if training.compile:
             check_compiling(structure, device, cell.config["processes"])
         origin = structure_origin(base, empty)

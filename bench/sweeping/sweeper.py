@@ -16,6 +16,7 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from bench.configuration.ablation import Design, design_of, designed
 from bench.configuration.cell import Cell
 from bench.configuration.expansion import Compose, Expansion
 from bench.configuration.experiment import FILTERS, grid_overrides
@@ -33,6 +34,7 @@ from bench.system.terminal import say, warn
 
 STATES = [*Status, STALE]
 ALL = "method=all"
+DESIGN = ("design", "experiment.design")  # of an ablation: as it is typed, and as Hydra knows it
 NOT_ALL = ("peft/any", "untuned")  # one leaves something to the command line, one is no method
 SAMPLES = 2  # records of a kind that tell what cells of this kind take
 
@@ -239,12 +241,26 @@ def selected(arguments: list[str], compose: Callable[[list[str]], DictConfig]) -
         for key in FILTERS:
             for value in given.get(key, []):
                 compose([f"{key}={value}"])  # raises for an unknown name, which a filter would pass over
-        grid = compose([f"experiment={experiment}"]).experiment.grid
-        choices = grid_overrides(OmegaConf.to_container(grid), given)  # type: ignore[arg-type]
-        cells += [[f"experiment={experiment}", *overrides] for overrides in choices]
+        declared = compose([f"experiment={experiment}"]).experiment
+        design = _design([word for key in DESIGN for word in given.get(key, [])], declared.design, experiment)
+        filters = FILTERS if design is None else ("method",)
+        settings = {key: values for key, values in given.items() if key not in DESIGN}
+        chosen = [*grid_overrides(OmegaConf.to_container(declared.grid), settings, filters)]  # type: ignore[arg-type]
+        chosen = chosen if design is None else designed(chosen, design, compose)
+        cells += [[f"experiment={experiment}", *overrides] for overrides in chosen]
     if not cells:
         raise UserError(f"no cell is selected by: {' '.join(arguments)}")
     return cells
+
+
+def _design(words: Sequence[str], declared: str | None, experiment: str) -> Design | None:
+    """The design of an ablation: the command line's, else the experiment's; None: it is no ablation."""
+    if len(words) > 1:
+        raise UserError(f"design={','.join(words)}: one design at a time")
+    if words and declared is None:
+        raise UserError(f"design={words[0]}: '{experiment}' is no ablation; say experiment=ablation/METHOD")
+    word = words[0] if words else declared
+    return None if word is None else design_of(word)
 
 
 def _summary(states: Iterable[str | None], only: Sequence[str] | None, pending: int) -> str:

@@ -10,7 +10,8 @@ from bench.configuration.schema import Family
 from bench.errors import UserError
 from tests.tiny import Adapted, all_methods, settings_of
 
-NAMES = {"_target_", "name", "title", "category", "paper"}  # what a method is called changes nothing else
+# What a method is called, and what its settings mean, changes nothing else.
+NAMES = {"_target_", "name", "title", "category", "paper", "components"}
 FAMILIES = [family.value for family in Family]
 # Of the peft library's own types, which are tried in test_peft_types.py.
 ELSEWHERE = {("peft/any", "settings")}
@@ -32,7 +33,7 @@ def others(value: Any) -> list[Any]:
 def fields(settings: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Paths to every field, through compositions and families."""
     for key, value in settings.items():
-        if isinstance(value, dict) and key != "settings":
+        if isinstance(value, dict) and key not in ("settings", "components"):
             yield from fields(value, (*path, key))
         elif key not in NAMES:
             yield (*path, key)

@@ -46,7 +46,7 @@ def looked(target: str | None, family: str = "encoder", method: str = "bitfit"):
     if target is not None:
         settings = {"_target_": f"{__name__}.{target}"}
         cell.config["method"] |= settings
-        for key in set(cell.config["method"]) - {*settings, "name", "title", "paper", "category"}:
+        for key in set(cell.config["method"]) - {*settings, "name", "title", "paper", "category", "components"}:
             if target == "Shifts":
                 del cell.config["method"][key]
     return look_at_method(cell, family)

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from bench.configuration.compose import Configurations
-from bench.findings.report import experiments
+from bench.findings.experiments import experiments
 from bench.records.columns import find_records
 from bench.records.schema import Status
 from bench.records.store import read_records

@@ -42,7 +42,7 @@ class MaskScores(Foldable):
     """A mask, trained as scores of the mask's shape and kept as one bit per entry.
 
     Attributes:
-        scores: None once folded.
+        scores: None once folded, or fixed.
         keep: the share of ones; `sparsity` in the authors' code.
     """
 
@@ -54,6 +54,12 @@ class MaskScores(Foldable):
         self.shape, self.keep = shape, keep
         self.scores: nn.Parameter | None = nn.Parameter(torch.empty(shape, device=device))
         nn.init.uniform_(self.scores, -(fan_in**-0.5), fan_in**-0.5)
+
+    def fix(self) -> None:
+        """Let the mask stay what it is now, and train no scores."""
+        mask = self().detach()
+        self.scores = None
+        self.register_buffer("mask", mask)
 
     def forward(self) -> Tensor:
         """The mask as zeros and ones; once per forward pass of the layer it belongs to."""

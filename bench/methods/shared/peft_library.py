@@ -17,7 +17,8 @@ from bench.configuration.schema import Family
 from bench.errors import UnsupportedError, UserError, unknown_name
 from bench.methods.base import Layer, Method, Setting
 from bench.methods.shared.made_on_device import make_on_device
-from bench.methods.shared.ranges import at_least_one
+from bench.methods.shared.ranges import at_least_one, check_head_is_left
+from bench.methods.trainable import freeze
 from bench.models.fused import fuse, split_fused
 from bench.models.head import train_head
 from bench.models.quantisation import dequantise, forget_quantisation, is_quantised
@@ -79,6 +80,30 @@ class PeftMethod(Method):
         assert isinstance(merged, nn.Module)
         fuse(merged)
         return merged
+
+
+@dataclass(kw_only=True)
+class AtSites(PeftMethod):
+    """A tuner of the library's at linear layers. Attributes: sites, by family; of none the head alone is left."""
+
+    sites: dict[str, list[str]]
+
+    def check(self, setting: Setting) -> None:
+        """There are sites, or a task head to be trained without them."""
+        super().check(setting)
+        if not by_family(self.sites, setting, "sites"):
+            check_head_is_left(self.title, setting)
+
+    def apply(self, model: nn.Module, setting: Setting) -> nn.Module:
+        """Wrap `model`, if there is anything to be put into it."""
+        if not by_family(self.sites, setting, "sites"):
+            freeze(model)
+            return model
+        return super().apply(model, setting)
+
+    def merge(self, model: nn.Module, setting: Setting) -> nn.Module:
+        """Fold the weights in, if there are any."""
+        return super().merge(model, setting) if by_family(self.sites, setting, "sites") else model
 
 
 @dataclass(kw_only=True)

@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from bench.configuration.ranges import BELOW_ONE, NOT_NEGATIVE, POSITIVE, Range, check_number
-from bench.errors import UserError, unknown_name
+from bench.errors import UnsupportedError, UserError, unknown_name
 from bench.methods.base import Setting
 
 T = TypeVar("T", bound=StrEnum)
@@ -86,3 +86,13 @@ def within_hidden_size(setting: Setting, **settings: int) -> None:
     for key, value in settings.items():
         if value > setting.structure.hidden_size:
             raise UserError(f"method.{key}={value} exceeds the hidden size {setting.structure.hidden_size}")
+
+
+def check_head_is_left(title: str, setting: Setting) -> None:
+    """Of a method that all has been taken away from, the task head alone is trained.
+
+    Raises:
+        UnsupportedError: there is none.
+    """
+    if not setting.structure.head:
+        raise UnsupportedError(f"nothing is left of {title}, and the model has no task head: nothing would be trained")

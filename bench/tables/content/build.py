@@ -5,6 +5,7 @@ from functools import partial
 
 from bench.system.collecting import without_collecting
 from bench.tables.content.caption import notes_of, title, usual_seeds
+from bench.tables.content.effects import with_effects
 from bench.tables.content.entries import average_entry, field_entry, score_entry
 from bench.tables.content.marks import baseline_notes, compared, ranked
 from bench.tables.content.pscp import Ranking, formula_note, rank_notes
@@ -42,7 +43,8 @@ def make_table(
     Args:
         results_dir: where records lie.
         experiment: a name such as `survey/glue`.
-        definition: a name in `configs/table/`; None: the last part of the experiment's name, else `scores`.
+        definition: a name in `configs/table/`; None: the last part of the experiment's name, else `scores`;
+            `ablation` of the experiments `ablation/…`.
         options: see `Options`.
         config_dir: a folder of the user's own; its `table/` comes before the project's.
         tested: whether scores are tested against each other; else there are no letters, and marks are by number alone.
@@ -60,6 +62,9 @@ def make_table(
         {"experiment": experiment, "results_dir": results_dir, "definition": defined.name}, usual, options, config_dir
     )
     defined = in_megabytes(defined) if records.miniature else defined
+    if defined.effects:
+        # The grid says nothing of a method's components; the records do.
+        return replace(with_effects(_assemble(replace(records, expected=[]), defined, options)), command=command)
     table = replace(with_reference(_assemble(records, defined, options), config_dir=config_dir), command=command)
     if not tested:
         return table
@@ -70,6 +75,8 @@ def make_table(
 
 
 def _definition_of(experiment: str, config_dir: str | None) -> str:
+    if experiment.startswith("ablation/"):
+        return "ablation"
     name = experiment.rpartition("/")[2]
     return name if name in definition_files(config_dir) else "scores"
 

@@ -49,7 +49,7 @@ def notes_of(
     notes = []
     if records.miniature:
         notes.append("miniature: artificial data and small models; not comparable with the survey's figures")
-    if usual:
+    if usual and not definition.effects:
         notes.append(_statistic(options, usual, blocks, any(item.column.score for item in shown)))
     if any(item.definition.average for item in shown):
         notes.append("averages: mean over tasks of the mean over each task's metrics, only where all tasks are there")

@@ -35,5 +35,7 @@ def check_experiment(results_dir: str, experiment: str, config_dir: str | None) 
     known = [
         path.relative_to(folder).with_suffix("").as_posix() for folder in folders for path in folder.rglob("*.yaml")
     ]
+    methods = [folder.parent / "method" for folder in folders]
+    known += [f"ablation/{p.relative_to(m).with_suffix('').as_posix()}" for m in methods for p in m.rglob("*.yaml")]
     if experiment not in known and not experiment_folder(results_dir, experiment).is_dir():
         raise unknown_name("experiment", experiment, known)

@@ -32,7 +32,7 @@ def check_names(definition: TableDefinition, records: Records, config_dir: str |
         for method in unknown:
             if method not in known:
                 raise NothingToShowError(f"{where}: {unknown_name('method', method, known)}")
-    for key in definition.row_keys:
+    for key in definition.rows[1:]:
         if key not in _settings(()) and key not in (known := _settings(records.cells["settings"].unique())):
             raise NothingToShowError(f"{where}, rows: {unknown_name('setting', key, known)}")
     for item in definition.columns:

@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from bench.configuration.folder import CONFIGS
 from bench.errors import UserError, unknown_name
 from bench.tables.definition.quantities import QUANTITIES, Quantity
+from bench.tables.definition.settings import COMPONENTS
 
 T = TypeVar("T")
 
@@ -78,6 +79,7 @@ class TableDefinition:
         methods: the order of methods within a category; others follow by name.
         columns: from left to right.
         note: what a reader must know of the table whatever the records are.
+        effects: rows are the components of methods, and values what each of them does.
     """
 
     name: str
@@ -88,11 +90,12 @@ class TableDefinition:
     rows: tuple[str, ...] = ("method",)
     methods: tuple[str, ...] = ()
     note: str = ""
+    effects: bool = False
 
     @property
     def row_keys(self) -> tuple[str, ...]:
-        """The settings among `rows`."""
-        return tuple(key for key in self.rows if key != "method")
+        """The settings among `rows`, and the states of components that effects are made of."""
+        return (*(key for key in self.rows if key != "method"), *((COMPONENTS,) if self.effects else ()))
 
 
 def definition_files(config_dir: str | None = None) -> dict[str, Path]:

@@ -13,12 +13,23 @@ from bench.tables.definition.grid import setting_text
 # Differences in these change no score: names, sources, where the data lie, and how the settings were found.
 WITHOUT_EFFECT = frozenset({
     "model.title", "task.title", "method.title", "method.paper", "method.category", "data.root", "training.log_every",
-    "training.chosen_by",
+    "training.chosen_by", "method.components",
 })  # fmt: skip
 # These change none but where the rows are scored that settings are chosen by.
 OF_SELECTION = ("data.score_on", "data.selection_share", "data.selection_seed")
 # Models that differ in one of these are two, whatever they are called, and whichever tasks and methods each has.
 SOURCES = frozenset({"model.path", "model.hub", "model.revision", "model.shipped", "model.weights"})
+
+
+# Not settings but what they mean: the states of a method's components, which make rows in tables of what these do.
+COMPONENTS = "method.components"
+
+
+@lru_cache(maxsize=65536)
+def states_text(settings: str) -> str:
+    """The states of a method's components, `prefix=on scale=off`, of JSON text; empty where none are declared."""
+    states = json.loads(settings).get("method", {}).get("components") or {}
+    return " ".join(f"{name}={state}" for name, state in states.items())
 
 
 @lru_cache(maxsize=65536)
@@ -55,14 +66,16 @@ def tell_apart(cells: pd.DataFrame, row_keys: tuple[str, ...] = ()) -> tuple[pd.
     """
     cells = cells.copy()
     for key in row_keys:
-        cells[key] = [flat_settings(text).get(key, "") for text in cells["settings"]]
+        texts = cells["settings"]
+        cells[key] = [states_text(text) if key == COMPONENTS else flat_settings(text).get(key, "") for text in texts]
     variants = pd.Series("", index=cells.index, dtype=object)
     notes = []
-    distinct = cells[["model", "task", "method", "settings"]].drop_duplicates()
+    within = ["task"] + [COMPONENTS] * (COMPONENTS in row_keys)  # what a component's state means tells no records apart
+    distinct = cells[["model", "method", "settings", *within]].drop_duplicates()
     sources = {model: _differing(list(group)) & SOURCES for model, group in distinct.groupby("model")["settings"]}
     for (model, method), group in distinct.groupby(["model", "method"], sort=False):
         keys: set[str] = set(sources[model])
-        for _, texts in group.groupby("task", sort=False)["settings"]:
+        for _, texts in group.groupby(within, sort=False)["settings"]:
             keys |= _differing(list(texts))
         shown = sorted(keys - set(row_keys))
         if not shown:

@@ -131,6 +131,7 @@ class Table:
         notes: one sentence each.
         command: that makes this table again; formats and where files go are left out.
         records: behind it; for files of all values and for figures.
+        effects: rows are components of methods, a block is one method's, and values are what each component does.
     """
 
     name: str
@@ -146,3 +147,4 @@ class Table:
     notes: list[str] = field(default_factory=list)
     row_keys: tuple[str, ...] = ()
     command: str = ""
+    effects: bool = False

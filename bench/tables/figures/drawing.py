@@ -18,6 +18,7 @@ from bench.system.links import own_file
 from bench.tables.definition.table import Block, Table
 from bench.tables.figures.budgets import budgets
 from bench.tables.figures.fonts import families, missing_glyphs_told
+from bench.tables.figures.forest import forest
 from bench.tables.figures.plots import curves, learning_rates, main_score, memory_parts, score_against_parameters
 
 mpl.use("Agg")
@@ -29,7 +30,8 @@ KINDS: dict[str, Callable[[Table, Block], Figure | None]] = {
     "rates": learning_rates,
     "budgets": budgets,
 }
-SCORES = ("score", "rates", "budgets")  # of the column that `main_score` names
+OF_EFFECTS: dict[str, Callable[[Table, Block], Figure | None]] = {"forest": forest}
+SCORES = ("score", "rates", "budgets", "forest")  # of the column that `main_score` names
 STYLE: Any = {
     "font.size": 7,
     "axes.spines.top": False,
@@ -65,7 +67,7 @@ def figures_of(table: Table) -> list[Drawing]:
     found = []
     with styled(), missing_glyphs_told(drawn=False):
         for number, block in enumerate(table.blocks, 1):
-            for kind, draw in KINDS.items():
+            for kind, draw in (OF_EFFECTS if table.effects else KINDS).items():
                 figure = draw(table, block)
                 if figure is not None:
                     name = f"{table.name}.{kind}{number if len(table.blocks) > 1 else ''}"

@@ -24,7 +24,7 @@ def number_text(value: float, unit: str, digits: int) -> str:
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     if unit == "count":
-        return count_text(value)
+        return count_text(value).replace("-", "−")
     if abs(value) >= 1e7:
         return f"{value:.2e}".replace("-", "−")
     if unit in {"percent", "GB", "MB"} and 0 < abs(value) < 0.5 * 10**-digits:
