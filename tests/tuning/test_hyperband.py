@@ -10,7 +10,7 @@ import time
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.pruners import HyperbandPruner
 
@@ -76,6 +76,7 @@ def test_without_a_pruner_each_trial_is_trained_in_full():
     assert NONE.trainings(16) == 16
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.randoms(use_true_random=False), st.sampled_from([(2, 2), (2, 3), (3, 3)]), st.integers(1, 2))
 def test_the_same_go_on_in_whatever_order_stints_end(dice, shape, rounds):
     pruner = Hyperband(*shape)
