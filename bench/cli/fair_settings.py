@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.cli.arguments import check_out
-from bench.cli.tune_settings import TuneSettings
+from bench.cli.tune_settings import HYPERBAND, TuneSettings
 from bench.configuration.experiment import word
 from bench.errors import UserError
 
@@ -69,7 +69,8 @@ class FairSettings:
         tune = TuneSettings.of([*_composed(SEARCH, grid), *rest])
         protocol, results_dir = tune.protocol, given.get("results_dir", "results")
         budget = f"{protocol.trials}-trials" if protocol.seconds is None else f"{protocol.seconds}-seconds"
-        experiment = f"{SEARCH}/{method}/{budget}"
+        pruned = "" if protocol.pruner.is_none else f"-{HYPERBAND}"
+        experiment = f"{SEARCH}/{method}/{budget}{pruned}"
         folder = Path(results_dir) / experiment
         check_out(str(folder), str(folder), results_dir)
         own = tune.cells[len(_composed(SEARCH, grid)) :]

@@ -2,8 +2,7 @@
 
 import shlex
 import sys
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bench.cli.tune_settings import TuneSettings
@@ -23,7 +22,7 @@ from bench.system.terminal import say, warn
 from bench.tuning.chosen import GROUP, write_chosen
 from bench.tuning.pictures import write_pictures
 from bench.tuning.protocol import Cells, Run, Search
-from bench.tuning.study import remarks, studies_of
+from bench.tuning.study import Study, remarks, studies_of
 
 
 def tune(config_dir: str | None, settings: TuneSettings) -> int:
@@ -77,12 +76,22 @@ def foretell(search: Search, settings: TuneSettings, final: Cells | None = None)
         say(f"{study.title}: {study.space}")
     costs = costs_of([*known, *seen(final or {})])
     if protocol.seconds is None:
-        done = Counter(kind_of(cell) for cell, record in known if record is not None)
-        each = protocol.trials * len(protocol.seeds)
-        left = [study.cell for study in search.studies for _ in range(each - done[kind_of(study.cell)])]
+        like: dict[tuple[str, str, str, float], list[tuple[Cell, Record | None]]] = {}
+        for cell, record in known:
+            like.setdefault((*kind_of(cell), cell.training.epochs), []).append((cell, record))
+        left = [cell for study in search.studies for cell in _left(study, like)]
         say(f"the search: {hours(left, costs, settings.speed)}", sys.stderr)
     if final is not None:
         say(f"final cells: {hours([cell for _, cell in final.values()], costs, settings.speed)}", sys.stderr)
+
+
+def _left(study: Study, like: Mapping[tuple[str, str, str, float], list[tuple[Cell, Record | None]]]) -> Iterator[Cell]:
+    """A cell for each that has no record, as long as it; those that are known, by what they are of and their epochs."""
+    protocol = study.protocol
+    for cuts, count in protocol.pruner.counts(protocol.trials).items():
+        known = like[(*kind_of(study.cell), study.epochs(cuts))]
+        done = sum(record is not None for _, record in known)
+        yield from [known[0][0]] * (count * len(protocol.seeds) - done)
 
 
 def seen(cells: Cells) -> Iterator[tuple[Cell, Record | None]]:

@@ -9,19 +9,18 @@ from bench.configuration.ranges import RANGES, Range, check_number
 from bench.errors import UserError, unknown_name
 from bench.sweeping.hours import UTILISATION, Speed
 from bench.sweeping.stale import check_rerun
+from bench.tuning.hyperband import Hyperband
 from bench.tuning.sequence import Sampler
 from bench.tuning.study import Protocol
 
-OWN = ("trials", "budget", "sampler", "pruner", "tuning_seeds", "out", "dry_run", "gpu", "utilisation")
+SHAPE = {"reduction": ("3", Range(2, 10, whole=True)), "rungs": ("3", Range(2, 6, whole=True))}  # of hyperband
+OWN = ("trials", "budget", "sampler", "pruner", "tuning_seeds", *SHAPE, "out", "dry_run", "gpu", "utilisation")
 TRIALS = Range(1, 10**4, whole=True)
 BUDGET = Range(1, 10**8, whole=True)  # seconds; three years
 SHARE_OF_PEAK = Range(0, 1, open=True)
 MOST = 256  # trials within a budget of seconds: those that fail at once take none
-PRUNERS = ("none", "hyperband")
-NO_PRUNING = (
-    "pruner=hyperband is not offered: a trial is a cell, whose record is written once, at its end, so that none can be "
-    "stopped halfway and go on later; say pruner=none"
-)
+HYPERBAND = "hyperband"
+PRUNERS = ("none", HYPERBAND)
 
 
 @dataclass(frozen=True)
@@ -66,15 +65,13 @@ class TuneSettings:
             raise unknown_name("sampler", sampler, list(Sampler))
         if pruner not in PRUNERS:
             raise unknown_name("pruner", pruner, PRUNERS)
-        if pruner != "none":
-            raise UserError(NO_PRUNING)
         if own.get("dry_run", "false") not in ("true", "false"):
             raise UserError(f"dry_run={own['dry_run']} must be true or false")
         check_rerun(given.get("rerun"))
         out = check_path("out", own["out"]) if "out" in own else None
         if out is not None:
             check_out(out, out, None)
-        protocol = _protocol(own, Sampler(sampler))
+        protocol = _pruned(own, Sampler(sampler)) if pruner == HYPERBAND else _protocol(own, Sampler(sampler))
         rest = [item for item in arguments if item.partition("=")[0] not in own]
         sweep = [item for item in rest if item.startswith("hydra") or item.partition("=")[0] in SWEEP_OPTIONS]
         cells = tuple(item for item in rest if item not in sweep)
@@ -83,7 +80,25 @@ class TuneSettings:
         return cls(protocol, given["experiment"], out, dry_run, given.get("rerun"), cells, words, _speed(own))
 
 
+def _pruned(own: dict[str, str], sampler: Sampler) -> Protocol:
+    if "budget" in own:
+        raise UserError("budget= takes one trial after the other, and hyperband brackets of them: give trials= instead")
+    if sampler != Sampler.qmc:
+        raise UserError(f"sampler={sampler} learns from trainings of one length, hyperband makes several; leave it out")
+    hyperband = Hyperband(*(_whole(key, own.get(key, usual), allowed) for key, (usual, allowed) in SHAPE.items()))
+    trials = _whole("trials", own.get("trials", str(hyperband.round)), TRIALS)
+    if trials % hyperband.round:
+        whole = trials // hyperband.round * hyperband.round
+        near = " or ".join(str(one) for one in (whole, whole + hyperband.round) if one)
+        brackets = " + ".join(map(str, hyperband.brackets))
+        raise UserError(f"trials={trials} do not fill hyperband's brackets of {brackets}; say trials={near}")
+    return Protocol(trials, sampler, _seeds(own), pruner=hyperband)
+
+
 def _protocol(own: dict[str, str], sampler: Sampler) -> Protocol:
+    for key in SHAPE:
+        if key in own:
+            raise UserError(f"{key}= is pruner=hyperband's; add that, or leave it out")
     if "budget" not in own:
         return Protocol(_whole("trials", own.get("trials", "16"), TRIALS), sampler, _seeds(own))
     if "trials" in own:

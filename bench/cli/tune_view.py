@@ -9,6 +9,7 @@ from rich.text import Text
 
 from bench.system.console import print_whole
 from bench.tuning.bought import best_within, default_trial, equal_seconds, together
+from bench.tuning.hyperband import Hyperband
 from bench.tuning.result import Outcome, Result
 from bench.tuning.space import RATE_KEY
 from bench.tuning.study import Study
@@ -16,6 +17,10 @@ from bench.tuning.study import Study
 NOTE = (
     "scores on the selection data; expected best score after n trials, and its spread over the middle of the space; "
     "default: the trial nearest to the experiment's own setting"
+)
+NOTE_PRUNED = (
+    "scores on the selection data, of trials that were trained in full; hyperband picks these, so that what fewer "
+    "trials would have found, the spread and the default are not told, and no figure is drawn"
 )
 
 
@@ -29,10 +34,21 @@ def cost(studies: Sequence[Study], recorded: int) -> str:
         return (
             f"{counted} × {protocol.seconds} device-seconds = {total:.3g} hours, and what the last trials exceed{done}"
         )
-    cells = len(studies) * protocol.trials * len(protocol.seeds)
+    pruner, cells = protocol.pruner, len(studies) * protocol.trials * len(protocol.seeds)
     seeds = f" × {len(protocol.seeds)} seeds" if len(protocol.seeds) > 1 else ""
     done = f", {recorded} of them with a record" if recorded else ""
+    if not pruner.is_none:
+        cells = len(studies) * len(protocol.seeds) * sum(pruner.counts(protocol.trials).values())
+        whole = len(studies) * len(protocol.seeds) * pruner.trainings(protocol.trials)
+        each = f"{stints(pruner, protocol.trials)}{seeds}"
+        return f"{counted} × {each} = {cells} cells, as long as {whole:.3g} of the experiment's{done}"
     return f"{counted} × {protocol.trials} trials{seeds} = {cells} cells, each as long as one of the experiment's{done}"
+
+
+def stints(pruner: Hyperband, trials: int) -> str:
+    """`17 trials (9 with 1/9 of the training, 8 with 1/3, 5 with all)`."""
+    counts = [f"{count} with {pruner.share(cuts)}" for cuts, count in pruner.counts(trials).items()]
+    return f"{trials} trials ({counts[0]} of the training, {', '.join(counts[1:])})"
 
 
 def show(results: Sequence[Result], console: Console) -> None:
@@ -43,7 +59,7 @@ def show(results: Sequence[Result], console: Console) -> None:
         table.add_column(name, no_wrap=True)
     for name in ("Trial", "of", "Score", *(f"n={count}" for count in counts), "Spread", "Default", "Equal time"):
         table.add_column(name, justify="right", no_wrap=True)
-    notes = [NOTE]
+    notes = [NOTE if results[0].study.protocol.pruner.is_none else NOTE_PRUNED]
     for (model, task), group in together(results).items():
         seconds = equal_seconds(group)
         for result in group:

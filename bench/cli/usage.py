@@ -57,18 +57,19 @@ each cell is run by one of them. Exit code 1 if a cell failed, 130 after Ctrl-C;
   bench sweep experiment=miniature/glue method=lora,ia3 workers=2
 """,
     "tune": """\
-bench tune experiment=NAME [trials=16|budget=SECONDS] [sampler=qmc|tpe] [tuning_seeds=1000] [out=FOLDER]
-           [dry_run=true] [hydra/launcher=…] [key=value …] [--config-dir FOLDER]
+bench tune experiment=NAME [trials=16|budget=SECONDS] [sampler=qmc|tpe] [pruner=hyperband [reduction=3] [rungs=3]]
+           [tuning_seeds=1000] [out=FOLDER] [dry_run=true] [hydra/launcher=…] [key=value …] [--config-dir FOLDER]
 
 Searches the learning rate, and a knob where a method's YAML names one under `search`, with the same number of trials
 (or of device-seconds: budget=) for every model, task and method of the experiment, full fine-tuning included. Trials
 are ordinary cells below results_dir/tuning/NAME, scored on data that no table reports; failed ones count. sampler=qmc
 covers the space evenly, tpe learns on the way. Prints what was chosen, what lies at an edge of its space, what failed,
-the expected best score after n trials, and the best within equal time. out=FOLDER keeps the settings as files, for
---config-dir FOLDER, and draws what the search has bought. workers=, timeout=, rerun= and other keys are as for `bench
-sweep`. dry_run=true says how many cells it is and how many hours of a device, by the records of such cells, or by
-their operations on gpu=NAME (this machine's, or an A100) at utilisation=0.3 of its peak. A search that was stopped
-goes on with the same command, and several may share one. Exit code 1 if all trials of a method failed.
+the expected best score after n trials, and the best within equal time. pruner=hyperband trains most trials for a part
+of the training, and the best again for longer: 17 trials, or a multiple, as long as 8.7. out=FOLDER keeps the settings
+as files, for --config-dir FOLDER, and draws what the search has bought. workers=, timeout=, rerun= and other keys are
+as for `bench sweep`. dry_run=true says how many cells it is and how many hours of a device, by the records of such
+cells, or by their operations on gpu=NAME (this machine's, or an A100) at utilisation=0.3 of its peak. A search that
+was stopped goes on with the same command, and several may share one. Exit code 1 if all trials of a method failed.
 docs/fairness.md has the protocol and its reasons.
 
   bench tune experiment=miniature/glue task=miniature/sst2 method=full,lora trials=16 out=chosen

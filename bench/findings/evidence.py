@@ -74,7 +74,7 @@ class Source:
         for path, text, kept_best in zip(*columns, strict=True):
             study = chosen_by(str(text))
             trials, seconds = (study[key] if isinstance(study.get(key), int) else None for key in ("trials", "seconds"))
-            found[path] = Choice("", chosen_on(str(text)), trials, kept_best, seconds)
+            found[path] = Choice("", chosen_on(str(text)), trials, kept_best, seconds, str(study.get("pruner", "")))
         return found
 
     def rows(self, model: str, method: str) -> list[Row]:

@@ -20,6 +20,7 @@ class Choice:
         trials: of the study; None: it does not say.
         kept_best: whether a score is the best of several evaluations on the reported rows.
         seconds: device-seconds that the study had, in place of a number of trials.
+        pruner: what cut trials short, in the study's words; empty: nothing did.
     """
 
     what: str
@@ -27,11 +28,13 @@ class Choice:
     trials: int | None = None
     kept_best: bool = False
     seconds: int | None = None
+    pruner: str = ""
 
     @property
     def effort(self) -> str:
         """What the search was bounded by, in words."""
-        return f"{self.trials} trials" if self.seconds is None else f"{self.seconds} device-seconds"
+        pruned = f" by {self.pruner}" if self.pruner else ""
+        return f"{self.trials} trials{pruned}" if self.seconds is None else f"{self.seconds} device-seconds"
 
     def __str__(self) -> str:
         return self.on if self.trials is None else f"{self.on}, {self.effort}"

@@ -29,23 +29,25 @@ def equal_seconds(results: Sequence[Result]) -> float | None:
 def best_within(result: Result, seconds: float) -> float | None:
     """The best score of the trials that were through after so many seconds of training, in their order; None: no score.
 
-    Trials that failed count with the seconds that they took.
+    Trials that failed count with the seconds that they took; those of a bracket are through together.
     """
     spent, found = 0.0, []
-    for one in result.outcomes:
-        spent += one.seconds
+    for bracket in result.brackets:
+        spent += sum(one.seconds for one in bracket)
         if spent > seconds * (1 + 1e-9):  # the cheapest's own sum is within
             break
-        if one.score is not None:
-            found.append(one.score)
+        found += [one.score for one in bracket if one.score is not None and not one.cuts]
     return (max if result.metric.better == HIGHER else min)(found, default=None)
 
 
 def default_trial(result: Result) -> Outcome | None:
     """The trial with a score that lies nearest to the experiment's own setting, on the scales of the space.
 
-    None where that setting lies outside of the space, an earlier search has chosen it, or no trial has a score.
+    None where that setting lies outside of the space, an earlier search has chosen it, no trial has a score, or a
+    pruner has picked those that have: the nearest may be far.
     """
+    if not result.study.protocol.pruner.is_none:
+        return None
     dimensions = result.study.space.dimensions
     wanted = {one.key: _setting(result.study.cell, one.key) for one in dimensions}
     if _setting(result.study.cell, "training.chosen_by") or not all(

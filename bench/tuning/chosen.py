@@ -51,6 +51,9 @@ def chosen_by(result: Result, best: Outcome) -> dict[str, Any]:
         "trials": len(result.outcomes),
         "sampler": str(study.protocol.sampler),
     }
+    pruner = study.protocol.pruner
+    if not pruner.is_none:
+        told |= {"pruner": str(pruner), "trainings": round(pruner.trainings(len(result.outcomes)), 4)}
     return told if study.protocol.seconds is None else told | {"seconds": study.protocol.seconds}
 
 
@@ -100,14 +103,15 @@ def _plain(value: Any) -> str:
 
 
 def _trials(results: Sequence[Result]) -> Iterator[list[Any]]:
-    figures = ["metric", "score", "status", "train_seconds", "device_seconds"]
+    figures = ["metric", "score", "epochs", "status", "train_seconds", "device_seconds"]
     yield ["model", "task", "method", "trial", "parameters", *figures]
     for result in results:
         for one in result.outcomes:
             score = "" if one.score is None else one.score
             parameters = json.dumps(dict(one.parameters))
             named = [*_names(result), one.number, parameters, result.metric.name]
-            yield [*named, score, one.status, round(one.seconds, 3), round(one.device_seconds, 3)]
+            seconds = [round(one.seconds, 3), round(one.device_seconds, 3)]
+            yield [*named, score, result.study.epochs(one.cuts), one.status, *seconds]
 
 
 def _expected(results: Sequence[Result]) -> Iterator[list[Any]]:

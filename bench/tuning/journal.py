@@ -7,7 +7,7 @@ is broken by Optuna after 30 seconds. Scores are written into it for other progr
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import UserError
 from bench.records.claims import LOOK_SECONDS, ClaimedError, ClaimLostError, claimed
 from bench.records.store import make_folder
+from bench.tuning.hyperband import NONE
 from bench.tuning.sequence import Parameters, Sampler, distributions, points, proposal
 from bench.tuning.study import Study
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:  # importing it takes a second
 
 FILE = "journal.log"
 FINGERPRINT = "fingerprint"
+NOTHING = str(NONE)  # what a journal does not name, it has not: a pruner
 GRACE_SECONDS = 30  # after these a lock is taken for a dead process's
 
 # Of a trial that has ended: its score, larger is better; None: it failed.
@@ -49,8 +51,8 @@ class Journal:
             known = self._opened.user_attrs.get(FINGERPRINT) or {}
         now = self._study.fingerprint
         for what in now:
-            if known and known.get(what) != now[what]:
-                shown = "" if what == "settings" else f" ({known.get(what)}, now {now[what]})"
+            if known and known.get(what, NOTHING) != now[what]:
+                shown = "" if what == "settings" else f" ({known.get(what, NOTHING)}, now {now[what]})"
                 raise self._refused(f"was made for another {what}{shown}")
         found = self.parameters()
         if self._study.protocol.sampler == Sampler.qmc and found != list(points(self._study.space, len(found))):
@@ -83,8 +85,13 @@ class Journal:
                     found.append(self._add(len(found), scores))
         return found[:wanted]
 
-    def tell(self, scores: Scores) -> None:
-        """Enter the scores of trials that have ended; what is there already stays."""
+    def tell(self, scores: Scores, stopped: Collection[int] = ()) -> None:
+        """Enter the scores of trials that have ended; what is there already stays.
+
+        Args:
+            scores: of all trials that have ended.
+            stopped: those that were not trained in full.
+        """
         from optuna.exceptions import UpdateFinishedTrialError
         from optuna.trial import TrialState
 
@@ -94,7 +101,9 @@ class Journal:
                     continue
                 score = scores[trial.number]
                 with suppress(UpdateFinishedTrialError):  # another search was faster
-                    if score is None:
+                    if trial.number in stopped and score is not None:
+                        self._opened.tell(trial.number, state=TrialState.PRUNED, skip_if_finished=True)
+                    elif score is None:
                         self._opened.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
                     else:
                         self._opened.tell(trial.number, score, skip_if_finished=True)

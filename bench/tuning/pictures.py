@@ -9,7 +9,7 @@ from bench.tuning.result import Result
 
 
 def write_pictures(results: Sequence[Result], folder: Path) -> list[Path]:
-    """Write `expected.<model>.<task>` as PDF, SVG and PNG.
+    """Write `expected.<model>.<task>` as PDF, SVG and PNG; none where a pruner has made scores that do not compare.
 
     Raises:
         UserError: the folder cannot be written to.
@@ -23,7 +23,7 @@ def write_pictures(results: Sequence[Result], folder: Path) -> list[Path]:
         searches = [
             Bought(result.study.cell.method, expected(result), None if near is None else near.score)
             for result in group
-            if result.scored
+            if expected(result)
             for near in (default_trial(result),)
         ]
         if not searches:

@@ -4,7 +4,7 @@ Records are the truth. A trial has ended when its cells have records, however th
 memory is a trial too, and counts as badly as the worst that did not. So a search that was killed goes on with the same
 command, and several may work on the same studies. Where seconds are bounded and not trials, each study gets one trial
 after the other until those that have ended took more seconds than it has; their records say how long they took, so that
-whoever reads them comes to the same number.
+whoever reads them comes to the same number. Where a pruner lets few trials go on, they do by the records too.
 """
 
 import time
@@ -15,11 +15,13 @@ from pathlib import Path
 from bench.configuration.cell import Cell
 from bench.errors import UserError
 from bench.records.glance import look
+from bench.records.schema import Record
 from bench.records.store import folder_of, results_folder
 from bench.sweeping.stale import Glances, Rerun, Verdicts, refuse
 from bench.sweeping.task import ELSEWHERE
+from bench.tuning.hyperband import Stint
 from bench.tuning.journal import Journal, Scores
-from bench.tuning.result import Result, outcome_of, scores_of
+from bench.tuning.result import Result, outcome_of, rank, scores_of
 from bench.tuning.sequence import Parameters, Sampler, points
 from bench.tuning.study import Study
 
@@ -62,14 +64,16 @@ class Search:
             self._run_missing(asked, run)
             results = [self._result(study, given) for study, given in zip(self.studies, asked, strict=True)]
             scores = [scores_of(result) for result in results]
-            for journal, known in zip(journals, scores, strict=True):
-                journal.tell(known)
+            for journal, known, result in zip(journals, scores, results, strict=True):
+                journal.tell(known, result.stopped)
             before, wanted = wanted, [result.wanted for result in results]
             if wanted == before:
                 return results
 
     def known(self) -> Cells:
-        """The cells of all trials whose parameters can be told before any is run; writes nothing.
+        """The cells of all trials whose parameters can be told before any is run, and of those that records let go on.
+
+        Writes nothing.
 
         Raises:
             UserError: a file where the results folder should be, a journal of another study, or parameters that are no
@@ -79,7 +83,11 @@ class Search:
             results_folder(results_dir)  # raises for a file where the folder should be
         for journal in map(Journal, self.studies):
             journal.check()
-        return self._composed([self._known(study) for study in self.studies])
+        return self._composed([self._known(study) for study in self.studies], self._rungs)
+
+    @property
+    def _rungs(self) -> int:
+        return max(study.protocol.pruner.rungs for study in self.studies)
 
     def _known(self, study: Study) -> Sequence[Parameters]:
         """The parameters of trials, as far as they can be told before any is run."""
@@ -89,9 +97,12 @@ class Search:
         return (Journal(study).parameters() or points(study.space, protocol.at_first))[: protocol.trials]
 
     def _run_missing(self, asked: Sequence[Sequence[Parameters]], run: Run) -> None:
-        """Run the trials' cells that have no record; wait for those that another search runs."""
-        cells = self._composed(asked)
-        run_to_records(self._pending(cells), run)
+        """Run the trials' cells that have no record; wait for those that another search runs.
+
+        Rung by rung: which trials go on is known when a rung has ended, its stale cells too that are made again.
+        """
+        for depth in range(1, self._rungs + 1):
+            run_to_records(self._pending(self._composed(asked, depth)), run)
 
     def _pending(self, cells: Cells) -> Cells:
         """The cells without a record, and stale ones that are to be run again."""
@@ -103,25 +114,40 @@ class Search:
         again = set(verdicts.stale) if self.rerun == Rerun.stale else set()
         return {folder: one for folder, one in cells.items() if seen[folder] is None or folder in again}
 
-    def _composed(self, asked: Sequence[Sequence[Parameters]]) -> Cells:
-        """The cells of the trials, by their folders."""
-        overrides = [
-            one
-            for study, given in zip(self.studies, asked, strict=True)
-            for parameters in given
-            for one in study.trial(parameters)
-        ]
-        new = [one for one in overrides if tuple(one) not in self._cells]
-        self._cells |= zip(map(tuple, new), self.expand(new), strict=True)
+    def _composed(self, asked: Sequence[Sequence[Parameters]], depth: int) -> Cells:
+        """The cells of the trials, as many rungs deep, by their folders."""
+        for reached in range(1, depth + 1):  # who goes on stands in the records of those before, whose cells are known
+            overrides = [
+                one
+                for study, given in zip(self.studies, asked, strict=True)
+                for number, cuts in self._due(study, given, reached)
+                for one in study.trial(given[number], cuts)
+            ]
+            new = [one for one in overrides if tuple(one) not in self._cells]
+            self._cells |= zip(map(tuple, new), self.expand(new), strict=True)
         cells = [(one, self._cells[tuple(one)]) for one in overrides]
         return {_folder(cell): (one, cell) for one, cell in cells}
 
+    def _due(self, study: Study, given: Sequence[Parameters], depth: int) -> list[Stint]:
+        """The stints that there have to be, as many rungs deep, by the records that there are."""
+        pruner, scores = study.protocol.pruner, dict[Stint, float | None]()
+        for reached in range(1, depth):
+            for stint in [one for one in pruner.due(len(given), scores, reached) if one not in scores]:
+                records = self._records(study, given, stint)
+                if len(records) == len(study.protocol.seeds):
+                    scores[stint] = rank(records)
+        return pruner.due(len(given), scores, depth)
+
+    def _records(self, study: Study, given: Sequence[Parameters], stint: Stint) -> list[Record]:
+        number, cuts = stint
+        cells = [self._cells[tuple(one)] for one in study.trial(given[number], cuts)]
+        return [record for cell in cells if (record := look(_folder(cell), cell)) is not None]
+
     def _result(self, study: Study, given: Sequence[Parameters]) -> Result:
-        outcomes = []
-        for number, parameters in enumerate(given):
-            cells = [self._cells[tuple(one)] for one in study.trial(parameters)]
-            records = [record for cell in cells if (record := look(_folder(cell), cell)) is not None]
-            outcomes.append(outcome_of(number, parameters, records))
+        stints: list[dict[int, list[Record]]] = [{} for _ in given]
+        for number, cuts in self._due(study, given, self._rungs):
+            stints[number][cuts] = self._records(study, given, (number, cuts))
+        outcomes = [outcome_of(number, given[number], ended) for number, ended in enumerate(stints)]
         return Result(study, outcomes)
 
 

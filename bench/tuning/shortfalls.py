@@ -49,6 +49,9 @@ def _of_search(results: Sequence[Result]) -> Iterator[str]:
             yield f"{title}: nothing could be chosen, and it is not in the comparison"
             continue
         yield from (f"{title}: {edge}" for edge in result.study.space.edges(result.best.parameters))
+    if not (pruner := results[0].study.protocol.pruner).is_none:
+        first = pruner.share(pruner.rungs - 1)
+        yield f"trials were stopped by their scores from {first} of the training on: who learns late is undervalued"
     fewest = min(len(result.outcomes) for result in results)
     if fewest < TRIALS:
         yield f"{fewest} trials are fewer than {TRIALS}: where the best rate lies is hardly known"

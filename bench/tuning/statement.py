@@ -17,6 +17,7 @@ from bench.tuning.result import Result, device_seconds
 from bench.tuning.sequence import Sampler
 from bench.tuning.shortfalls import listed, shortfalls
 from bench.tuning.space import RATE, RATE_KEY
+from bench.tuning.study import Protocol
 
 LEVEL = 0.05  # of the tests, after correction
 TESTS = {
@@ -98,6 +99,7 @@ def _protocol(made: Comparison) -> Iterator[str]:
         trials = f"as many trials as it could begin within {protocol.seconds} device-seconds ({trials})"
     sampler = SAMPLERS[protocol.sampler].format(version=importlib.metadata.version("optuna"))
     yield f"Every method, {_title(made)} and the baselines alike, was given {trials} on each task: {sampler}."
+    yield from _pruned(protocol)
     spaces: dict[str, dict[str, None]] = {}
     for study in studies:
         spaces.setdefault(str(study.space), {})[made.titles.get(study.cell.method, study.cell.method)] = None
@@ -109,9 +111,26 @@ def _protocol(made: Comparison) -> Iterator[str]:
         listed({FIELDS["selection_rows"](record) for record in records} - {""}) or "rows that the records do not name"
     )
     metrics = listed({result.metric.name for result in made.results})
+    best, failed = "the best", "counts as badly as the worst that has one"
+    if not protocol.pruner.is_none:
+        best, failed = "the best of those trained in full", "went on no more"
     yield (
         f"Trials were trained with {_seeds(protocol.seeds)} and scored by {metrics} on rows that no figure here is of "
-        f"({rows}); the best was chosen, and a trial without a score counts as badly as the worst that has one."
+        f"({rows}); {best} was chosen, and a trial without a score {failed}."
+    )
+
+
+def _pruned(protocol: Protocol) -> Iterator[str]:
+    pruner = protocol.pruner
+    if pruner.is_none:
+        return
+    brackets = " + ".join(map(str, pruner.brackets))
+    counts = listed(f"{count} with {pruner.share(cuts)}" for cuts, count in pruner.counts(protocol.trials).items())
+    yield (
+        f"By Hyperband (Li et al. 2018, reduction {pruner.reduction}, brackets of {brackets} trials), trials were "
+        "trained with a part of the epochs first, each time anew with the schedule of that length, and the best of "
+        f"each bracket with more: {counts} of the epochs, for every method and task as long as "
+        f"{pruner.trainings(protocol.trials):.3g} trainings in full."
     )
 
 
@@ -185,7 +204,7 @@ def _over_tasks(made: Comparison) -> Iterator[str]:
 
 def _cost(made: Comparison) -> Iterator[str]:
     trials = [one for result in made.results for one in result.outcomes]
-    cells = len(trials) * len(made.results[0].study.protocol.seeds)
+    cells = sum(one.cells for one in trials)
     search, final = sum(one.device_seconds for one in trials), sum(map(device_seconds, made.final))
     yield (
         f"The search took {cells} cells and {_hours(search)} of training and evaluation, the figures {len(made.final)} "

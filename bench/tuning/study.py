@@ -12,6 +12,7 @@ from typing import Any
 from bench.configuration.cell import Cell, hash_of
 from bench.configuration.experiment import word
 from bench.errors import UserError
+from bench.tuning.hyperband import NONE, Hyperband
 from bench.tuning.sequence import STARTUP, Parameters, Sampler
 from bench.tuning.space import Space, space_of
 
@@ -19,6 +20,8 @@ from bench.tuning.space import Space, space_of
 SCORED_ON = ("data.score_on=selection",)
 EARLIER = "chosen=_none"  # what an earlier search has chosen, and may lie in --config-dir, is left out
 FOLDER = "tuning"  # of `results_dir`, for all trials
+EPOCHS, STEPS = "training.epochs", "training.max_steps"
+DIGITS = 6  # of a part of the epochs: they are in cells' names and settings
 STUDIES = "studies"  # of the experiment's folder in it, for the journals
 
 
@@ -31,12 +34,14 @@ class Protocol:
         sampler: where their parameters come from.
         seeds: that every trial is trained with; its score is their mean. None of them is one of the report's.
         seconds: device-seconds of every study's trials, in place of a number of trials; None: they are counted.
+        pruner: which trials are trained for a part of the training only.
     """
 
     trials: int
     sampler: Sampler
     seeds: tuple[int, ...]
     seconds: int | None = None
+    pruner: Hyperband = NONE
 
     @property
     def at_first(self) -> int:
@@ -91,14 +96,29 @@ class Study:
             "sampler": str(self.protocol.sampler),
             "tuning seeds": list(self.protocol.seeds),
             "data to score on": list(SCORED_ON),
+            "pruner": str(self.protocol.pruner),
             "settings": hash_of(self._fixed()),
         }
 
-    def trial(self, parameters: Parameters) -> list[list[str]]:
-        """The overrides of a trial's cells, one for each seed."""
+    def trial(self, parameters: Parameters, cuts: int = 0) -> list[list[str]]:
+        """The overrides of a trial's cells, one for each seed, with a share of the training: see `hyperband.Run`."""
         given = [f"{key}={word(value)}" for key, value in parameters.items()]
-        fixed = [*self.overrides, EARLIER, f"experiment.name={self.experiment}", *SCORED_ON]
+        fixed = [*self._without_length(cuts), EARLIER, f"experiment.name={self.experiment}", *SCORED_ON]
         return [[*fixed, f"seed={seed}", *given] for seed in self.protocol.seeds]
+
+    def epochs(self, cuts: int) -> float:
+        """How long a share of the training is."""
+        whole = self.cell.training.epochs
+        return float(f"{whole / self.protocol.pruner.reduction**cuts:.{DIGITS}g}") if cuts else whole
+
+    def _without_length(self, cuts: int) -> list[str]:
+        """The overrides, with the length of the training in the place of what was said of it."""
+        if not cuts:
+            return list(self.overrides)
+        most, factor = self.cell.training.max_steps, self.protocol.pruner.reduction**cuts
+        length = {EPOCHS: self.epochs(cuts)} | ({} if most is None else {STEPS: max(1, most // factor)})
+        kept = [one for one in self.overrides if one.partition("=")[0].lstrip("+") not in length]
+        return [*kept, *(f"{key}={word(value)}" for key, value in length.items())]
 
     def _fixed(self) -> dict[str, Any]:
         """The settings that trials share."""
@@ -141,6 +161,8 @@ def studies_of(cells: Mapping[Path, tuple[list[str], Cell]], typed: Iterable[str
                 f"the experiment has {study.title} with several settings ({', '.join(other)}), and one would be "
                 f"chosen for all; give the key a single value"
             )
+    for study in studies.values():
+        _check_length(study)
     return list(studies.values())
 
 
@@ -148,6 +170,17 @@ def remarks(studies: Sequence[Study]) -> list[str]:
     """What a reader ought to know of the spaces."""
     found = [(study.cell.method, study.space.remark) for study in studies]
     return list(dict.fromkeys(f"method '{method}': {remark}" for method, remark in found if remark))
+
+
+def _check_length(study: Study) -> None:
+    """Refuse a training that is too short to be cut."""
+    pruner, most = study.protocol.pruner, study.cell.training.max_steps
+    shortest = pruner.reduction ** (pruner.rungs - 1)
+    if most is not None and most < shortest:
+        raise UserError(
+            f"{STEPS}={most} of {study.title} cannot be cut to {pruner.share(pruner.rungs - 1)} of it, less than a "
+            f"step: say {STEPS}={shortest} or more, fewer rungs=, or pruner=none"
+        )
 
 
 def _without(value: Any, section: str, searched: set[str]) -> Any:

@@ -247,6 +247,11 @@ CHOICES: dict[str, tuple[dict[str, dict[str, Any]], str | None]] = {
         {"mam": CLEAN, "prefix_tuning": CLEAN | {"trials": 4}},
         "tuned by different budgets: mam on roberta_base by 16 trials, prefix_tuning on roberta_base by 4 trials",
     ),
+    "another pruner": (
+        {"mam": CLEAN, "prefix_tuning": CLEAN | {"pruner": "hyperband (reduction=3 rungs=3)"}},
+        "tuned by different budgets: mam on roberta_base by 16 trials, prefix_tuning on roberta_base by 16 trials "
+        "by hyperband (reduction=3 rungs=3)",
+    ),
     "trials unknown": (
         {"mam": CLEAN, "prefix_tuning": {"study": "two", "on": "selection"}},
         "prefix_tuning on roberta_base: its study does not say how many trials it had",

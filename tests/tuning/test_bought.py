@@ -8,6 +8,7 @@ from bench.records.metric import Metric
 from bench.tables.figures.drawing import styled
 from bench.tables.figures.search import Bought, expected_best_scores
 from bench.tuning.bought import best_within, default_trial, equal_seconds, expected
+from bench.tuning.hyperband import NONE
 from bench.tuning.result import Outcome
 from bench.tuning.space import Dimension, Space
 
@@ -23,8 +24,9 @@ def made(trials, *, better="higher", dimensions=(RATE,), config=None):
     ]
     cell = SimpleNamespace(config=config or {"training": {"learning_rate": 1e-4, "chosen_by": {}}})
     return SimpleNamespace(
-        study=SimpleNamespace(cell=cell, space=Space(dimensions)),
+        study=SimpleNamespace(cell=cell, space=Space(dimensions), protocol=SimpleNamespace(pruner=NONE)),
         outcomes=outcomes,
+        brackets=[[one] for one in outcomes],
         scored=[one for one in outcomes if one.score is not None],
         scores=[one.score for one in outcomes if one.score is not None],
         metric=Metric("m", better=better),

@@ -10,7 +10,6 @@ MISTAKES = {
     "a word for trials": (["trials=many"], "trials=many must be a number"),
     "no such sampler": (["sampler=tep"], "unknown sampler 'tep'; did you mean tpe"),
     "no such pruner": (["pruner=hyperbnd"], "unknown pruner 'hyperbnd'; did you mean hyperband"),
-    "a pruner that cannot be": (["pruner=hyperband"], "pruner=hyperband is not offered"),
     "two experiments": (["experiment=miniature/glue,miniature/mmlu"], "name the experiment, one"),
     "a seed that is reported": (["tuning_seeds=0"], "tuning_seeds=0 is a seed that the experiment reports"),
     "a seed given to be reported": (["seed=5,1000"], "tuning_seeds=1000 is a seed that the experiment reports"),

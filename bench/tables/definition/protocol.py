@@ -109,11 +109,15 @@ def _trials(frame: pd.DataFrame) -> str:
     seconds = set()
     for method, text in frame[["method", "chosen_by"]].drop_duplicates().itertuples(index=False, name=None):
         if study := chosen_by(str(text)):
-            counts[study.get("trials")].add(method)
+            trials, pruner = study.get("trials"), study.get("pruner")
+            counts[trials if pruner is None else f"{trials} by {pruner}"].add(method)
             seconds.add(study.get("seconds"))
     if len(counts) == 1:
         (count,) = counts
-        return "" if count is None else f", {count} trials each"
+        if count is None:
+            return ""
+        trials, by, pruner = str(count).partition(" by ")
+        return f", {trials} trials each{by}{pruner}"
     told = "; ".join(f"{'?' if count is None else count} of {_some(sorted(has))}" for count, has in counts.items())
     if len(seconds) == 1 and seconds != {None}:
         return f", {seconds.pop()} device-seconds each (trials: {told})"

@@ -119,6 +119,15 @@ def test_trials_that_are_not_equally_many_are_in_the_notes(tmp_path):
     assert any("not by equally many trials (" in note and "8 of ia3" in note for note in notes)
 
 
+def test_a_pruner_is_in_the_notes(tmp_path):
+    pruned = CLEAN | {"pruner": "hyperband (reduction=3 rungs=3)"}
+    notes = notes_of(tmp_path / "alike", tuned("lora", pruned), tuned("ia3", pruned))
+    assert any("16 trials each by hyperband (reduction=3 rungs=3): " in note for note in notes)
+    notes = notes_of(tmp_path / "mixed", tuned("lora", CLEAN), tuned("ia3", pruned))
+    told = "not by equally many trials (16 of lora; 16 by hyperband (reduction=3 rungs=3) of ia3)"
+    assert any(told in note for note in notes) or any("16 by hyperband" in note for note in notes)
+
+
 def test_a_trials_number_tells_no_rows_apart(tmp_path):
     save(tmp_path, tuned("lora", CLEAN), tuned("lora", CLEAN | {"trial": 5}, task="miniature/cola"))
     assert set(make_table(str(tmp_path), "miniature/glue", "glue").records.cells["variant"]) == {""}

@@ -178,6 +178,39 @@ def test_the_probability_of_improvement_is_mann_and_whitneys():
     assert probability_of_improvement(first, second) == pytest.approx(np.mean(by_task))
 
 
+# rliable 1.2.0 (with arch 7.2.0, numpy 2.4.6), which stays out of our environment: its figures of these scores.
+FIVE = np.array([[0.31, 0.74, 0.52], [0.29, 0.81, 0.55], [0.40, 0.69, 0.47], [0.35, 0.77, 0.61], [0.12, 0.90, 0.58]])
+OTHER_FIVE = np.array(
+    [[0.33, 0.70, 0.52], [0.25, 0.79, 0.49], [0.41, 0.66, 0.50], [0.30, 0.77, 0.57], [0.28, 0.84, 0.44]]
+)
+FOUR = OTHER_FIVE[:4]
+THRESHOLDS = np.array([0.0, 0.25, 0.3, 0.5, 0.52, 0.77, 0.9])  # some of them scores
+
+
+def test_the_interquartile_mean_is_rliables():
+    found = [float(interquartile_mean(scores)) for scores in (FIVE, OTHER_FIVE, FOUR)]
+    assert found == pytest.approx([0.5455555555555556, 0.5133333333333333, 0.525], abs=1e-12)
+
+
+def test_the_probability_of_improvement_is_rliables():
+    pairs = [(FIVE, OTHER_FIVE), (OTHER_FIVE, FIVE), (FIVE, FOUR)]
+    found = [float(probability_of_improvement(*pair)) for pair in pairs]
+    assert found == pytest.approx([0.6133333333333334, 0.38666666666666666, 0.6], abs=1e-12)
+
+
+def test_performance_profiles_are_rliables():
+    of_five = [1.0, 0.9333333333333333, 0.8666666666666667, 0.6, 0.5333333333333333, 0.13333333333333333, 0.0]
+    of_four = [1.0, 0.9166666666666666, 0.8333333333333334, 0.5, 0.4166666666666667, 0.08333333333333333, 0.0]
+    assert performance_profile(FIVE, THRESHOLDS) == pytest.approx(of_five, abs=1e-12)
+    assert performance_profile(FOUR, THRESHOLDS) == pytest.approx(of_four, abs=1e-12)
+
+
+@pytest.mark.parametrize(("scores", "rliables"), [(FIVE, (0.51444444, 0.57444444)), (FOUR, (0.49833333, 0.55))])
+def test_the_stratified_interval_is_rliables_but_for_the_drawing(scores, rliables):
+    """rliable's percentiles are of 20,000 resamples."""
+    assert stratified_interval(interquartile_mean, [scores], resamples=20000) == pytest.approx(rliables, abs=0.002)
+
+
 def test_the_stratified_interval_keeps_tasks_apart():
     scores = np.tile([1.0, 2.0, 3.0, 4.0], (5, 1))  # seeds are alike, so that drawing them changes nothing
     assert stratified_interval(interquartile_mean, [scores]) == (2.5, 2.5)
