@@ -4,6 +4,7 @@ Hu et al. 2022, https://arxiv.org/abs/2106.09685, equation 3.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import peft
 
@@ -20,7 +21,7 @@ class Lora(PeftMethod):
 
     Attributes:
         r: the rank; one for all families, or by family.
-        alpha: the scale's numerator.
+        alpha: the scale's numerator; one for all families, or by family; None: r, for a scale of 1.
         dropout: on x, before A.
         sites: by family, which linear layers, see `bench.models.structure.SITES`, and which parameters of experts, see
             `EXPERT_SITES` there: each expert then has an A and a B of its own, of rank r.
@@ -29,7 +30,7 @@ class Lora(PeftMethod):
     """
 
     r: int | dict[str, int]
-    alpha: float
+    alpha: float | dict[str, float] | None
     dropout: float
     sites: dict[str, list[str]]
     b_rate: float = 1.0
@@ -45,7 +46,10 @@ class Lora(PeftMethod):
         super().__post_init__()
         for rank in self.r.values() if isinstance(self.r, dict) else (self.r,):
             at_least_one(r=rank)
-        above_zero(alpha=self.alpha, b_rate=self.b_rate)
+        given = self.alpha.values() if isinstance(self.alpha, dict) else (self.alpha,)
+        for alpha in given if self.alpha is not None else ():
+            above_zero(alpha=alpha)
+        above_zero(b_rate=self.b_rate)
         below_one(dropout=self.dropout)
 
     def check(self, setting: Setting) -> None:
@@ -66,6 +70,12 @@ class Lora(PeftMethod):
         """The rank for this model's family."""
         return by_family(self.r, setting, "r") if isinstance(self.r, dict) else self.r
 
+    def numerator(self, setting: Setting) -> float:
+        """Alpha for this model's family."""
+        if self.alpha is None:
+            return self.rank(setting)
+        return by_family(self.alpha, setting, "alpha") if isinstance(self.alpha, dict) else self.alpha
+
     def rate_multipliers(self) -> dict[str, float]:
         """B's, where it is another."""
         return {} if self.b_rate == 1 else {"lora_B": self.b_rate}
@@ -75,11 +85,16 @@ class Lora(PeftMethod):
         linears, of_experts = self._sites(setting)
         return peft.LoraConfig(
             r=self.rank(setting),
-            lora_alpha=self.alpha,  # type: ignore[arg-type]  # annotated int, used as a number
+            lora_alpha=self.numerator(setting),  # type: ignore[arg-type]  # annotated int, used as a number
             lora_dropout=self.dropout,
             target_modules=setting.structure.paths(linears),
             target_parameters=setting.structure.expert_parameters(of_experts) or None,
+            **self.options(),
         )
+
+    def options(self) -> dict[str, Any]:
+        """What else the library's configuration says, of LoRA's kin. Default: nothing."""
+        return {}
 
     def _sites(self, setting: Setting) -> tuple[list[str], list[str]]:
         """Those of linear layers, and those of experts."""
