@@ -3,10 +3,13 @@
 Gao et al. 2024, https://arxiv.org/abs/2405.03003, equations 2 to 4; code: Chaos96/fourierft.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from bench.methods.base import Setting
 from bench.methods.shared.peft_library import by_family
@@ -51,4 +54,26 @@ class FourierFT(SitedTuner):
 
     def apply(self, model: nn.Module, setting: Setting) -> nn.Module:
         """As any tuner; the places lie where the weights are."""
-        return keep_beside(super().apply(model, setting), "indices")
+        with ShuffledOnce(bare=next(model.parameters()).is_meta):
+            adapted = super().apply(model, setting)
+        return keep_beside(adapted, "indices")
+
+
+class ShuffledOnce(TorchFunctionMode):
+    """Shuffles as many numbers of one seed once: the library does it anew for each layer, seconds for a wide one."""
+
+    def __init__(self, *, bare: bool) -> None:
+        """Without values (`bare`), numbers stay in their order."""
+        super().__init__()
+        self._bare, self._known = bare, dict[tuple[int, int], Tensor]()
+
+    def __torch_function__(self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Answers `torch.randperm` with a generator of its own; anything else goes on."""
+        given = kwargs or {}
+        generator = given.get("generator")
+        if func is not torch.randperm or generator is None:
+            return func(*args, **given)
+        key = args[0], generator.initial_seed()
+        if key not in self._known:
+            self._known[key] = torch.arange(args[0]) if self._bare else func(*args, **given)
+        return self._known[key]

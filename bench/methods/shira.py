@@ -9,6 +9,7 @@ from typing import Any
 
 import peft
 import torch
+from peft.tuners.shira.layer import Linear
 from torch import Tensor, nn
 
 from bench.methods.base import Setting
@@ -44,7 +45,21 @@ class Shira(SitedTuner):
 
     def apply(self, model: nn.Module, setting: Setting) -> nn.Module:
         """As any tuner; the places lie where the weights are."""
-        return keep_beside(super().apply(model, setting), "shira_indices")
+        adapted = keep_beside(super().apply(model, setting), "shira_indices")
+        for module in adapted.modules():
+            if type(module) is Linear:
+                module.__class__ = DenseLinear
+        return adapted
+
+
+class DenseLinear(Linear):
+    """The library's layer, whose S is a dense matrix from the start; a sparse one cannot be followed without values."""
+
+    def get_delta_weight(self, adapter: str) -> Tensor:
+        """S, `(out, in)`."""
+        values: Tensor = self.shira_weight[adapter]
+        rows, columns = self.shira_indices[adapter].long()
+        return values.new_zeros(self.out_features, self.in_features).index_put((rows, columns), values)
 
 
 def _places(seed: int) -> Callable[..., Tensor]:
@@ -52,10 +67,23 @@ def _places(seed: int) -> Callable[..., Tensor]:
     generator = torch.Generator().manual_seed(seed)
 
     def draw(layer: Any, r: int, **_: Any) -> Tensor:
-        """A mask `(out, in)`, on the processor."""
+        """A mask `(out, in)`, on the processor; where nothing has values, one of as many places."""
         outputs, inputs = layer.out_features, layer.in_features
-        mask = torch.zeros(outputs * inputs, dtype=torch.bool)
-        mask[torch.randperm(len(mask), generator=generator)[: r * (outputs + inputs)]] = True
+        count, total = r * (outputs + inputs), outputs * inputs
+        if layer.weight.is_meta or count > total:  # which the library refuses
+            return torch.ones(1, count, dtype=torch.bool)
+        mask = torch.zeros(total, dtype=torch.bool)
+        mask[_some(count, total, generator)] = True
         return mask.view(outputs, inputs)
 
     return draw
+
+
+def _some(count: int, total: int, generator: torch.Generator) -> Tensor:
+    """`count` different numbers below `total`; few of many are found faster than all are shuffled."""
+    if 2 * count > total:
+        return torch.randperm(total, generator=generator)[:count]
+    found = torch.empty(0, dtype=torch.int64)
+    while len(found) < count:
+        found = torch.cat([found, torch.randint(total, (count,), generator=generator)]).unique()
+    return found[torch.randperm(len(found), generator=generator)[:count]]

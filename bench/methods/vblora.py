@@ -7,16 +7,32 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from peft.tuners.vblora.layer import Linear
 from torch import Tensor, nn
 
 from bench.errors import UserError
 from bench.methods.base import Setting
-from bench.methods.shared.ranges import above_zero, at_least_one, below_one
+from bench.methods.shared.ranges import above_zero, at_least_one, below_one, within_hidden_size
 from bench.methods.shared.sited_tuner import SitedTuner
 from bench.methods.trainable import trainable_parameters
 
 LOGITS, BANK = "vblora_logits", "vblora_vector_bank"
 VALUE = 4  # bytes
+
+
+class TrustingLinear(Linear):
+    """The library's layer, but for a look at its logits' values, for which the host waits in every training step.
+
+    Infinite ones mean to the library (peft 0.21) that a trained model is trained on; here they are what is stored.
+    """
+
+    def _get_lora_matrices(self, adapter: str, cast_to_fp32: bool = False) -> tuple[Tensor, Tensor]:
+        training, self.training = self.training, False
+        try:
+            a, b = super()._get_lora_matrices(adapter, cast_to_fp32)
+        finally:
+            self.training = training
+        return a, b
 
 
 @dataclass(kw_only=True)
@@ -60,8 +76,9 @@ class VBLora(SitedTuner):
         below_one(dropout=self.dropout)
 
     def check(self, setting: Setting) -> None:
-        """The bank has as many vectors as a piece mixes, or more."""
+        """The rank is low, and the bank has as many vectors as a piece mixes, or more."""
         super().check(setting)
+        within_hidden_size(setting, r=self.r)
         if self.topk > (bank := self.chosen(setting)):
             raise UserError(f"method.topk={self.topk} exceeds method.num_vectors={bank}")
 
@@ -95,6 +112,14 @@ class VBLora(SitedTuner):
             empty = torch.full_like(logits, -torch.inf)
             whole[name] = empty.scatter(-1, vectors.to(logits.device, torch.int64), weights.log())
         return whole
+
+    def apply(self, model: nn.Module, setting: Setting) -> nn.Module:
+        """As any tuner, with layers that do not look for infinite logits."""
+        adapted = super().apply(model, setting)
+        for module in adapted.modules():
+            if type(module) is Linear:
+                module.__class__ = TrustingLinear
+        return adapted
 
     def packed_count(self, model: nn.Module) -> float:
         """What takes the logits' place, less these."""
