@@ -14,7 +14,7 @@ from bench.methods.shared.sited_tuner import SitedTuner
 
 @dataclass(kw_only=True)
 class Hra(SitedTuner):
-    """h = W H₁ … H_r x with Hᵢ = I − 2 uᵢ uᵢᵀ / ‖uᵢ‖²; two neighbours start as the same reflection, which undo each other.
+    """h = W H₁ … H_r x with Hᵢ = I − 2 uᵢ uᵢᵀ / ‖uᵢ‖²; two neighbours start alike, and undo each other.
 
     Attributes:
         r: how many reflections, an even number; one for all families, or by family.

@@ -1,7 +1,7 @@
 """KronA: an update that is the Kronecker product of two trained matrices.
 
-Edalati et al. 2022, https://arxiv.org/abs/2212.10650, section 4. The peft library's LoKr without ranks is the same where
-it has the shapes; its first factor is always square where inputs and outputs are as many, and here any shape may be had.
+Edalati et al. 2022, https://arxiv.org/abs/2212.10650. Where the peft library's LoKr without ranks has the shapes, it is the
+same; its first factor is square wherever inputs and outputs are as many, and here any shape may be had.
 """
 
 from collections.abc import Iterator
@@ -46,7 +46,8 @@ class KroneckerUpdate(nn.Module):
 
     def after(self, linear: nn.Module, inputs: tuple[Tensor], h: Tensor) -> Tensor:
         """The hook; inputs (x,)."""
-        return h + self.scale * self(inputs[0])
+        update: Tensor = self(inputs[0])
+        return h + self.scale * update
 
     def forward(self, x: Tensor) -> Tensor:
         """(A ⊗ B) x without the product: x `(…, a2 · b2)` as a matrix `(a2, b2)` is A x Bᵀ."""
@@ -54,7 +55,7 @@ class KroneckerUpdate(nn.Module):
         return torch.matmul(self.A, parts).flatten(-2)
 
     def weight(self) -> Tensor:
-        """scale (A ⊗ B), `(outputs, inputs)`."""
+        """Scale (A ⊗ B), `(outputs, inputs)`."""
         return self.scale * torch.kron(self.A, self.B)
 
 

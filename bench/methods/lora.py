@@ -46,9 +46,9 @@ class Lora(PeftMethod):
         super().__post_init__()
         for rank in self.r.values() if isinstance(self.r, dict) else (self.r,):
             at_least_one(r=rank)
-        given = self.alpha.values() if isinstance(self.alpha, dict) else (self.alpha,)
-        for alpha in given if self.alpha is not None else ():
-            above_zero(alpha=alpha)
+        if self.alpha is not None:
+            for alpha in self.alpha.values() if isinstance(self.alpha, dict) else (self.alpha,):
+                above_zero(alpha=alpha)
         above_zero(b_rate=self.b_rate)
         below_one(dropout=self.dropout)
 

@@ -99,7 +99,7 @@ class LoraFa(Kin):
 
     Zhang et al. 2023, https://arxiv.org/abs/2308.03303. With `corrected`, B's gradient g becomes g (A Aᵀ)⁻¹ r² / alpha²
     before the optimizer sees it: the one that brings B A nearest to a step of full fine-tuning (second version of the
-    paper; the library's `LoraFAOptimizer`). The library has both in an optimizer of its own; here the correction is made
+    paper; the library's `LoraFAOptimizer`). The library has an optimizer of its own for it; here the correction is made
     in between, and the loop's optimizer does the rest.
 
     Attributes:
@@ -140,4 +140,5 @@ def _layers(model: nn.Module) -> Iterator[Any]:
 def _inverse(a: torch.Tensor) -> torch.Tensor:
     """(A Aᵀ + δ I)⁻¹ of A, `(r, inputs)`, in fp32."""
     wide = a.float()
-    return torch.linalg.inv(wide @ wide.T + DELTA * torch.eye(len(wide), device=wide.device))
+    inverse: torch.Tensor = torch.linalg.inv(wide @ wide.T + DELTA * torch.eye(len(wide), device=wide.device))
+    return inverse

@@ -3,8 +3,8 @@
 Li, Han, Ji 2024, https://arxiv.org/abs/2405.15179, equations 3 and 4; code: leo-yangli/VB-LoRA.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import torch
 from peft.tuners.vblora.layer import Linear
@@ -60,10 +60,9 @@ class VBLora(SitedTuner):
 
     kind = "VBLORA"
     number = "num_vectors"
-    size = "num_vectors"
     on_packed = True
     identity_at_start = False
-    why_not_identity = "the bank is drawn from U(−0.02, 0.02) and the logits from N(0, 0.1), so that A and B are not zero"
+    why_not_identity = "the bank is drawn from U(−0.02, 0.02) and the logits from N(0, 0.1): neither A nor B is zero"
     formula = "h = W x + B A x, pieces of A and B = Σ softmax(top-k logits)·bank"
     where = "query and value projections (LLaMA: all seven linear layers of a block)"
     trains = "the bank of vectors, and logits that give way to the top-k's numbers and weights"
@@ -81,6 +80,10 @@ class VBLora(SitedTuner):
         within_hidden_size(setting, r=self.r)
         if self.topk > (bank := self.chosen(setting)):
             raise UserError(f"method.topk={self.topk} exceeds method.num_vectors={bank}")
+
+    def of_size(self, number: int, setting: Setting) -> Self:
+        """So many vectors, from as many as a piece mixes on."""
+        return replace(self, num_vectors=number + self.topk - 1, budget=None)
 
     def options(self, setting: Setting) -> dict[str, Any]:
         """Of `VBLoRAConfig`."""
@@ -123,11 +126,12 @@ class VBLora(SitedTuner):
 
     def packed_count(self, model: nn.Module) -> float:
         """What takes the logits' place, less these."""
-        return sum(
-            logits.numel() / logits.shape[-1] * (self.topk * _numbers(logits.shape[-1]).itemsize / VALUE + self.topk - 1)
-            - logits.numel()
-            for _, logits in _logits(model)
-        )
+        total = 0.0
+        for _, logits in _logits(model):
+            vectors = logits.shape[-1]
+            piece = self.topk * _numbers(vectors).itemsize / VALUE + self.topk - 1
+            total += logits.numel() / vectors * (piece - vectors)
+        return total
 
 
 def _logits(model: nn.Module) -> list[tuple[str, nn.Parameter]]:

@@ -86,7 +86,8 @@ def test_it_is_the_library_s_lokr_where_that_has_the_shape():
 
 
 @pytest.mark.parametrize(
-    ("inputs", "outputs", "first"), [(768, 768, (24, 32)), (4096, 4096, (64, 64)), (768, 3072, (48, 32)), (8, 8, (2, 4))]
+    ("inputs", "outputs", "first"),
+    [(768, 768, (24, 32)), (4096, 4096, (64, 64)), (768, 3072, (48, 32)), (8, 8, (2, 4))],
 )
 def test_the_smallest_comes_first_and_is_nearest_to_squares(inputs, outputs, first):
     shapes = shapes_of(inputs, outputs)

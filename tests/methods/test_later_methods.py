@@ -263,3 +263,37 @@ def test_kin_of_the_library_do_not_go_together(one, other):
              "paper": "none", "parts": [settings_of(one), second]}  # fmt: skip
     with pytest.raises(UserError, match="take one of them"):
         Adapted(parts, "encoder")
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "sizes"),
+    [
+        ("krona", 3, {"step": 3}),
+        ("vera", 5, {"r": 5}),
+        ("randlora", 16, {"r": 4}),
+        ("vblora", 1, {"num_vectors": 2}),
+        ("fourierft", 5, {"n": 5}),
+        ("oft", 3, {"block_size": 8}),
+        ("hra", 3, {"r": 6}),
+        ("miss", 5, {"r": 5}),
+        ("shira", 5, {"r": 5}),
+        ("dora", 5, {"r": 5}),
+    ],
+)
+def test_a_size_that_a_budget_may_choose(name, number, sizes):
+    adapted = Adapted(settings_of(name), "encoder")
+    other = adapted.method.of_size(number, adapted.setting)
+    assert other.sizes(adapted.setting) == sizes
+    larger = adapted.method.of_size(2 * number, adapted.setting)
+    counts = []
+    for method in (other, larger):
+        method.check(adapted.setting)
+        model = method.apply(tiny_model("encoder"), adapted.setting)
+        counts.append(method.stored_count(model))
+    assert counts[0] < counts[1]
+
+
+def test_norms_have_no_size():
+    adapted = Adapted(settings_of("ln_tuning"), "encoder")
+    with pytest.raises(UnsupportedError, match="LN tuning has no size"):
+        adapted.method.of_size(1, adapted.setting)

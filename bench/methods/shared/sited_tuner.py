@@ -64,9 +64,8 @@ class SitedTuner(PeftMethod):
     def peft_config(self, setting: Setting) -> peft.PeftConfig:
         """The library's configuration on the full paths of the sites."""
         paths = setting.structure.paths(by_family(self.sites, setting, "sites"))
-        config: peft.PeftConfig = PEFT_TYPE_TO_CONFIG_MAPPING[peft.PeftType(self.kind)](
-            target_modules=paths, **self.options(setting)
-        )
+        kind: Any = PEFT_TYPE_TO_CONFIG_MAPPING[peft.PeftType(self.kind)]
+        config: peft.PeftConfig = kind(target_modules=paths, **self.options(setting))
         return config
 
     def _wrap(self, model: nn.Module, config: peft.PeftConfig) -> nn.Module:
