@@ -1,7 +1,7 @@
 """KronA: an update that is the Kronecker product of two trained matrices.
 
-Edalati et al. 2022, https://arxiv.org/abs/2212.10650. Where the peft library's LoKr without ranks has the shapes, it is the
-same; its first factor is square wherever inputs and outputs are as many, and here any shape may be had.
+Edalati et al. 2022, https://arxiv.org/abs/2212.10650. Where the peft library's LoKr without ranks has the shapes, it is
+the same; its first factor is square wherever inputs and outputs are as many, and here any shape may be had.
 """
 
 from collections.abc import Iterator
