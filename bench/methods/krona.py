@@ -11,7 +11,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from bench.errors import UserError
+from bench.errors import UnsupportedError, UserError
 from bench.methods.base import Layer, Method, Setting
 from bench.methods.shared.peft_library import by_family
 from bench.methods.shared.ranges import above_zero, at_least_one
@@ -107,12 +107,15 @@ class Krona(Method):
 
         Raises:
             UserError: a layer cannot have such a shape.
+            UnsupportedError: a site is no linear layer of torch's (GPT-2).
         """
         paths = self.targets(setting)
         split_fused(model, setting.structure, paths)
         freeze(model)
         for path in paths:
             linear: Any = model.get_submodule(path)
+            if getattr(linear, "in_features", None) is None:
+                raise UnsupportedError(f"{self.title} on {path}: it is a {type(linear).__name__}, no nn.Linear")
             inputs, outputs = linear.in_features, linear.out_features
             shape = self._shape(inputs, outputs, path)
             KroneckerUpdate(inputs, outputs, shape, self.scale, linear.weight.device).attach(linear, self.name)
@@ -143,7 +146,7 @@ class Krona(Method):
             self.load_stored_state(model, state)
         with torch.no_grad():
             for linear, update in self._taken(model):
-                linear.weight += update.weight().to(linear.weight.dtype)
+                linear.weight.add_(update.weight().to(linear.weight.dtype))
         fuse(model)
         return model
 

@@ -123,3 +123,20 @@ def test_mistakes_are_one_clear_line(changes, words):
     with pytest.raises((UserError, UnsupportedError), match=words) as caught:
         Adapted(settings_of("krona") | changes, "encoder")
     assert "\n" not in str(caught.value)
+
+
+def test_a_layer_that_is_no_linear_layer_of_torch_s_is_refused():
+    base = tiny_model("decoder", model_type="gpt2", n_embd=HIDDEN, n_layer=2, n_head=4)
+    with pytest.raises(UnsupportedError, match=r"KronA on .*c_proj: it is a Conv1D"):
+        Adapted(settings_of("krona") | {"sites": {"decoder": ["output"]}}, "decoder", base=base)
+
+
+def test_it_lies_over_lora():
+    parts = {"_target_": "bench.methods.compose.Compose", "name": "two", "title": "Two", "category": "hybrid",
+             "paper": "none", "parts": [settings_of("krona"), settings_of("lora")]}  # fmt: skip
+    adapted = Adapted(parts, "encoder")
+    adapted.train(3)
+    batch = tiny_batch("encoder")
+    expected = logits_of(adapted.model, batch)
+    merged = adapted.method.merge(adapted.model, adapted.setting)
+    assert (logits_of(merged, batch) - expected).abs().max() < 1e-4
