@@ -54,6 +54,7 @@ class Setting:
         quantisation: how the base's linear layers are stored.
         dtype: of the base's values, as far as they are not quantised.
         trained_dtype: of the values that are trained; the runner gives it to them, whatever `apply` makes.
+        seed: the cell's: of what a method draws, freezes and does not store.
     """
 
     family: Family
@@ -64,6 +65,7 @@ class Setting:
     quantisation: Quantisation = Quantisation.none
     dtype: Dtype = Dtype.float32
     trained_dtype: Dtype = Dtype.float32
+    seed: int = 0
 
     def check(self) -> None:
         """Refuse what no method could have with this model.

@@ -17,6 +17,7 @@ from bench.methods.lora import Lora
 from bench.methods.peft_any import PeftAny
 from bench.methods.shared.peft_library import innermost
 from bench.methods.shared.ranges import check_head_is_left
+from bench.methods.shared.sited_tuner import SitedTuner
 from bench.methods.trainable import freeze, trainable_parameters
 from bench.models.fused import split_fused
 
@@ -217,6 +218,8 @@ def _kind(method: Method) -> str:
     """Under which name the peft library adds what it trains; nothing for methods that are not the library's."""
     if isinstance(method, AdaLora | Lora):
         return "LoRA"
+    if isinstance(method, SitedTuner):
+        return method.kind
     if isinstance(method, PeftAny):
         return "LoRA" if method.kind in ("ADALORA", "LORA") else method.kind
     return "IA3" if isinstance(method, Ia3) else ""

@@ -5,6 +5,7 @@ Hu et al. 2022, https://arxiv.org/abs/2106.09685, equation 3.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import peft
 
@@ -28,7 +29,7 @@ class Lora(AtSites):
 
     Attributes:
         r: the rank; one for all families, or by family.
-        alpha: the scale's numerator.
+        alpha: the scale's numerator; one for all families, or by family; None: r, for a scale of 1.
         dropout: on x, before A.
         sites: by family, which linear layers, see `bench.models.structure.SITES`, and which parameters of experts, see
             `EXPERT_SITES` there: each expert then has an A and a B of its own, of rank r.
@@ -39,7 +40,7 @@ class Lora(AtSites):
     """
 
     r: int | dict[str, int]
-    alpha: float
+    alpha: float | dict[str, float] | None
     dropout: float
     b_rate: float | None = None
     scaled: bool = True
@@ -56,7 +57,11 @@ class Lora(AtSites):
         super().__post_init__()
         for rank in self.r.values() if isinstance(self.r, dict) else (self.r,):
             at_least_one(r=rank)
-        above_zero(alpha=self.alpha, **({} if self.b_rate is None else {"b_rate": self.b_rate}))
+        if self.alpha is not None:
+            for alpha in self.alpha.values() if isinstance(self.alpha, dict) else (self.alpha,):
+                above_zero(alpha=alpha)
+        if self.b_rate is not None:
+            above_zero(b_rate=self.b_rate)
         below_one(dropout=self.dropout)
         self.initialisation = one_of(Initialisation, initialisation=self.initialisation)
         if self.initialisation == Initialisation.random:
@@ -80,6 +85,12 @@ class Lora(AtSites):
         """The rank for this model's family."""
         return by_family(self.r, setting, "r") if isinstance(self.r, dict) else self.r
 
+    def numerator(self, setting: Setting) -> float:
+        """Alpha for this model's family."""
+        if self.alpha is None:
+            return self.rank(setting)
+        return by_family(self.alpha, setting, "alpha") if isinstance(self.alpha, dict) else self.alpha
+
     def rate_multipliers(self) -> dict[str, float]:
         """B's, where it is another."""
         return {} if self.b_rate in (None, 1) else {"lora_B": self.b_rate}
@@ -87,14 +98,19 @@ class Lora(AtSites):
     def peft_config(self, setting: Setting) -> peft.PeftConfig:
         """LoraConfig on the full paths of the sites."""
         linears, of_experts = self._sites(setting)
+        alpha = self.numerator(setting) if self.scaled else self.rank(setting)
         return peft.LoraConfig(
             r=self.rank(setting),
-            lora_alpha=self.alpha if self.scaled else self.rank(setting),  # type: ignore[arg-type]  # used as a number
-            init_lora_weights=self.initialisation == Initialisation.zero_b,
+            lora_alpha=alpha,  # type: ignore[arg-type]  # annotated int, used as a number
             lora_dropout=self.dropout,
             target_modules=setting.structure.paths(linears),
             target_parameters=setting.structure.expert_parameters(of_experts) or None,
+            **self.options(),
         )
+
+    def options(self) -> dict[str, Any]:
+        """What else the library's configuration says; of LoRA's kin, what makes them others."""
+        return {"init_lora_weights": self.initialisation == Initialisation.zero_b}
 
     def _sites(self, setting: Setting) -> tuple[list[str], list[str]]:
         """Those of linear layers, and those of experts."""

