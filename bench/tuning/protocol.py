@@ -116,17 +116,20 @@ class Search:
 
     def _composed(self, asked: Sequence[Sequence[Parameters]], depth: int) -> Cells:
         """The cells of the trials, as many rungs deep, by their folders."""
-        for reached in range(1, depth + 1):  # who goes on stands in the records of those before, whose cells are known
+        for reached in range(1, depth + 1):  # many at once: who goes on stands in the records of those before
             overrides = [
                 one
                 for study, given in zip(self.studies, asked, strict=True)
                 for number, cuts in self._due(study, given, reached)
                 for one in study.trial(given[number], cuts)
             ]
-            new = [one for one in overrides if tuple(one) not in self._cells]
-            self._cells |= zip(map(tuple, new), self.expand(new), strict=True)
-        cells = [(one, self._cells[tuple(one)]) for one in overrides]
-        return {_folder(cell): (one, cell) for one, cell in cells}
+            cells = self._cells_of(overrides)
+        return {_folder(cell): (one, cell) for one, cell in zip(overrides, cells, strict=True)}
+
+    def _cells_of(self, overrides: Sequence[list[str]]) -> list[Cell]:
+        new = [one for one in overrides if tuple(one) not in self._cells]
+        self._cells |= zip(map(tuple, new), self.expand(new), strict=True)
+        return [self._cells[tuple(one)] for one in overrides]
 
     def _due(self, study: Study, given: Sequence[Parameters], depth: int) -> list[Stint]:
         """The stints that there have to be, as many rungs deep, by the records that there are."""
@@ -140,7 +143,7 @@ class Search:
 
     def _records(self, study: Study, given: Sequence[Parameters], stint: Stint) -> list[Record]:
         number, cuts = stint
-        cells = [self._cells[tuple(one)] for one in study.trial(given[number], cuts)]
+        cells = self._cells_of(study.trial(given[number], cuts))  # new where another search has ended a rung meanwhile
         return [record for cell in cells if (record := look(_folder(cell), cell)) is not None]
 
     def _result(self, study: Study, given: Sequence[Parameters]) -> Result:

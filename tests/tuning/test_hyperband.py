@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import itertools
 import json
 import os
 import random
@@ -16,6 +17,7 @@ from optuna.pruners import HyperbandPruner
 
 from bench.records.schema import Status
 from bench.records.store import read_records
+from bench.tuning import protocol
 from bench.tuning.hyperband import NONE, Hyperband
 from tests.tuning import stub
 from tests.tuning.stub import hill
@@ -217,6 +219,17 @@ def test_killed_and_resumed_by_two_at_once(start, tmp_path, monkeypatch):  # noq
     for journal in tmp_path.rglob("disturbed/**/journal.log"):
         asked = [entry for entry in map(json.loads, journal.read_text().splitlines()) if entry["op_code"] == 4]
         assert len(asked) == 17, "each trial is asked for once"
+
+
+def test_a_rung_that_another_search_ends_meanwhile_is_seen(tune, tmp_path, monkeypatch):
+    """Its records may be there at the second look only: then who goes on is known, and is no cell yet."""
+    words = ("method=lora", f"training.epochs={EPOCHS}", "trials=17", "pruner=hyperband", f"results_dir={tmp_path}")
+    assert tune(score, *words).returncode == 0
+    whole, looks = epochs_of(tmp_path), itertools.count()
+    look = protocol.look
+    monkeypatch.setattr(protocol, "look", lambda *where: None if next(looks) < 9 else look(*where))
+    assert tune(score, *words).returncode == 0
+    assert epochs_of(tmp_path) == whole
 
 
 def test_the_text_of_a_comparison_states_it(fair, tmp_path):
