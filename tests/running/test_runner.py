@@ -141,8 +141,9 @@ def test_the_head_does_not_depend_on_the_method(compose, monkeypatch):
     def look(model, structure):
         seen.append({n.split("classifier.")[-1]: p.clone() for n, p in model.named_parameters() if "classifier" in n})
 
-    monkeypatch.setattr("bench.running.preparation.train_head", look)
+    monkeypatch.setattr("bench.methods.adapting.train_head", look)
     for method in ("full", "lora", "bitfit"):
         run_cell(cell_of(compose, "encoder", f"method={method}"))
+    assert len(seen) == 3
     for other in seen[1:]:
         assert all(torch.equal(other[name], value) for name, value in seen[0].items())
