@@ -59,6 +59,11 @@ def _empty_strided(
     return _made(torch.empty_strided(size, stride, dtype=dtype))
 
 
+def _eye(n: int, *, dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: Any = None) -> Tensor:
+    """PyTorch's own gives an empty tensor its size afterwards, which a wrapper does not notice."""
+    return _made(torch.eye(n, dtype=dtype))
+
+
 def _attention(  # noqa: PLR0917  # the operator's own
     query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, dropout_p: float = 0.0,
     is_causal: bool = False, *, scale: float | None = None, enable_gqa: bool = False,
@@ -80,6 +85,7 @@ _library = torch.library.Library("aten", "IMPL")
 # What makes a tensor from nothing (`torch.arange(…, device=…)`) meets no wrapper on its way, and begins with these.
 _library.impl("empty.memory_format", _empty, "PrivateUse1")
 _library.impl("empty_strided", _empty_strided, "PrivateUse1")
+_library.impl("eye", _eye, "PrivateUse1")
 _library.impl("_copy_from", copy_from, "PrivateUse1")
 _library.impl("scaled_dot_product_attention", _attention, "AutogradPrivateUse1")
 # A device without a kernel of its own would run it in steps.

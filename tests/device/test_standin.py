@@ -11,6 +11,7 @@ COUNTED = {  # name: (what happens to a tensor of the device, what is copied to 
     "a tensor made of numbers": (lambda x: torch.tensor([1, 2], device=DEVICE), ["int64 (2,)"], True),
     "one made of no numbers": (lambda x: torch.tensor([], device=DEVICE), [], False),
     "one made there": (lambda x: torch.arange(3, device=DEVICE) + torch.full((3,), 2, device=DEVICE), [], False),
+    "one with ones": (lambda x: torch.eye(2, device=DEVICE) @ x, [], False),
     "a copy": (lambda x: torch.ones(4).to(DEVICE), ["float32 (4,)"], True),
     "one that nobody waits for": (lambda x: torch.ones(4).to(DEVICE, non_blocking=True), ["float32 (4,)"], False),
     "a copy into one": (lambda x: x.copy_(torch.ones(2, 3)), ["float32 (2, 3)"], True),
