@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 import torch
-from omegaconf import OmegaConf
 from torch import nn
 from transformers import AutoModelForCausalLM, LlamaConfig
 
@@ -34,8 +33,8 @@ def adapted() -> Callable[..., nn.Module]:
 
     def adapt(method_name: str, *overrides: str, nf4: bool = False, **changes: Any) -> nn.Module:
         with Configurations() as configurations:
-            config = configurations.compose([f"method={method_name}", "model=decoder", "task=mmlu", *overrides])
-        method = build(OmegaConf.to_container(config.method, resolve=True), Method)  # type: ignore[arg-type]
+            cell = configurations.cell([f"method={method_name}", "model=decoder", "task=mmlu", *overrides])
+        method = build(cell.config["method"], Method)
         model = small_llama(**changes)
         structure = structure_of(model, Family.decoder)
         quantisation = Quantisation.nf4 if nf4 else Quantisation.none

@@ -73,7 +73,8 @@ def test_what_is_stored_gives_the_same_outputs_on_a_fresh_base(name, family, tmp
     save_file(state, tmp_path / "trained.safetensors")
     fresh = adapted_to(name, family, seed=2)
     fresh.method.load_stored_state(fresh.model, load_file(tmp_path / "trained.safetensors"))
-    assert (logits_of(fresh.model, batch) - expected).abs().max() < 1e-6
+    # VB-LoRA keeps weights in place of logits, and finds the logits again.
+    assert (logits_of(fresh.model, batch) - expected).abs().max() < (1e-5 if name == "vblora" else 1e-6)
 
 
 @every_pair
