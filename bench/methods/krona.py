@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import UnsupportedError, UserError
+from bench.methods.adapting import unpacked
 from bench.methods.base import Layer, Method, Setting
 from bench.methods.shared.peft_library import by_family
 from bench.methods.shared.ranges import above_zero, at_least_one
 from bench.methods.trainable import freeze
 from bench.models.fused import fuse, split_fused
-from bench.models.head import train_head
-from bench.models.quantisation import dequantise, forget_quantisation, is_quantised
+from bench.models.quantisation import is_quantised
 
 
 class KroneckerUpdate(nn.Module):
@@ -138,16 +138,15 @@ class Krona(Method):
     def merge(self, model: nn.Module, setting: Setting) -> nn.Module:
         """Add the products to the weights; a quantised base is dequantised first, as four bits could not hold them."""
         if is_quantised(model):
-            state = self.stored_state(model)
-            self._taken(model)
-            forget_quantisation(model)
-            model = self.apply(dequantise(model), setting)
-            train_head(model, setting.structure)
-            self.load_stored_state(model, state)
+            model = unpacked(model, self, setting, lambda: self._bare(model))
         with torch.no_grad():
             for linear, update in self._taken(model):
                 linear.weight.add_(update.weight().to(linear.weight.dtype))
         fuse(model)
+        return model
+
+    def _bare(self, model: nn.Module) -> nn.Module:
+        self._taken(model)
         return model
 
     def _taken(self, model: nn.Module) -> list[tuple[Any, KroneckerUpdate]]:

@@ -11,7 +11,7 @@ import peft
 
 from bench.errors import UserError
 from bench.methods.base import Setting
-from bench.methods.shared.peft_library import AtSites, by_family
+from bench.methods.shared.peft_library import AtSites, by_family, each, of_family
 from bench.methods.shared.ranges import above_zero, at_least_one, below_one, one_of, within_hidden_size
 from bench.models.structure import EXPERT_SITES
 
@@ -55,10 +55,10 @@ class Lora(AtSites):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for rank in self.r.values() if isinstance(self.r, dict) else (self.r,):
+        for rank in each(self.r):
             at_least_one(r=rank)
         if self.alpha is not None:
-            for alpha in self.alpha.values() if isinstance(self.alpha, dict) else (self.alpha,):
+            for alpha in each(self.alpha):
                 above_zero(alpha=alpha)
         if self.b_rate is not None:
             above_zero(b_rate=self.b_rate)
@@ -83,13 +83,11 @@ class Lora(AtSites):
 
     def rank(self, setting: Setting) -> int:
         """The rank for this model's family."""
-        return by_family(self.r, setting, "r") if isinstance(self.r, dict) else self.r
+        return of_family(self.r, setting, "r")
 
     def numerator(self, setting: Setting) -> float:
         """Alpha for this model's family."""
-        if self.alpha is None:
-            return self.rank(setting)
-        return by_family(self.alpha, setting, "alpha") if isinstance(self.alpha, dict) else self.alpha
+        return self.rank(setting) if self.alpha is None else of_family(self.alpha, setting, "alpha")
 
     def rate_multipliers(self) -> dict[str, float]:
         """B's, where it is another."""

@@ -13,10 +13,10 @@ from bench.configuration.schema import Quantisation
 from bench.errors import UnsupportedError, UserError
 from bench.methods.base import Setting
 from bench.methods.lora import Initialisation, Lora
+from bench.methods.shared.peft_library import ADAPTER
 from bench.models.structure import EXPERT_SITES
 
 DELTA = 1e-8  # what is added to A Aᵀ before it is inverted, as in the library
-ADAPTER = "default"  # the library's name of the only one
 
 
 @dataclass(kw_only=True)
@@ -143,7 +143,7 @@ def _layers(model: nn.Module) -> Iterator[Any]:
 
 @torch.no_grad()
 def _inverse(a: torch.Tensor) -> torch.Tensor:
-    """(A Aᵀ + δ I)⁻¹ of A, `(r, inputs)`, in fp32."""
+    """(A Aᵀ + δ I)⁻¹ of A, `(r, inputs)`, in fp32; no look at whether there is one, which a GPU would be waited for."""
     wide = a.float()
-    inverse: torch.Tensor = torch.linalg.inv(wide @ wide.T + DELTA * torch.eye(len(wide), device=wide.device))
+    inverse: torch.Tensor = torch.linalg.inv_ex(wide @ wide.T + DELTA * torch.eye(len(wide), device=wide.device))[0]
     return inverse

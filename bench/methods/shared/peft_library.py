@@ -15,13 +15,13 @@ from torch import nn
 
 from bench.configuration.schema import Family
 from bench.errors import UnsupportedError, UserError, unknown_name
+from bench.methods.adapting import unpacked
 from bench.methods.base import Layer, Method, Setting
 from bench.methods.shared.made_on_device import make_on_device
 from bench.methods.shared.ranges import at_least_one, check_head_is_left
 from bench.methods.trainable import freeze
 from bench.models.fused import fuse, split_fused
-from bench.models.head import train_head
-from bench.models.quantisation import dequantise, forget_quantisation, is_quantised
+from bench.models.quantisation import is_quantised
 
 LANGUAGE_MODELS = {
     Family.encoder_decoder: peft.TaskType.SEQ_2_SEQ_LM,
@@ -30,6 +30,8 @@ LANGUAGE_MODELS = {
 
 # Prefixes that the library hands over in the cache of keys and values.
 IN_THE_CACHE = (peft.PeftType.PREFIX_TUNING, peft.PeftType.CARTRIDGE)
+
+ADAPTER = "default"  # the library's name of the only one
 
 PROMPT_ROW_LIMIT = "virtual tokens stand in front of a row, and each text needs its own"
 
@@ -71,11 +73,7 @@ class PeftMethod(Method):
         if not self.mergeable:
             return super().merge(model, setting)
         if is_quantised(model):
-            state = self.stored_state(model)
-            forget_quantisation(model)
-            model = self.apply(dequantise(model.unload()), setting)  # type: ignore[operator]
-            train_head(model, setting.structure)
-            self.load_stored_state(model, state)
+            model = unpacked(model, self, setting, model.unload)  # type: ignore[arg-type]  # of a PeftModel or a tuner
         merged = model.merge_and_unload()  # type: ignore[operator]  # of a PeftModel or a tuner
         assert isinstance(merged, nn.Module)
         fuse(merged)
@@ -194,6 +192,20 @@ def fit_prompt(config: peft.PromptLearningConfig, model: nn.Module) -> None:
         config.num_attention_heads = getattr(own, "num_attention_heads", config.num_attention_heads)
         config.num_layers = getattr(own, "num_hidden_layers", config.num_layers)
         config.token_dim = model.get_input_embeddings().embedding_dim  # type: ignore[operator]
+
+
+def of_family(given: T | dict[str, T], setting: Setting, key: str) -> T:
+    """What a YAML says under `key`, for all families or for this model's.
+
+    Raises:
+        UserError: the family is not in it, or something that is no family is.
+    """
+    return by_family(given, setting, key) if isinstance(given, dict) else given
+
+
+def each(given: T | dict[str, T]) -> list[T]:
+    """Every value that a YAML says, for all families or by family."""
+    return [*given.values()] if isinstance(given, dict) else [given]
 
 
 def by_family(settings: Mapping[str, T], setting: Setting, key: str) -> T:

@@ -12,21 +12,13 @@ from torch import nn
 from bench.configuration.schema import Quantisation
 from bench.errors import UnsupportedError
 from bench.methods.base import Setting
-from bench.methods.shared.peft_library import PeftMethod, by_family
+from bench.methods.shared.peft_library import ADAPTER, AtSites, by_family, each, of_family
 from bench.methods.shared.ranges import at_least_one
-
-ADAPTER = "default"  # the library's name of the only one
 
 
 @dataclass(kw_only=True)
-class SitedTuner(PeftMethod):
-    """One of the library's tuners; subclasses say which, and with which options.
-
-    Attributes:
-        sites: by family, which linear layers; see `bench.models.structure.SITES`.
-    """
-
-    sites: dict[str, list[str]]
+class SitedTuner(AtSites):
+    """One of the library's tuners; subclasses say which, and with which options."""
 
     kind = ""  # the library's name of the type
     number = "r"  # the setting that says how large it is, one for all families or by family
@@ -36,8 +28,7 @@ class SitedTuner(PeftMethod):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        given = getattr(self, self.number)
-        for value in given.values() if isinstance(given, dict) else (given,):
+        for value in each(getattr(self, self.number)):
             at_least_one(**{self.number: value})
 
     def check(self, setting: Setting) -> None:
@@ -51,7 +42,7 @@ class SitedTuner(PeftMethod):
     def chosen(self, setting: Setting) -> int:
         """`number` for this model's family."""
         given: int | dict[str, int] = getattr(self, self.number)
-        return by_family(given, setting, self.number) if isinstance(given, dict) else given
+        return of_family(given, setting, self.number)
 
     def sizes(self, setting: Setting) -> dict[str, int | float]:
         """What is chosen."""
