@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from functools import cache
+from math import prod
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -79,15 +80,8 @@ def points(names: Sequence[str], design: Design) -> Iterator[list[str]]:
     if len(further) > len(words):
         raise UserError(f"{len(names)} components: a fraction of 32 cells takes {FULL_UP_TO + len(words)} at most")
     for signs in itertools.product((1, -1), repeat=len(base)):
-        more = [_product(signs, word) for word, _ in zip(words, further, strict=False)]
+        more = [prod(signs[place] for place in word) for word, _ in zip(words, further, strict=False)]
         yield [name for name, sign in zip(names, [*signs, *more], strict=True) if sign < 0]
-
-
-def _product(signs: Sequence[int], word: Sequence[int]) -> int:
-    product = 1
-    for place in word:
-        product *= signs[place]
-    return product
 
 
 def _on(config: DictConfig) -> list[str]:

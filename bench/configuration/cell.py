@@ -76,7 +76,12 @@ class Cell:
     @property
     def inherited(self) -> str | None:
         """Which settings of training the method takes over for want of its own, in a line; None: none, or not known."""
-        return None if self.origins is None else self.origins.note(self.config)
+        return None if self.origins is None or not self.is_trained else self.origins.note(self.config)
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether its method trains anything; the category of the one that does not is "none"."""
+        return bool(self.config["method"].get("category") != "none")
 
     def set_by_grid(self, keys: Iterable[str]) -> "Cell":
         """The cell whose values of these keys came from its experiment's grid; keys of files that it chose are none."""

@@ -42,7 +42,7 @@ class Origins:
 
     def note(self, config: Mapping[str, Any]) -> str | None:
         """Which settings a method takes over for want of its own, in a line; None where it has its own."""
-        if not self.inherited or config["method"].get("category") == "none":  # what is not trained takes nothing over
+        if not self.inherited:
             return None
         by_file: dict[str, list[str]] = {}
         for name in self.inherited:

@@ -101,7 +101,7 @@ class Study:
         }
 
     def trial(self, parameters: Parameters, cuts: int = 0) -> list[list[str]]:
-        """The overrides of a trial's cells, one for each seed, with a share of the training: see `hyperband.Run`."""
+        """The overrides of a trial's cells, one for each seed, with a share of the training: see `hyperband.Stint`."""
         given = [f"{key}={word(value)}" for key, value in parameters.items()]
         fixed = [*self._without_length(cuts), EARLIER, f"experiment.name={self.experiment}", *SCORED_ON]
         return [[*fixed, f"seed={seed}", *given] for seed in self.protocol.seeds]
@@ -146,7 +146,7 @@ def studies_of(cells: Mapping[Path, tuple[list[str], Cell]], typed: Iterable[str
         )
     studies: dict[tuple[str, str, str], Study] = {}
     for overrides, cell in cells.values():
-        if cell.config["method"].get("category") == "none":
+        if not cell.is_trained:
             continue  # there is nothing to search where nothing is trained
         space = space_of(cell)
         searched = {one.key for one in space.dimensions}
