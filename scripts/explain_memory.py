@@ -23,7 +23,7 @@ from bench.metering.storages import CUDA_BLOCK, StorageTracker
 from bench.planning import predict as planning
 from bench.planning.asked import Trace
 from bench.planning.predict import predict
-from bench.sweeping.sweeper import selected
+from bench.sweeping.selection import selected
 from bench.training.optimiser import make_optimiser
 
 CELL = ["experiment=survey/memory", "model=roberta_base", "method=full"]

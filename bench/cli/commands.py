@@ -148,8 +148,8 @@ def status(arguments: Sequence[str]) -> int:
     from bench.configuration.compose import Configurations
     from bench.records.store import results_folder
     from bench.running.soundness import check_components
+    from bench.sweeping.selection import select_cells
     from bench.sweeping.status import standings, to_json
-    from bench.sweeping.sweeper import select_cells
     from bench.system.console import PlainConsole
 
     config_dir, rest = config_dir_and_rest(arguments)
@@ -176,7 +176,7 @@ def plan(arguments: Sequence[str]) -> int:
     from bench.cli.plan_settings import PlanSettings
     from bench.configuration.compose import Configurations
     from bench.planning.pool import beside
-    from bench.sweeping.sweeper import select_cells
+    from bench.sweeping.selection import select_cells
 
     config_dir, rest = config_dir_and_rest(arguments)
     settings, overrides = PlanSettings.of(rest)
@@ -304,7 +304,7 @@ def fetch(arguments: Sequence[str]) -> int:
     from bench.configuration.compose import Configurations
     from bench.configuration.expansion import Expansion
     from bench.sweeping.fetch import differing, fetch_all
-    from bench.sweeping.sweeper import selected
+    from bench.sweeping.selection import selected
 
     config_dir, overrides = config_dir_and_rest(arguments)
     with Configurations(config_dir) as configurations:

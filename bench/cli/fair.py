@@ -11,7 +11,7 @@ from bench.configuration.compose import Configurations
 from bench.errors import UserError
 from bench.records.glance import look
 from bench.records.schema import Record, Status
-from bench.sweeping.sweeper import select_cells
+from bench.sweeping.selection import select_cells
 from bench.system.console import PlainConsole
 from bench.system.links import own_file
 from bench.system.terminal import say

@@ -14,7 +14,8 @@ from bench.records.glance import look
 from bench.records.schema import Record
 from bench.running.soundness import check_components
 from bench.sweeping.hours import costs_of, hours
-from bench.sweeping.sweeper import ExperimentSweeper, select_cells
+from bench.sweeping.selection import select_cells
+from bench.sweeping.sweeper import ExperimentSweeper
 from bench.sweeping.task import run_task
 from bench.system.console import PlainConsole
 from bench.system.gpus import without_gpus

@@ -7,7 +7,7 @@ import pytest
 
 from bench.configuration.compose import Configurations
 from bench.errors import UserError
-from bench.sweeping.sweeper import select_cells
+from bench.sweeping.selection import select_cells
 
 OFF = [
     ("mam", "prefix", "method.parts.prefix=null"),

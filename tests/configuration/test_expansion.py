@@ -8,7 +8,7 @@ from bench.configuration import expansion
 from bench.configuration.compose import Configurations
 from bench.configuration.expansion import Expansion, Kept
 from bench.errors import UserError
-from bench.sweeping.sweeper import selected
+from bench.sweeping.selection import selected
 from bench.system.sealed import sealed, unsealed
 
 EXPERIMENTS = [name for name in Configurations().options("experiment") if name != "runs"]

@@ -5,7 +5,7 @@ import pytest
 from bench.configuration.compose import Configurations
 from bench.configuration.expansion import Expansion
 from bench.errors import UserError
-from bench.sweeping.sweeper import select_cells
+from bench.sweeping.selection import select_cells
 
 METHOD = "_target_: bench.methods.bitfit.BitFit\nname: {}\ntitle: Mine\ncategory: partial\npaper: none\n"
 

@@ -5,7 +5,7 @@ import pytest
 from bench.configuration.compose import Configurations
 from bench.records.schema import Status
 from bench.running.runner import run_cell
-from bench.sweeping.sweeper import selected
+from bench.sweeping.selection import selected
 from scripts.publishing.stages import Setting, Size, stages_of
 from tests.planning.test_prediction import always
 

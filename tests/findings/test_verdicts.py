@@ -23,7 +23,7 @@ from bench.findings.evaluate import bootstrap, combine, decide, evaluate_claim
 from bench.findings.evidence import Evidence
 from bench.findings.protocol import SEEDS_TO_DECIDE
 from bench.records.schema import Record, Status
-from bench.sweeping.sweeper import select_cells, selected
+from bench.sweeping.selection import select_cells, selected
 from bench.tables import make_table
 from tests.tables.made_records import make_record, save
 

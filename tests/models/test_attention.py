@@ -16,7 +16,7 @@ from bench.models.load import build_empty, load_architecture, load_model
 from bench.planning.plan import plan
 from bench.planning.predict import predict
 from bench.running.runner import run_cell
-from bench.sweeping.sweeper import selected
+from bench.sweeping.selection import selected
 from tests.cells import MODELS, SHORT, TASKS
 from tests.tiny import settings_of
 

@@ -13,7 +13,7 @@ from bench.metering.storages import StorageTracker
 from bench.planning.asked import Trace
 from bench.planning.predict import predict
 from bench.planning.remedies import changed
-from bench.sweeping.sweeper import selected
+from bench.sweeping.selection import selected
 from tests.cells import MODELS
 from tests.planning.real_step import CPU, RealTraining
 from tests.tiny import all_methods

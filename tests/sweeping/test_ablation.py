@@ -3,7 +3,7 @@
 import pytest
 
 from bench.configuration.compose import Configurations
-from bench.sweeping.sweeper import select_cells
+from bench.sweeping.selection import select_cells
 
 HERE = ["model=miniature/roberta", "task=miniature/sst2", "seed=0"]
 

@@ -9,7 +9,7 @@ from bench.configuration.compose import Configurations
 from bench.configuration.schema import ModelConfig
 from bench.errors import UserError
 from bench.sweeping import fetch
-from bench.sweeping.sweeper import selected
+from bench.sweeping.selection import selected
 
 
 def test_local_cells_need_nothing(compose: Callable[..., Cell]) -> None:

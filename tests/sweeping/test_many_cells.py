@@ -13,7 +13,7 @@ from bench.identity.fingerprints import fingerprints_of
 from bench.miniature.mirror import generator_fingerprint
 from bench.records.schema import CellIdentity, Metrics, Record, Status
 from bench.records.store import FILE
-from bench.sweeping.sweeper import select_cells
+from bench.sweeping.selection import select_cells
 
 GRID = """
 name: many

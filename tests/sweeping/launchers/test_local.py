@@ -141,7 +141,7 @@ def test_imports_of_workers_begin_while_the_cells_are_composed(given, expected, 
             events.append("composing")
             return super().cells(overrides)
 
-    monkeypatch.setattr("bench.sweeping.sweeper.Expansion", Composing)
+    monkeypatch.setattr("bench.sweeping.selection.Expansion", Composing)
     monkeypatch.setattr("bench.sweeping.launchers.local.start_fork_server", lambda gpus: events.append("imports"))
     monkeypatch.setattr("bench.sweeping.launchers.local.run_cells", lambda *_: events.append("running") or [])
     bench("sweep", "experiment=miniature/glue", "method=lora", f"results_dir={tmp_path}", *given)
