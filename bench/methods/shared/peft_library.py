@@ -33,6 +33,7 @@ IN_THE_CACHE = (peft.PeftType.PREFIX_TUNING, peft.PeftType.CARTRIDGE)
 
 ADAPTER = "default"  # the library's name of the only one
 
+TEXT = "the front of the text"  # what every prompt acts on
 PROMPT_ROW_LIMIT = "virtual tokens stand in front of a row, and each text needs its own"
 
 T = TypeVar("T")
