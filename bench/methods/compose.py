@@ -53,8 +53,8 @@ class Compose(Method):
         check_parts(self.name, there)
         names = [key for key, part in self.parts.items() if part is not None] if isinstance(self.parts, dict) else None
         named = dict(zip(names or [method.name for method in there], there, strict=True))
-        self.named = {name: named[name] for name in inside_out(named, self.order)}
-        self.methods = list(self.named.values())
+        self.named: dict[str, Method] = {name: named[name] for name in inside_out(named, self.order)}
+        self.methods: list[Method] = list(self.named.values())
         check_shares(self.shares, self.named, self.budget)
         self.identity_at_start = all(method.identity_at_start for method in self.methods)
         self.mergeable = all(method.mergeable for method in self.methods)
