@@ -15,7 +15,7 @@ FAMILIES = ("encoder", "encoder_decoder", "decoder")
 KINDS = {
     "lora": "lora", "ia3": "ia3", "adapter": "adapter_s", "prompt": "prompt_tuning", "bitfit": "bitfit",
     "norms": "ln_tuning", "parallel": "adapter_parallel", "pfeiffer": "adapter_pfeiffer", "dora": "dora",
-    "prefix_tuning": "prefix_tuning",
+    "prefix_tuning": "prefix_tuning", "adalora": "adalora",
 }  # fmt: skip
 SEVEN = ("lora", "ia3", "adapter", "prefix", "prompt", "bitfit", "norms")
 
@@ -76,6 +76,23 @@ def test_the_scale_comes_before_or_after_the_low_rank_update_as_declared(order, 
     assert torch.allclose(layer(x), expected[*order, where], atol=1e-4)
     others = [value for key, value in expected.items() if key != (*order, where)]
     assert all((layer(x) - other).abs().max() > 1e-2 for other in others)
+
+
+@pytest.mark.parametrize("order", [("adalora", "ia3"), ("ia3", "adalora")], ids="+".join)
+def test_a_doubled_scale_doubles_adalora_s_update_only_where_it_lies_beneath(order):
+    adapted = drawn(Adapted(mixture(*order, order=order), "encoder"))
+    path = next(iter(adapted.setting.structure.attentions)).value
+    layer = innermost(adapted.model).get_submodule(path).eval()
+    linear = tiny_model("encoder").get_submodule(path)
+    (scale,) = [p for name, p in layer.named_parameters() if "ia3_l" in name]
+    x = torch.randn(3, HIDDEN)
+    with torch.no_grad():
+        scale.fill_(1)
+        once = layer(x)
+        scale.fill_(2)
+        twice = layer(x)
+    assert (once - linear(x)).abs().max() > 1e-3
+    assert torch.allclose(twice - once, once if order[0] == "adalora" else linear(x), atol=1e-4)
 
 
 @pytest.mark.parametrize("order", [("adapter", "parallel"), ("parallel", "adapter")], ids="+".join)
