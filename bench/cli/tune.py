@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from bench.cli.tune_front import show_front
 from bench.cli.tune_settings import TuneSettings
 from bench.cli.tune_view import cost, show
 from bench.configuration.cell import Cell
@@ -38,7 +39,9 @@ def tune(config_dir: str | None, settings: TuneSettings) -> int:
             foretell(search, settings)
             return 0
         results = search.run(run)
-    show(results, PlainConsole())
+    console = PlainConsole()
+    show(results, console)
+    show_front(results, console)
     if settings.out is not None:
         paths = [*write_chosen(results, Path(settings.out)), *write_pictures(results, Path(settings.out))]
         say(f"written: {len(paths)} files in {settings.out}; run the final cells with:")

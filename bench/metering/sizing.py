@@ -28,6 +28,7 @@ class Sized:
         reached: values that it has.
         sizes: its settings of that size, by name.
         parts: where shares of the budget are declared, what each part was to have and has.
+        title: of a mixture, by its parts; empty: the method has its own.
     """
 
     method: Method
@@ -37,11 +38,13 @@ class Sized:
     reached: float
     sizes: dict[str, int | float]
     parts: dict[str, dict[str, float]] = field(default_factory=dict)
+    title: str = ""
 
     def told(self) -> dict[str, Any]:
         """For the record."""
         told = {"budget": self.budget.text, "asked": self.asked, "reached": self.reached, "sizes": self.sizes}
-        return told | ({"parts": self.parts} if self.parts else {})
+        told |= {"parts": self.parts} if self.parts else {}
+        return told | ({"title": self.title} if self.title else {})
 
 
 def sized(method: Method, empty: Callable[[], nn.Module], setting: Setting) -> Sized | None:
@@ -125,7 +128,8 @@ def _by_shares(method: Method, shared: dict[str, Shared], model: _Model, budget:
         )
     if without_size:
         parts["without a size"] = {"reached": without_size}
-    return Sized(found, sizes, budget, target, whole, found.sizes(model.setting), parts)
+    title = found.title if found.title != method.title else ""
+    return Sized(found, sizes, budget, target, whole, found.sizes(model.setting), parts, title)
 
 
 class _Counts:

@@ -1,7 +1,8 @@
 """Several methods at once on one model: how MAM is built from a prefix and a parallel adapter, and any other pair."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import peft
@@ -13,6 +14,7 @@ from bench.errors import UserError
 from bench.methods.base import Gradients, Layer, LoadOptions, Method, ParameterGroup, Setting, Shared
 from bench.methods.budget import Size
 from bench.methods.conflicts import check_alone, check_order, check_parts, inside_out
+from bench.methods.mixture import check_mix, is_in, shares_in, title_of
 from bench.methods.norm_tuning import replaced
 from bench.methods.shared.peft_library import innermost
 from bench.methods.shared.ranges import check_head_is_left
@@ -36,11 +38,14 @@ class Compose(Method):
         order: names of parts, the innermost first: keys of the mapping, or the methods' own names in a list.
         shares: of the budget, by part, 1 together: of what parts without a size leave of it. None: all parts that
             have a size are in so many hundredths of their own.
+        mix: a number from 0 to 1 for each part, in place of shares, so that a mixture can be searched: which parts are
+            in and what share each has, see `bench.methods.mixture`. What is null is not given.
     """
 
     parts: Any
     order: list[str] = field(default_factory=list)
     shares: dict[str, float] = field(default_factory=dict)
+    mix: dict[str, float | None] = field(default_factory=dict)
 
     layer = Layer.inputs
 
@@ -50,10 +55,12 @@ class Compose(Method):
         if not isinstance(given, list) or len(given) < 2:
             raise UserError(f"'{self.name}': parts must be a list of two or more methods")
         there = [build(part, Method) for part in given if part is not None]
-        check_parts(self.name, there)
         names = [key for key, part in self.parts.items() if part is not None] if isinstance(self.parts, dict) else None
-        named = dict(zip(names or [method.name for method in there], there, strict=True))
-        self.named: dict[str, Method] = {name: named[name] for name in inside_out(named, self.order)}
+        every = dict(zip(names or [method.name for method in there], there, strict=True))
+        self.mixed = check_mix(self.mix, every, self.shares, self.budget)
+        check_parts(self.name, [method for name, method in every.items() if is_in(self.mixed, name)])
+        inside = [name for name in inside_out(every, self.order) if is_in(self.mixed, name)]
+        self.named: dict[str, Method] = {name: every[name] for name in inside}
         self.methods: list[Method] = list(self.named.values())
         check_shares(self.shares, self.named, self.budget)
         self.identity_at_start = all(method.identity_at_start for method in self.methods)
@@ -80,13 +87,17 @@ class Compose(Method):
         """As of one size; or each part that is named in the size given for it."""
         if isinstance(size, int):
             return self.of_size(size, setting)
-        return self._with(
+        sized = self._with(
             {name: part.of_size(size[name], setting) if name in size else part for name, part in self.named.items()}
         )
+        if self.mixed:
+            sized.title = title_of(self.named, shares_in(self.mixed, self.named, setting))
+        return sized
 
     def _with(self, named: dict[str, Method]) -> Self:
         """The same composition of parts in other sizes."""
-        other = replace(self, budget=None, shares={})
+        other = copy(self)  # not made anew: parts that a mixture leaves out stay out
+        other.budget, other.shares, other.mix, other.mixed = None, {}, {}, {}
         other.named, other.methods = named, list(named.values())
         return other
 
@@ -95,8 +106,10 @@ class Compose(Method):
 
         Raises:
             UserError: a part that has a size has no share, or one that has none has.
+            UnsupportedError: a mixture of no part that has a size.
         """
-        return shared_out(self.shares, self.named, setting)
+        shares = shares_in(self.mixed, self.named, setting) if self.mixed else self.shares
+        return shared_out(shares, self.named, setting)
 
     def sizes(self, setting: Setting) -> dict[str, int | float]:
         """Those of all parts."""

@@ -29,6 +29,22 @@ def _is_miniature(record: Record) -> bool:
     return any(name.startswith("miniature/") for name in names) or shipped or bool(_part(record, "task", "miniature"))
 
 
+def _mixture(record: Record) -> str:
+    """Of a mixture what it was made of, `LoRA 0.7 + BitFit`; empty for anything else."""
+    size = record.environment.get("size")
+    return str(size.get("title") or "") if isinstance(size, dict) else ""
+
+
+def _search(name: str) -> Callable[[Record], Any]:
+    """What the search took that chose the settings; None where none did, or it does not say."""
+
+    def took(record: Record) -> Any:
+        study = _part(record, "training", "chosen_by")
+        return study.get(name) if isinstance(study, dict) else None
+
+    return took
+
+
 def _json(value: Any, option: int = 0) -> str:
     return orjson.dumps(value, option=option).decode()
 
@@ -210,6 +226,7 @@ FIELDS: dict[str, Callable[[Record], Any]] = {
     "task_title": lambda r: _part(r, "task", "title", r.cell.task),
     "method": lambda r: r.cell.method,
     "method_title": lambda r: _part(r, "method", "title", r.cell.method),
+    "mixture": _mixture,
     "category": lambda r: _part(r, "method", "category", "other"),
     "miniature": _is_miniature,
     "seed": lambda r: r.cell.seed,
@@ -264,6 +281,8 @@ FIELDS: dict[str, Callable[[Record], Any]] = {
     "forgetting_seconds": lambda r: r.time.forgetting,
     "train_seconds": lambda r: r.time.train,
     "total_seconds": lambda r: r.time.total,
+    "search_trainings": _search("trainings"),
+    "search_seconds": _search("device_seconds"),
     "steps": lambda r: r.time.steps,
     "tokens_per_second": lambda r: r.time.tokens_per_second,
     "adapter_bytes": lambda r: r.storage.adapter_bytes,

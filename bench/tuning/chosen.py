@@ -10,12 +10,14 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 from bench.errors import UserError
 from bench.records.store import write_atomically
 from bench.tuning.bought import best_within, default_trial, equal_seconds, together
+from bench.tuning.front import figures_of, on_front
 from bench.tuning.result import Outcome, Result
 from bench.tuning.space import RATE_KEY
 
@@ -50,10 +52,12 @@ def chosen_by(result: Result, best: Outcome) -> dict[str, Any]:
         "seeds": list(study.protocol.seeds),
         "trials": len(result.outcomes),
         "sampler": str(study.protocol.sampler),
+        "trainings": round(result.trainings, 4),
+        "device_seconds": round(result.device_seconds, 3),
     }
     pruner = study.protocol.pruner
     if not pruner.is_none:
-        told |= {"pruner": str(pruner), "trainings": round(pruner.trainings(len(result.outcomes)), 4)}
+        told["pruner"] = str(pruner)
     return told if study.protocol.seconds is None else told | {"seconds": study.protocol.seconds}
 
 
@@ -76,14 +80,22 @@ def _yaml(result: Result, best: Outcome) -> str:
         f"  learning_rate: {_plain(best.parameters[RATE_KEY])} # {origin}",
         f"  chosen_by: {_plain(by)}",
     ]
-    knobs = {key.partition(".")[2]: value for key, value in best.parameters.items() if key != RATE_KEY}
-    if knobs:
-        lines.append("method:")
-    for name, value in knobs.items():
-        *parts, last = name.split(".")
-        lines += [f"{'  ' * depth}{part}:" for depth, part in enumerate(parts, 1)]
-        lines.append(f"{'  ' * (len(parts) + 1)}{last}: {_plain(value)} # {origin}")
-    return "\n".join([*lines, ""])
+    knobs: dict[str, Any] = {}
+    for key, value in best.parameters.items():
+        if key != RATE_KEY:
+            *parts, last = key.split(".")
+            reduce(lambda inner, part: inner.setdefault(part, {}), parts, knobs)[last] = f"{_plain(value)} # {origin}"
+    return "\n".join([*lines, *_nested(knobs), ""])
+
+
+def _nested(told: dict[str, Any], depth: int = 0) -> Iterator[str]:
+    """Lines of YAML."""
+    for key, value in told.items():
+        if isinstance(value, dict):
+            yield f"{'  ' * depth}{key}:"
+            yield from _nested(value, depth + 1)
+        else:
+            yield f"{'  ' * depth}{key}: {value}"
 
 
 def _when(best: Outcome) -> str:
@@ -104,6 +116,8 @@ def _plain(value: Any) -> str:
 
 def _trials(results: Sequence[Result]) -> Iterator[list[Any]]:
     figures = ["metric", "score", "epochs", "status", "train_seconds", "device_seconds"]
+    figures += ["made_of", "kept", "train_peak", "front"]
+    front = on_front(results)
     yield ["model", "task", "method", "trial", "parameters", *figures]
     for result in results:
         for one in result.outcomes:
@@ -111,7 +125,9 @@ def _trials(results: Sequence[Result]) -> Iterator[list[Any]]:
             parameters = json.dumps(dict(one.parameters))
             named = [*_names(result), one.number, parameters, result.metric.name]
             seconds = [round(one.seconds, 3), round(one.device_seconds, 3)]
-            yield [*named, score, result.study.epochs(one.cuts), one.status, *seconds]
+            told, is_on = figures_of(one.record), (result.study.name, one.number) in front
+            made = [told.title, "" if told.kept is None else told.kept, "" if told.train_peak is None else told.train_peak]
+            yield [*named, score, result.study.epochs(one.cuts), one.status, *seconds, *made, "yes" if is_on else "no"]
 
 
 def _expected(results: Sequence[Result]) -> Iterator[list[Any]]:

@@ -84,6 +84,17 @@ class Result:
         return [[self.outcomes[number] for number in numbers] for _, numbers in members]
 
     @property
+    def trainings(self) -> float:
+        """As how many trainings in full, of one seed, the trials were long."""
+        protocol, count = self.study.protocol, len(self.outcomes)
+        return len(protocol.seeds) * (count if protocol.pruner.is_none else protocol.pruner.trainings(count))
+
+    @property
+    def device_seconds(self) -> float:
+        """What all trials took on every device together, training and evaluation."""
+        return sum(one.device_seconds for one in self.outcomes)
+
+    @property
     def is_unsupported(self) -> bool:
         """Whether the method and the model do not go together."""
         return all(one.status == Status.unsupported for one in self.outcomes)
@@ -115,8 +126,7 @@ class Result:
         count, protocol = len(self.outcomes), self.study.protocol
         if protocol.seconds is None:
             return min(protocol.trials, count + ROUND)
-        spent = sum(one.device_seconds for one in self.outcomes)
-        is_over = spent > protocol.seconds or count == protocol.trials or self.is_unsupported
+        is_over = self.device_seconds > protocol.seconds or count == protocol.trials or self.is_unsupported
         return count if is_over else count + 1
 
     @property

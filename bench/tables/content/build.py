@@ -7,7 +7,7 @@ from bench.system.collecting import without_collecting
 from bench.tables.content.caption import notes_of, title, usual_seeds
 from bench.tables.content.effects import with_effects
 from bench.tables.content.entries import average_entry, field_entry, score_entry
-from bench.tables.content.marks import baseline_notes, compared, ranked
+from bench.tables.content.marks import baseline_notes, compared, on_front, ranked
 from bench.tables.content.pscp import Ranking, formula_note, rank_notes
 from bench.tables.content.reference import with_reference
 from bench.tables.definition.columns import Shown, shown_columns
@@ -91,9 +91,10 @@ def _assemble(records: Records, definition: TableDefinition, options: Options) -
     blocks: dict[tuple[str, str], list[tuple[RowId, Row]]] = {}
     for row_id in order(all_rows(runs, records, definition), records.cells, titles, definition):
         entries = _entries(row_id, runs.get(row_id, {}), shown=shown, tasks=tasks, seeds=seeds, options=options)
-        blocks.setdefault((row_id[0], row_id[1]), []).append((row_id, _row(row_id, entries, titles, definition)))
+        row = _row(row_id, entries, titles.row(row_id[2], runs.get(row_id, {})), titles, definition)
+        blocks.setdefault((row_id[0], row_id[1]), []).append((row_id, row))
     finished = [
-        ranked(compared(Block(titles.block(model, task), [row for _, row in rows]), shown), shown)
+        ranked(on_front(compared(Block(titles.block(model, task), [row for _, row in rows]), shown), shown), shown)
         for (model, task), rows in blocks.items()
     ]
     notes = []
@@ -134,13 +135,15 @@ def _tasks_by_model(records: Records) -> dict[str, list[str]]:
     return {model: list(names) for model, names in tasks.items()}
 
 
-def _row(row_id: RowId, entries: dict[str, Entry], titles: Titles, definition: TableDefinition) -> Row:
+def _row(
+    row_id: RowId, entries: dict[str, Entry], title: str, titles: Titles, definition: TableDefinition
+) -> Row:
     model, task, method, *keys, variant = row_id
     category = titles.category(method)
     parts = [f"{key.rpartition('.')[2]}={value}" for key, value in zip(definition.row_keys, keys, strict=True)]
     settings = ", ".join(part for part in [*parts, variant] if part)
     words = one_line(CATEGORIES.get(category, category))
-    return Row(model, method, titles.method(method), words, one_line(settings), entries, tuple(keys), task)
+    return Row(model, method, title, words, one_line(settings), entries, tuple(keys), task)
 
 
 def _entries(
@@ -164,7 +167,9 @@ def _entries(
         if item.averaged:
             averaged.setdefault(item.task, []).append(entry)
     for item in shown:
-        if item.definition.average:
+        if item.definition.front:
+            entries[item.column.key] = Entry("not_measured")  # until the block's rows are there: `marks.on_front`
+        elif item.definition.average:
             needed = [block_task] if block_task else [task for task in tasks[model] if task in averaged]
             entries[item.column.key] = average_entry([averaged.get(task, []) for task in needed], options)
         elif item.task is None:

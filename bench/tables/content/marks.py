@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from bench.tables.definition.columns import Shown
-from bench.tables.definition.table import Block, Entry, Row
+from bench.tables.definition.table import Block, Column, Entry, Row, main_column
+from bench.tables.statistics.pareto import undominated
 from bench.tables.statistics.summary import ranks
 
 
@@ -60,6 +61,34 @@ def _reduction(entry: Entry, base: float | None) -> Entry:
     if base is None:
         return replace(entry, status="incomplete", value=None, deviation=None, values=(), interval=None)
     return replace(entry, value=100 * (1 - entry.value / base), deviation=None, values=(), interval=None)
+
+
+def on_front(block: Block, shown: list[Shown]) -> Block:
+    """Fill in the columns that say which rows no other beats in all of some fields and in the score: 1, or 0.
+
+    A row without one of these figures has none, and beats nobody.
+    """
+    rows = block.rows
+    for item in (item for item in shown if item.definition.front):
+        costs = [_costs(row, item.definition.front, main_column([one.column for one in shown])) for row in rows]
+        found = iter(undominated([cost for cost in costs if cost is not None]))
+        marks = [None if cost is None else float(next(found)) for cost in costs]
+        rows = [
+            row if mark is None else replace(row, entries={**row.entries, item.column.key: Entry("done", value=mark)})
+            for row, mark in zip(rows, marks, strict=True)
+        ]
+    return Block(block.title, rows)
+
+
+def _costs(row: Row, fields: tuple[str, ...], score: Column | None) -> tuple[float, ...] | None:
+    """Less is better; None where one is not known."""
+    assert score is not None, "a front is of a table with tasks"
+    entry = row.entries[score.key]
+    values = [*(row.entries[name].value for name in fields), entry.value]
+    known = [value for value in values if value is not None and np.isfinite(value)]
+    if len(known) < len(values):
+        return None
+    return *known[:-1], known[-1] if score.better == "lower" else -known[-1]
 
 
 def ranked(block: Block, shown: list[Shown]) -> Block:

@@ -55,7 +55,9 @@ def shown_columns(definition: TableDefinition, records: Records, tasks: dict[str
     }
     shown: list[Shown] = []
     for item in definition.columns:
-        if item.field is not None:
+        if item.front:
+            shown.append(Shown(Column("front", "", one_line(item.title or "Front"), item.unit, 0, "none", False), item))
+        elif item.field is not None:
             shown.append(_field(item, main_better(records, everything)))
         elif item.task == "*":
             for task in everything:

@@ -12,7 +12,7 @@ PARTS = ("frozen_weights", "trainable_weights", "gradients", "optimiser_state", 
 FORMS = ("adapted", "merged", "bare")
 SECONDS = (
     "load_seconds", "prepare_seconds", "train_seconds", "evaluate_seconds", "forgetting_seconds", "total_seconds",
-    "step_seconds", "step_p95",
+    "step_seconds", "step_p95", "search_seconds",
 )  # fmt: skip
 OPERATIONS = (*(f"inference_{form}_operations" for form in FORMS), "extra_operations", "extra_operations_merged")
 PSCP = "pscp"
@@ -85,6 +85,8 @@ QUANTITIES: dict[str, Quantity] = {
     "extra_operations": _count("Extra FLOP", "lower"),
     "extra_operations_merged": _count("Merged extra FLOP"),
     "utilisation": Quantity("percent", "Used %", digits=1),
+    "search_trainings": Quantity("plain", "Trainings of the search"),
+    "search_seconds": _seconds("Search s"),
     "steps": _count("Steps"),
     "tokens_per_second": _count("Tokens/s", "higher"),
     "flops_per_second": _count("FLOP/s"),

@@ -12,7 +12,7 @@ from bench.tables.definition.table import CATEGORIES, one_line
 
 RowId = tuple[str, ...]  # model, task (empty unless blocks are split by it), method, row keys…, variant
 Runs = dict[str, list[dict[str, Any]]]  # task → its cells
-RUN = ("model", "task", "method", "variant", "seed", "status", "metrics", "path")  # what every entry needs
+RUN = ("model", "task", "method", "mixture", "variant", "seed", "status", "metrics", "path")  # what every entry needs
 
 
 class Titles:
@@ -31,6 +31,11 @@ class Titles:
     def method(self, name: str) -> str:
         """The method's title."""
         return self._of("method", name, "method_title")
+
+    def row(self, method: str, runs: Runs) -> str:
+        """A row's: of a mixture what it was made of, where all that finished were made of the same."""
+        made_of = {cell["mixture"] for of_task in runs.values() for cell in of_task if cell["status"] == "done"}
+        return one_line(made_of.pop()) if len(made_of) == 1 and "" not in made_of else self.method(method)
 
     def category(self, method: str) -> str:
         """The method's category, a key of `CATEGORIES` or a user's own."""

@@ -35,7 +35,7 @@ WORDS: dict[Any, str] = {
 
 @dataclass(frozen=True)
 class ColumnDefinition:
-    """One item of `columns`. Exactly one of `field`, `task` and `average` is set.
+    """One item of `columns`. Exactly one of `field`, `task`, `average` and `front` is set.
 
     Attributes:
         title: the header; for a task, the header above its metrics.
@@ -47,6 +47,8 @@ class ColumnDefinition:
         metrics: metric → header under the task's; empty: the main metric.
         scale: scores are multiplied by it.
         average: the mean over tasks of the mean over each task's metrics, where every task of the experiment is there.
+        front: fields that other columns show; 1 where no other row of the block has as little of each of them and as good
+            a main score, and is better in one of these, else 0.
         unit: how numbers are written, one of `UNITS`; empty in a file: the field's own, percent for a share or a
             reduction, score for tasks.
         digits: after the point.
@@ -61,6 +63,7 @@ class ColumnDefinition:
     metrics: dict[str, str] | None = None
     scale: float = 100.0
     average: bool = False
+    front: tuple[str, ...] = ()
     unit: str = ""
     digits: int = 2
     better: str = "none"
@@ -143,6 +146,10 @@ def _definition(data: dict[str, Any], path: Path) -> TableDefinition:
     found = tuple(_column(item, f"{path}: column {at}") for at, item in enumerate(columns, 1))
     if any(column.average for column in found) and all(column.task is None for column in found):
         raise UserError(f"{path}: an average needs columns of tasks; {{task: '*'}} is all of them")
+    fields_shown = {column.field for column in found if not column.share_of and not column.below}
+    for name in (name for column in found for name in column.front):
+        if name not in fields_shown or all(column.task is None for column in found):
+            raise UserError(f"{path}: a front needs columns of tasks, and one of each of its fields; {name} may have none")
     return replace(table, columns=found)
 
 
@@ -173,12 +180,12 @@ def _column(item: Any, where: str) -> ColumnDefinition:
     if not isinstance(item, dict):
         raise UserError(f"{where} is no mapping")
     column = _typed(ColumnDefinition, item, where)
-    if sum([column.field is not None, column.task is not None, column.average]) != 1:
-        raise UserError(f"{where} needs exactly one of field, task and average")
+    if sum([column.field is not None, column.task is not None, column.average, bool(column.front)]) != 1:
+        raise UserError(f"{where} needs exactly one of field, task, average and front")
     for name in (column.field, column.share_of):
         if name is not None and name not in QUANTITIES:
             raise UserError(f"{where}: {unknown_name('field', name, QUANTITIES)}")
-    own = QUANTITIES[column.field].unit if column.field is not None else "score"
+    own = QUANTITIES[column.field].unit if column.field is not None else "count" if column.front else "score"
     column = replace(column, unit=column.unit or ("percent" if column.share_of or column.below else own))
     if column.unit not in UNITS:
         raise UserError(f"{where}: unit={column.unit} must be one of {', '.join(UNITS)}")

@@ -54,6 +54,12 @@ class Column:
         return self.key.partition(".")[0] if self.score and "." in self.key else ""
 
 
+def main_column(columns: list[Column]) -> Column | None:
+    """The column that stands for the whole: the average, else the first score."""
+    scores = [column for column in columns if column.score]
+    return next((column for column in scores if column.key == "average"), scores[0] if scores else None)
+
+
 @dataclass(frozen=True)
 class Entry:
     """What stands in one row and column.

@@ -9,7 +9,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import NullFormatter
 
 from bench.records.fields import CURVE
-from bench.tables.definition.table import Block, Column, Entry, Row, Table
+from bench.tables.definition.table import Block, Column, Entry, Row, Table, main_column
 from bench.tables.figures.labels import label_ends, label_points
 from bench.tables.formats.numbers import STATUS_TEXT, count_text, entry_text
 from bench.tables.formats.text import row_label
@@ -142,8 +142,7 @@ def learning_rates(table: Table, block: Block) -> Figure | None:
 
 def main_score(table: Table) -> Column | None:
     """The column that stands for the whole: the average, else the first score."""
-    scores = [column for column in table.columns if column.score]
-    return next((column for column in scores if column.key == "average"), scores[0] if scores else None)
+    return main_column(table.columns)
 
 
 def score_words(column: Column) -> str:

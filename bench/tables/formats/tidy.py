@@ -10,8 +10,8 @@ from bench.tables.definition.grid import setting_text
 from bench.tables.definition.quantities import QUANTITIES
 
 CELL = (
-    "experiment", "model", "model_title", "task", "task_title", "method", "method_title", "category", "miniature",
-    "seed", "variant", "status", "error", "trial", "score_on", "selection_rows", "chosen_by", "measure",
+    "experiment", "model", "model_title", "task", "task_title", "method", "method_title", "mixture", "category",
+    "miniature", "seed", "variant", "status", "error", "trial", "score_on", "selection_rows", "chosen_by", "measure",
 )  # fmt: skip
 ORIGIN = ("accelerator", "sharing", "shrunk", "host", "end", "id", "path")
 CELL_COLUMNS = (*CELL, *QUANTITIES, *ORIGIN)

@@ -1,4 +1,6 @@
-"""The Pareto front of cost and score."""
+"""The Pareto front of cost and score, or of several costs."""
+
+from collections.abc import Sequence
 
 
 def pareto_front(points: list[tuple[float, float]], higher: bool = True) -> list[tuple[float, float]]:
@@ -14,3 +16,15 @@ def pareto_front(points: list[tuple[float, float]], higher: bool = True) -> list
         if not front or sign * score > sign * front[-1][1]:
             front.append((cost, score))
     return front
+
+
+def undominated(points: Sequence[tuple[float, ...]]) -> list[bool]:
+    """Which points no other reaches or beats in every coordinate and beats in one; equal ones do not beat each other.
+
+    Args:
+        points: costs of each, less is better; a score with its sign turned round.
+    """
+    return [
+        not any(other != point and all(b <= a for a, b in zip(point, other, strict=True)) for other in points)
+        for point in points
+    ]

@@ -11,7 +11,7 @@ from sklearn.metrics import f1_score, matthews_corrcoef
 
 from bench.errors import UserError
 from bench.tables import Options, make_table
-from bench.tables.statistics.pareto import pareto_front
+from bench.tables.statistics.pareto import pareto_front, undominated
 from bench.tables.statistics.parts import correlation, f1, spearman
 from bench.tables.statistics.summary import bootstrap_interval, deviation, ranks
 from tests.tables.made_records import make_record, save
@@ -62,6 +62,17 @@ def test_nothing_beats_the_pareto_front(points):
     for cost, score in points:
         assert any(c <= cost and s >= score for c, s in front)
     assert all(a[0] < b[0] and a[1] < b[1] for a, b in itertools.pairwise(front))
+
+
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 9)), max_size=20))
+def test_of_two_costs_the_front_is_the_same_and_equal_points_share_it(points):
+    front = set(pareto_front([(cost, -loss) for cost, loss in points]))
+    assert undominated(points) == [(cost, -loss) in front for cost, loss in points]
+
+
+def test_a_third_cost_saves_what_two_would_beat():
+    assert undominated([(1, 5), (2, 6)]) == [True, False]
+    assert undominated([(1, 5, 2), (2, 6, 1), (2, 6, 2)]) == [True, True, False]
 
 
 def test_intervals_are_shown_on_request(tmp_path):
