@@ -17,7 +17,7 @@ from bench.records.schema import Parameters
 COMMAND = "python -m scripts.document_methods > docs/methods.md"
 MODELS = ("roberta_base", "roberta_large", "t5_base", "t5_large")
 # The library's tuners have no formula of their own here, `compose` shows how to write another composition.
-LEFT_OUT = ("peft/any", "compose", "untuned")
+LEFT_OUT = ("peft/any", "compose", "hybrid", "untuned")
 STEPS, LENGTH = 1000, 128  # any will do: no count depends on them
 
 
@@ -62,7 +62,8 @@ def _introduction() -> str:
         "its own (norms, embeddings, (IA)³'s); `all-linear` is every linear layer of the blocks; the task head is "
         "trained and never adapted.\n\n"
         "Methods together: `method=compose`, see `configs/method/compose.yaml` and [hybrids.md](hybrids.md): any of "
-        "these, with shares of one budget, and in a declared order where two act on the same place. None: "
+        "these, with shares of one budget, and in a declared order where two act on the same place; `method=hybrid` is "
+        "there to be searched for a mixture. None: "
         "`method=untuned` scores the base as it is, its task head too."
     )
 

@@ -17,7 +17,7 @@ from tests.tiny import all_methods
 COMMAND = "python -m scripts.document_models"
 PAGE = Path(__file__).parents[1] / "docs" / "models.md"
 BEGIN, END = f"<!-- written by {COMMAND}; do not edit -->", "<!-- end -->"
-LEFT_OUT = ("peft/any", "compose")  # made of others, or of the library's
+LEFT_OUT = ("peft/any", "compose", "hybrid")  # made of others, or of the library's
 
 
 def methods() -> list[str]:

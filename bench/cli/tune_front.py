@@ -15,8 +15,8 @@ from bench.tuning.result import Outcome, Result
 
 MEGABYTES = 1e6
 NOTE = (
-    "front: no other trial of the model and task keeps as little, peaks as low and scores as high, and is better in one "
-    "of these; scores on the selection data; trainings and device-seconds are those of the method's whole search"
+    "front: no other trial of the model and task keeps as little, peaks as low (to a hundredth) and scores as high, "
+    "and is better in one of these; scores on the selection data; trainings and device-seconds are of the whole search"
 )
 
 
@@ -51,4 +51,5 @@ def _row(result: Result, one: Outcome, *, is_on: bool) -> list[str]:
     peak = "—" if told.train_peak is None else number_text(told.train_peak / MEGABYTES, "MB", 1)
     marks = ["yes" if is_it else "" for is_it in (one == result.best, is_on)]
     cost = [f"{result.trainings:.3g}", f"{result.device_seconds:.4g}"]
-    return [cell.model, cell.task, cell.method, told.title, str(one.number), kept, peak, f"{one.score:.4f}", *marks, *cost]
+    made_of = [cell.model, cell.task, cell.method, told.title, str(one.number)]
+    return [*made_of, kept, peak, f"{one.score:.4f}", *marks, *cost]

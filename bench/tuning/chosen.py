@@ -126,7 +126,7 @@ def _trials(results: Sequence[Result]) -> Iterator[list[Any]]:
             named = [*_names(result), one.number, parameters, result.metric.name]
             seconds = [round(one.seconds, 3), round(one.device_seconds, 3)]
             told, is_on = figures_of(one.record), (result.study.name, one.number) in front
-            made = [told.title, "" if told.kept is None else told.kept, "" if told.train_peak is None else told.train_peak]
+            made = [told.title, *("" if value is None else value for value in (told.kept, told.train_peak))]
             yield [*named, score, result.study.epochs(one.cuts), one.status, *seconds, *made, "yes" if is_on else "no"]
 
 

@@ -1,6 +1,7 @@
 """A search's Pareto front: trials that no other beats in what they keep, in memory and in score at once.
 
-On the selection data, as the choice is. Trials of all methods on one model and task compete.
+On the selection data, as the choice is. Trials of all methods on one model and task compete; peaks of memory that are a
+hundredth apart or less count as equal.
 """
 
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from bench.records.fields import FIELDS
 from bench.records.metric import HIGHER
 from bench.records.schema import Record
-from bench.tables.statistics.pareto import undominated
+from bench.tables.statistics.pareto import PEAK_NOISE, undominated
 from bench.tuning.bought import together
 from bench.tuning.result import Outcome, Result
 
@@ -51,8 +52,9 @@ def on_front(results: Sequence[Result]) -> set[tuple[str, int]]:
         compared = [pair for pair in compared if FIELDS["measure"](pair[1].record) == kind]
         costs = [(pair, _costs(*pair)) for pair in compared]
         known = [(pair, cost) for pair, cost in costs if cost is not None]
-        kept = undominated([cost for _, cost in known])
-        found |= {(result.study.name, one.number) for ((result, one), _), is_on in zip(known, kept, strict=True) if is_on}
+        marks = undominated([cost for _, cost in known], (0.0, PEAK_NOISE, 0.0))
+        on = [pair for (pair, _), is_on in zip(known, marks, strict=True) if is_on]
+        found |= {(result.study.name, one.number) for result, one in on}
     return found
 
 

@@ -50,7 +50,7 @@ class Dimension:
         log: whether equal factors count alike, not equal steps.
         whole: whether only whole numbers may be.
         values: what may be, where that is a list; they are tried alike.
-        whole_range: whether nothing lies beyond its ends, as of a mixture's numbers, so that no best value is at an edge.
+        whole_range: whether nothing lies beyond its ends, as of a mixture's numbers: no best value is at an edge.
     """
 
     key: str

@@ -21,7 +21,7 @@ from tests.tiny import all_methods, settings_of, tiny_config, tiny_model, tiny_s
 
 LLAMA = ("model=miniature/llama", "task=miniature/mmlu", "device=cpu", *SHORT)
 FLASH, SDPA, FLEX = AttentionKind.flash_attention_2, AttentionKind.sdpa, AttentionKind.flex
-NEEDS_ROWS = {"prompt_tuning", "prefix_tuning", "propelt_prefix", "mam"}
+NEEDS_ROWS = {"prompt_tuning", "prefix_tuning", "propelt_prefix", "mam", "hybrid"}
 
 
 def settled(

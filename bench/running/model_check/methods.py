@@ -20,7 +20,7 @@ from bench.models.quantisation import packable, plain_linear
 from bench.models.structure import Structure
 from bench.running.model_check.report import Section
 
-MADE_OF_OTHERS = ("compose", "peft/any")  # say nothing of a model before they are told of which methods
+MADE_OF_OTHERS = ("compose", "hybrid", "peft/any")  # say nothing of a model before they are told of which methods
 STEPS, LENGTH = 1000, 16  # of a training that is not run; whether its texts fit is the task's question
 # A GPU of the kind that has every attention: what a model cannot have anywhere is asked, not what this machine lacks.
 ANYWHERE = torch.device("cuda")

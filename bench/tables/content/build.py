@@ -135,9 +135,7 @@ def _tasks_by_model(records: Records) -> dict[str, list[str]]:
     return {model: list(names) for model, names in tasks.items()}
 
 
-def _row(
-    row_id: RowId, entries: dict[str, Entry], title: str, titles: Titles, definition: TableDefinition
-) -> Row:
+def _row(row_id: RowId, entries: dict[str, Entry], title: str, titles: Titles, definition: TableDefinition) -> Row:
     model, task, method, *keys, variant = row_id
     category = titles.category(method)
     parts = [f"{key.rpartition('.')[2]}={value}" for key, value in zip(definition.row_keys, keys, strict=True)]

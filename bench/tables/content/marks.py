@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from bench.tables.definition.columns import Shown
+from bench.tables.definition.quantities import PEAKS
 from bench.tables.definition.table import Block, Column, Entry, Row, main_column
-from bench.tables.statistics.pareto import undominated
+from bench.tables.statistics.pareto import PEAK_NOISE, undominated
 from bench.tables.statistics.summary import ranks
 
 
@@ -71,7 +72,8 @@ def on_front(block: Block, shown: list[Shown]) -> Block:
     rows = block.rows
     for item in (item for item in shown if item.definition.front):
         costs = [_costs(row, item.definition.front, main_column([one.column for one in shown])) for row in rows]
-        found = iter(undominated([cost for cost in costs if cost is not None]))
+        noise = [*(PEAK_NOISE if field in PEAKS else 0.0 for field in item.definition.front), 0.0]
+        found = iter(undominated([cost for cost in costs if cost is not None], noise))
         marks = [None if cost is None else float(next(found)) for cost in costs]
         rows = [
             row if mark is None else replace(row, entries={**row.entries, item.column.key: Entry("done", value=mark)})

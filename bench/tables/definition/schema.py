@@ -47,8 +47,8 @@ class ColumnDefinition:
         metrics: metric → header under the task's; empty: the main metric.
         scale: scores are multiplied by it.
         average: the mean over tasks of the mean over each task's metrics, where every task of the experiment is there.
-        front: fields that other columns show; 1 where no other row of the block has as little of each of them and as good
-            a main score, and is better in one of these, else 0.
+        front: fields that other columns show; 1 where no other row of the block has as little of each of them and as
+            good a main score, and is better in one of these, else 0. Peaks a hundredth apart count as equal.
         unit: how numbers are written, one of `UNITS`; empty in a file: the field's own, percent for a share or a
             reduction, score for tasks.
         digits: after the point.
@@ -149,7 +149,7 @@ def _definition(data: dict[str, Any], path: Path) -> TableDefinition:
     fields_shown = {column.field for column in found if not column.share_of and not column.below}
     for name in (name for column in found for name in column.front):
         if name not in fields_shown or all(column.task is None for column in found):
-            raise UserError(f"{path}: a front needs columns of tasks, and one of each of its fields; {name} may have none")
+            raise UserError(f"{path}: a front needs columns of tasks and one of each of its fields, of {name} too")
     return replace(table, columns=found)
 
 

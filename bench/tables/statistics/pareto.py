@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+PEAK_NOISE = 0.01  # of a peak of memory, from run to run of the same: a resident set, and what an allocator rounds up
+
 
 def pareto_front(points: list[tuple[float, float]], higher: bool = True) -> list[tuple[float, float]]:
     """The points (cost, score) that no cheaper or equally cheap point reaches or beats, by rising cost.
@@ -18,13 +20,18 @@ def pareto_front(points: list[tuple[float, float]], higher: bool = True) -> list
     return front
 
 
-def undominated(points: Sequence[tuple[float, ...]]) -> list[bool]:
+def undominated(points: Sequence[tuple[float, ...]], noise: Sequence[float]) -> list[bool]:
     """Which points no other reaches or beats in every coordinate and beats in one; equal ones do not beat each other.
 
     Args:
         points: costs of each, less is better; a score with its sign turned round.
+        noise: for each coordinate, by which share of the larger two values may differ and count as equal.
     """
-    return [
-        not any(other != point and all(b <= a for a, b in zip(point, other, strict=True)) for other in points)
-        for point in points
-    ]
+
+    def beats(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+        apart = [a - b for a, b in zip(one, other, strict=True)]
+        allowed = [share * max(abs(a), abs(b)) for a, b, share in zip(one, other, noise, strict=True)]
+        no_worse = all(more <= least for more, least in zip(apart, allowed, strict=True))
+        return no_worse and any(-more > least for more, least in zip(apart, allowed, strict=True))
+
+    return [not any(beats(other, point) for other in points) for point in points]

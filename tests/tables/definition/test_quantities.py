@@ -10,8 +10,8 @@ from bench.tables.definition.quantities import OPERATIONS, PARAMETERS, PSCP, QUA
 # Neither a count nor a measurement of the run.
 OTHER = {
     "id", "experiment", "model", "model_title", "task", "task_title", "method", "method_title", "mixture", "category",
-    "miniature", "seed", "status", "error", "settings", "grid", "trial", "main", "metrics", "curve", "measure", "accelerator",
-    "host", "sharing", "shrunk", "data", "end", "about", "bleu_tokenizer",
+    "miniature", "seed", "status", "error", "settings", "grid", "trial", "main", "metrics", "curve", "measure",
+    "accelerator", "host", "sharing", "shrunk", "data", "end", "about", "bleu_tokenizer",
     "made_of", "contradiction", "score_on", "selection_rows", "chosen_by", "kept_best",
 }  # fmt: skip
 UNITS = ("score", "count", "percent", "GB", "MB", "s", "plain")

@@ -41,7 +41,10 @@ def test_a_user_brings_a_table_of_their_own(tmp_path):
         ("- 1", "is a mapping"),
         ("{", "while parsing"),
         ("title: x\ncolumns: [{task: a, field: b}]", "exactly one of field, task, average and front"),
-        ("title: x\ncolumns: [{task: '*'}, {front: [kept]}]", "a front needs columns of tasks, and one of each of its fie"),
+        (
+            "title: x\ncolumns: [{task: '*'}, {front: [kept]}]",
+            "one of each of its fields, of kept",
+        ),
         ("title: x\ncolumns: [{taks: a}]", "did you mean task"),
         ("title: x\ncolumns: [{field: train_peak, unit: TB}]", "unit=TB must be one of"),
         ("title: x\ncolumns: [{task: a, better: more}]", "better=more"),

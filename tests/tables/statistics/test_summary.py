@@ -67,12 +67,19 @@ def test_nothing_beats_the_pareto_front(points):
 @given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 9)), max_size=20))
 def test_of_two_costs_the_front_is_the_same_and_equal_points_share_it(points):
     front = set(pareto_front([(cost, -loss) for cost, loss in points]))
-    assert undominated(points) == [(cost, -loss) in front for cost, loss in points]
+    assert undominated(points, (0, 0)) == [(cost, -loss) in front for cost, loss in points]
 
 
 def test_a_third_cost_saves_what_two_would_beat():
-    assert undominated([(1, 5), (2, 6)]) == [True, False]
-    assert undominated([(1, 5, 2), (2, 6, 1), (2, 6, 2)]) == [True, True, False]
+    assert undominated([(1, 5), (2, 6)], (0, 0)) == [True, False]
+    assert undominated([(1, 5, 2), (2, 6, 1), (2, 6, 2)], (0, 0, 0)) == [True, True, False]
+
+
+def test_what_differs_by_noise_alone_puts_nobody_on_the_front():
+    points = [(1, 1000, -0.9), (1, 995, -0.8), (1, 900, -0.7)]
+    assert undominated(points, (0, 0, 0)) == [True, True, True]
+    assert undominated(points, (0, 0.01, 0)) == [True, False, True]
+    assert undominated([(1, 1000), (1, 995)], (0, 0.01)) == [True, True]
 
 
 def test_intervals_are_shown_on_request(tmp_path):
