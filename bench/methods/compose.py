@@ -56,9 +56,10 @@ class Compose(Method):
             raise UserError(f"'{self.name}': parts must be a list of two or more methods")
         there = [build(part, Method) for part in given if part is not None]
         names = [key for key, part in self.parts.items() if part is not None] if isinstance(self.parts, dict) else None
-        every = dict(zip(names or [method.name for method in there], there, strict=True))
-        self.mixed = check_mix(self.mix, every, self.shares, self.budget)
-        check_parts(self.name, [method for name, method in every.items() if is_in(self.mixed, name)])
+        given_as = [*zip(names or [method.name for method in there], there, strict=True)]
+        self.mixed = check_mix(self.mix, [name for name, _ in given_as], self.shares, self.budget)
+        check_parts(self.name, [method for name, method in given_as if is_in(self.mixed, name)])
+        every = dict(given_as)
         inside = [name for name in inside_out(every, self.order) if is_in(self.mixed, name)]
         self.named: dict[str, Method] = {name: every[name] for name in inside}
         self.methods: list[Method] = list(self.named.values())

@@ -241,3 +241,12 @@ def test_a_mix_that_is_none_is_refused_in_one_line(size, settings, kind, words):
         size("hybrid", "20k", "encoder", *settings)
     assert "\n" not in str(caught.value)
     assert type(caught.value) is kind, "what a search tries in vain is a trial that counts; a slip of the pen ends it"
+
+
+def test_parts_that_cannot_be_had_together_may_both_be_searched(size):
+    second = ("+method@method.parts.adalora=adalora", "+method.mix.adalora=0.9")
+    rest = "method.mix={lora: %s, adapter: 0, bitfit: 0, ia3: 0, prefix: 0}"
+    told, _ = size("hybrid", "20k", "encoder", *second, rest % 0)
+    assert told["title"] == "AdaLoRA"
+    with pytest.raises(UserError, match="LoRA's kin lie in the same layers"):
+        size("hybrid", "20k", "encoder", *second, rest % 0.9)

@@ -210,6 +210,14 @@ def test_some_of_mmlus_subjects_are_a_trial_and_a_task_of_ones_own_is_none(tmp_p
 
 
 def test_every_field_is_known_to_be_counted_measured_on_a_device_or_neither():
-    of_neither = {"steps", "adapter_bytes", "perplexity_before", "perplexity_after", "forgetting", *CURVE}
+    of_neither = {
+        "steps",
+        "search_trainings",
+        "adapter_bytes",
+        "perplexity_before",
+        "perplexity_after",
+        "forgetting",
+        *CURVE,
+    }
     assert set(QUANTITIES) | set(CURVE) == COUNTS | OF_DEVICE | of_neither
     assert not COUNTS & OF_DEVICE
