@@ -126,6 +126,11 @@ class LoraFa(Kin):
             layer.lora_A.requires_grad_(False)
         return adapted
 
+    def drawn(self, model: nn.Module) -> dict[str, torch.Tensor]:
+        """A."""
+        layers = ((name, module) for name, module in model.named_modules() if isinstance(module, LoraLayer))
+        return {f"{name}.lora_A.{ADAPTER}.weight": layer.lora_A[ADAPTER].weight for name, layer in layers}
+
     def on_gradients(self, model: nn.Module) -> None:
         """Correct B's gradient."""
         if not self.corrected:
