@@ -1,7 +1,7 @@
 """The folder `trained` beside a record: what was trained, and a manifest that tells whether it is still that.
 
-Methods of the peft library have the library's two files there, all others `state.safetensors`, the method's own tensors.
-Never both: the manifest says which, and the SHA-256 of each.
+Methods of the peft library have the library's two files there, all others `state.safetensors`, the method's own
+tensors. Never both: the manifest says which, and the SHA-256 of each.
 """
 
 import hashlib

@@ -181,8 +181,7 @@ def _live(run: Run) -> None:
         if scores is not None:
             write_predictions(run.folder, scores.references, scores.predictions)
         trained = _in_form(cell, method, model, prepared, stored)
-        keep, own = cell.config["save_trained"], cell.config_hash
-        record.storage.adapter_bytes = write_trained(run.folder, trained, keep, own)
+        record.storage.adapter_bytes = write_trained(run.folder, trained, cell.config["save_trained"], cell.config_hash)
     _measure_afterwards(run, model, method, prepared)
 
 

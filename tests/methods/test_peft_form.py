@@ -82,7 +82,7 @@ def saved(adapted, folder):
 @pytest.mark.parametrize(("name", "kind"), in_turn)
 @pytest.mark.filterwarnings("ignore")
 def test_the_library_and_we_read_the_same_outputs_from_the_folder(name, kind, tmp_path):
-    family, has_head = KINDS[kind]
+    family, _ = KINDS[kind]
     nf4 = name == "qlora"
     if (name, kind) in REFUSED:
         pytest.skip("the method and the model do not go together")
