@@ -36,7 +36,7 @@ class Trained:
         tensors: of the method and of the head, by the names of the form.
         settings: of the peft library's `adapter_config.json`; None: the form is the method's own.
         reason: why it is not the peft library's form; "" where it is.
-        folder: where it was read from.
+        folder: where it was read from; None: nowhere.
     """
 
     tensors: dict[str, Tensor]

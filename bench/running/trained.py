@@ -18,7 +18,7 @@ from bench.identity.fingerprints import OF_MODEL, WORDS
 from bench.metering.sizing import sized
 from bench.methods.adapting import adapt
 from bench.methods.base import Method, Setting
-from bench.methods.loading import storage
+from bench.methods.loading import Storage, storage
 from bench.models.head import head_parameters
 from bench.models.load import build_empty, load_model
 from bench.models.number_types import TORCH, set_trained
@@ -36,7 +36,7 @@ ANY_STEPS = 2  # of a schedule that nobody follows any more, where the record sa
 
 @dataclass(frozen=True)
 class TrainedCell:
-    """A cell whose trained model is ready for use.
+    """A cell whose trained model can be put together: all but the weights of its base are read.
 
     Attributes:
         record: the cell's.
@@ -44,9 +44,8 @@ class TrainedCell:
         base: the pretrained model's.
         method: in its final size.
         setting: of the method.
-        model: adapted, in evaluation mode, on its device.
-        arithmetic: of the model's forward pass.
-        trained: what was read.
+        trained: the tensors of method and head.
+        device: where the model is to be.
     """
 
     record: Record
@@ -54,9 +53,13 @@ class TrainedCell:
     base: Base
     method: Method
     setting: Setting
-    model: nn.Module
-    arithmetic: Arithmetic
     trained: Trained
+    device: torch.device
+
+    @property
+    def arithmetic(self) -> Arithmetic:
+        """Of the model's forward pass."""
+        return Arithmetic(self.base.precision, self.device)
 
 
 def load(
@@ -84,10 +87,10 @@ def load(
         UserError: the cell has not finished, what it trained is gone, damaged or another's, or the base is not the one
             of the record.
     """
-    return load_cell(record, device=device, dtype=dtype, base=base, config_dir=config_dir).model
+    return assemble(read_cell(record, device=device, dtype=dtype, base=base, config_dir=config_dir))
 
 
-def load_cell(
+def read_cell(
     path: str | Path,
     *,
     device: str = "auto",
@@ -95,12 +98,12 @@ def load_cell(
     base: str | Path | None = None,
     config_dir: str | None = None,
 ) -> TrainedCell:
-    """As `load`, with all that the model was made of."""
+    """What `load` puts together, before a weight of the base is read; arguments and errors are its."""
     record, chosen = finished(path), _device(device)
     if config_dir is not None:
         use_config_dir(config_dir)
     cell = Cell.from_config(record.cell.config | {"model": _at(record.cell.config["model"], base)})
-    is_here = _check_base(record, cell)
+    _check_base(record, cell)
     trained = read_trained(Path(path).parent, record.cell.config_hash)
     method, training = build(cell.config["method"], Method), _training(cell.training, chosen, dtype)
     config = cell.base if dtype is None else replace(cell.base, dtype=_dtype(dtype))
@@ -111,28 +114,34 @@ def load_cell(
         read.structure,
         total_steps=record.time.steps or ANY_STEPS,
         max_length=task.longest_input(training.max_length),
-        **(storage(read.config, training, method, read.dtype) | _all_in(dtype)),
+        **_storage(read, training, method, dtype),
         seed=cell.seed,
     )
     found = sized(method, partial(build_empty, read.config, read.architecture), setting)
     method = method if found is None else method.of_size(found.number, setting)
-    set_seed(cell.seed)  # random weights are those of the cell
-    model = load_model(read.config, read.architecture, setting.quantisation, chosen, setting.dtype)
-    if not is_here:
-        _check_base(record, cell)
-    set_seed(cell.seed)
+    return TrainedCell(record, cell, read, method, setting, trained, chosen)
+
+
+def assemble(found: TrainedCell) -> nn.Module:
+    """The adapted model of a cell with what was trained in it, in evaluation mode, on its device.
+
+    Raises:
+        UserError: the base is not the one of the record, or what was trained does not fit it.
+    """
+    base, method, setting, trained = found.base, found.method, found.setting, found.trained
+    set_seed(found.cell.seed)  # random weights are those of the cell
+    model = load_model(base.config, base.architecture, setting.quantisation, found.device, setting.dtype)
+    _check_base(found.record, found.cell)  # what had to be downloaded is here by now
+    set_seed(found.cell.seed)
     model = adapt(model, method, setting)
     set_trained(model, setting.trained_dtype)
-    if dtype is not None:
-        for _, parameter in head_parameters(model, setting.structure):
-            parameter.data = parameter.data.to(TORCH[setting.dtype])
+    for _, parameter in head_parameters(model, setting.structure):
+        parameter.data = parameter.data.to(TORCH[setting.trained_dtype])
     if trained.settings is None:
         method.load_stored_state(model, trained.tensors)
     else:
         method.load_peft_form(model, setting, trained.tensors)
-    arithmetic = Arithmetic(read.precision, chosen)
-    model = _computing(model.to(chosen).eval(), arithmetic)
-    return TrainedCell(record, cell, read, method, setting, model, arithmetic, trained)
+    return _computing(model.to(found.device).eval(), found.arithmetic)
 
 
 def _computing(model: nn.Module, arithmetic: Arithmetic) -> nn.Module:
@@ -171,9 +180,8 @@ def _at(model: dict[str, Any], folder: str | Path | None) -> dict[str, Any]:
     return model | {"path": str(folder)}
 
 
-def _check_base(record: Record, cell: Cell) -> bool:
-    """Whether the base is here; where it is, it has to be the one that the record names."""
-    is_here = True
+def _check_base(record: Record, cell: Cell) -> None:
+    """Refuse a base that is here and is not the one of the record."""
     for kind in OF_WEIGHTS:
         then, now = record.fingerprints.get(kind), OF_MODEL[kind](cell.config["model"])
         then, now = (one.get("digest") if isinstance(one, dict) else one for one in (then, now))
@@ -184,8 +192,6 @@ def _check_base(record: Record, cell: Cell) -> bool:
                 f"{source_of(cell.base)}: {WORDS[kind]} there are not those that the cell was trained on; say "
                 "base=FOLDER where these are"
             )
-        is_here &= now is not None
-    return is_here
 
 
 def _device(name: str) -> torch.device:
@@ -207,9 +213,10 @@ def _dtype(name: str) -> Dtype:
     return Dtype(name)
 
 
-def _all_in(dtype: str | None) -> dict[str, Dtype]:
-    """One type for the base and for what was trained, if one is asked for."""
-    return {} if dtype is None else {"dtype": _dtype(dtype), "trained_dtype": _dtype(dtype)}
+def _storage(base: Base, training: TrainingConfig, method: Method, dtype: str | None) -> Storage:
+    """As the cell's, or with one type for the base and for what was trained, if one is asked for."""
+    own = storage(base.config, training, method, base.dtype)
+    return own if dtype is None else {**own, "dtype": _dtype(dtype), "trained_dtype": _dtype(dtype)}
 
 
 def _training(training: TrainingConfig, device: torch.device, dtype: str | None) -> TrainingConfig:

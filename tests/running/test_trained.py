@@ -15,46 +15,25 @@ from bench.errors import UserError
 from bench.evaluation.inference import Inference
 from bench.metering.phases import PhaseMeter
 from bench.methods.base import Method
-from bench.records.schema import Status
 from bench.running.preparation import prepare
-from bench.running.runner import run_cell
 from bench.running.scores import evaluate_splits
-from bench.running.trained import load_cell
+from bench.running.trained import assemble, read_cell
 from bench.tasks.build import task_of
-from tests.cells import MODELS, SHORT, TASKS
-from tests.conftest import composed
+from tests.cells import MODELS
+from tests.running.trained_cells import CELLS, FITTING, run
 from tests.tiny import all_methods
-
-STILL = (*SHORT, "device=cpu", "memory_split=false", "training.max_steps=2")
-# A method of the library's, one of our own, and one with virtual tokens; each on a family.
-CELLS = {"lora": "encoder", "adapter_s": "decoder", "prompt_tuning": "encoder_decoder"}
-# Settings without which a method cannot be had on the small models.
-FITTING = {"peft/any": ("peft.type=LOHA", "peft.r=4")}
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """The record's path of each of `CELLS`, trained once."""
-    return {method: run(family, method, tmp_path_factory.mktemp("results")) for method, family in CELLS.items()}
-
-
-def run(family, method, results, *more):
-    """The record's path."""
-    settings = (f"model={MODELS[family]}", f"task={TASKS[family]}", f"method={method}", f"results_dir={results}")
-    record, path = run_cell(composed.__wrapped__(*settings, *STILL, *more))
-    assert record.status == Status.done, record.error
-    return path
 
 
 def predictions_of(path, **options):
     """Of the loaded model, on the rows that the cell was scored on."""
-    found = load_cell(path, device="cpu", **options)
+    found = read_cell(path, device="cpu", **options)
     task = task_of(found.cell)
     prepared = prepare(found.cell, task, build(found.cell.config["method"], Method), PhaseMeter(torch.device("cpu")),
                        torch.device("cpu"))  # fmt: skip
     assert isinstance(prepared.inference, Inference)
     with found.arithmetic.autocast():
-        return evaluate_splits(task, found.model, prepared.data.test or prepared.data.validation, prepared.inference)
+        splits = prepared.data.test or prepared.data.validation
+        return evaluate_splits(task, assemble(found), splits, prepared.inference)
 
 
 @pytest.mark.parametrize("method", CELLS)
@@ -67,7 +46,7 @@ def test_the_loaded_model_predicts_what_the_cell_did(trained, method):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("method", "family"), itertools.product([*all_methods(), "untuned"], MODELS))
+@pytest.mark.parametrize(("method", "family"), list(itertools.product([*all_methods(), "untuned"], MODELS)))
 def test_that_holds_for_every_method_and_in_16_bits_it_still_computes(method, family, tmp_path):
     try:
         path = run(family, method, tmp_path, *FITTING.get(method, ()))
