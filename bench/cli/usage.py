@@ -14,6 +14,7 @@ bench: a benchmark of parameter-efficient fine-tuning
   bench compare   who differs from whom in an experiment, and how surely
   bench findings  the survey's claims against the records
   bench report    tables, figures and findings of all that has been run, as files and one page
+  bench evaluate  a trained cell, scored on another task or split
   bench export    what a cell has trained, for use elsewhere: peft's files, a transformers model, a model card
   bench reference enter a figure of the paper, to be shown beside ours
   bench fetch     download an experiment's models and data, for machines without a network
@@ -158,6 +159,17 @@ Writes all tables, figures and findings of what has been run, and one HTML page 
 table/ of --config-dir are made of every experiment that they fit.
 
   bench report out=results/report
+""",
+    "evaluate": """\
+bench evaluate cell=FOLDER/record.json [task=NAME] [split=NAME[,NAME …]] [task.key=value …] [data.key=value …]
+               [training.max_length=NUMBER] [device=auto] [base=FOLDER] [out=FILE] [--config-dir FOLDER]
+
+Scores what a finished cell has trained on another task or other rows of its own, and trains nothing. Without task= it
+is the cell's, with its settings; without split= the rows that a cell of the task is scored on. A task with another
+number of labels, or with another kind of answer, is refused. Prints the metrics and writes them, with the predictions,
+as JSON into evaluations/ beside the record: no table reads these. base= says where the base's files are now.
+
+  bench evaluate cell=results/runs/CELL/record.json task=glue/rte
 """,
     "export": """\
 bench export cell=FOLDER/record.json out=FOLDER [form=peft|merged|state] [device=auto] [base=FOLDER]
