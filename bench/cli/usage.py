@@ -173,13 +173,15 @@ as JSON into evaluations/ beside the record: no table reads these. base= says wh
 """,
     "export": """\
 bench export cell=FOLDER/record.json out=FOLDER [form=peft|merged|state] [device=auto] [base=FOLDER]
-             [--config-dir FOLDER]
+             [push=OWNER/NAME [private=true]] [--config-dir FOLDER]
 
 Writes what a finished cell has trained, head included, into a new folder, with a model card (README.md). form=peft: the
 peft library's two files. form=merged: folded into the base, a whole model that transformers' Auto classes read, with
 its tokenizer. form=state: the method's own tensors and the record, for bench.load. Without form= it is the one that
 lies in trained/. A form that the method does not allow is refused with the reason. base= says where the base's files
-are now; it has to be the base of the record. Licences in the card are left open. docs/trained.md says more.
+are now; it has to be the base of the record. Licences in the card are left open. push= uploads the folder
+to the Hugging Face hub as whoever is logged in there, into a private repository unless private=false; nothing is ever
+uploaded without it. docs/trained.md says more.
 
   bench export cell=results/runs/CELL/record.json form=merged out=exported
 """,
