@@ -13,7 +13,7 @@ from peft.tuners.shira.layer import Linear
 from torch import Tensor, nn
 
 from bench.methods.base import Setting
-from bench.methods.shared.peft_library import ADAPTER
+from bench.methods.shared.peft_files import ADAPTER
 from bench.methods.shared.sited_tuner import SitedTuner, keep_beside
 
 

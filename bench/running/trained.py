@@ -153,7 +153,7 @@ def _computing(model: nn.Module, arithmetic: Arithmetic) -> nn.Module:
             return writes(*arguments, **options)
 
     if writes is not None:
-        model.generate = generate
+        model.generate = generate  # type: ignore[assignment]  # of the instance, as accelerate's wrapper of `forward`
     return arithmetic.wrap(model)
 
 
