@@ -8,11 +8,14 @@ import pytest
 import torch
 
 from bench.configuration.compose import build
+from bench.configuration.schema import Family
 from bench.errors import UserError
 from bench.methods.base import Method
 from bench.methods.peft_any import TYPES
 from bench.methods.shared.peft_library import PeftMethod
 from bench.records.trained import Trained, read_trained, write_trained
+from scripts.model_kinds import KINDS as KINDS_OF_MODELS
+from scripts.model_kinds import kind_model
 from tests.methods.peft_settings import FITTING
 from tests.tiny import HEAD, Adapted, all_methods, logits_of, settings_of, tiny_batch, tiny_model
 
@@ -161,3 +164,33 @@ def test_a_method_of_our_own_says_why_it_has_no_such_form():
     assert adapted.method.why_no_peft_form(adapted.model, adapted.setting) == "BitFit is not the peft library's"
     with pytest.raises(UserError, match="BitFit is not the peft library's"):
         adapted.method.peft_form(adapted.model, adapted.setting, {})
+
+
+EVERY_KIND = [(family.value, kind) for family in KINDS_OF_MODELS for kind in KINDS_OF_MODELS[family]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["lora", "ia3", "ln_tuning", "prompt_tuning", "prefix_tuning"])
+@pytest.mark.parametrize(("family", "kind"), EVERY_KIND, ids=str)
+@pytest.mark.filterwarnings("ignore")
+def test_on_every_kind_of_model_the_library_reads_it_or_we_say_why_not(name, family, kind, tmp_path):
+    try:
+        adapted = Adapted(settings_of(name), family, base=kind_model(Family(family), kind))
+        adapted.train(2)
+    except UserError as error:
+        pytest.skip(str(error))
+    if reason := adapted.method.why_no_peft_form(adapted.model, adapted.setting):
+        pytest.skip(reason)
+    theirs = peft.PeftModel.from_pretrained(plain(kind_model(Family(family), kind)), saved(adapted, tmp_path))
+    batch = tiny_batch(family)
+    assert (logits_of(theirs, batch) - logits_of(adapted.model, batch)).abs().max() < 1e-6
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_factors_of_experts_are_read_too(tmp_path):
+    settings = settings_of("lora") | {"sites": {"decoder": ["query", "expert_input", "expert_output"]}}
+    adapted = Adapted(settings, "decoder", base=kind_model(Family.decoder, "mixtral"))
+    adapted.train(2)
+    theirs = peft.PeftModel.from_pretrained(kind_model(Family.decoder, "mixtral"), saved(adapted, tmp_path))
+    batch = tiny_batch("decoder")
+    assert (logits_of(theirs, batch) - logits_of(adapted.model, batch)).abs().max() < 1e-6
