@@ -285,6 +285,22 @@ def report(arguments: Sequence[str]) -> int:
     return 0
 
 
+def evaluate(arguments: Sequence[str]) -> int:
+    """A trained cell on another task or split."""
+    from bench.cli.evaluate import evaluate as score
+
+    config_dir, rest = config_dir_and_rest(arguments)
+    return score(config_dir, rest)
+
+
+def export(arguments: Sequence[str]) -> int:
+    """What a cell has trained, for use elsewhere."""
+    from bench.cli.export import export as write_export
+
+    config_dir, rest = config_dir_and_rest(arguments)
+    return write_export(config_dir, rest)
+
+
 def reference(arguments: Sequence[str]) -> int:
     """Enter a figure of the paper, to be shown beside ours."""
     from bench.tables.content.reference import reference_keys, set_reference
@@ -359,6 +375,8 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "compare": compare,
     "findings": findings,
     "report": report,
+    "evaluate": evaluate,
+    "export": export,
     "reference": reference,
     "fetch": fetch,
     "check": check,

@@ -14,6 +14,8 @@ bench: a benchmark of parameter-efficient fine-tuning
   bench compare   who differs from whom in an experiment, and how surely
   bench findings  the survey's claims against the records
   bench report    tables, figures and findings of all that has been run, as files and one page
+  bench evaluate  a trained cell, scored on another task or split
+  bench export    what a cell has trained, for use elsewhere: peft's files, a transformers model, a model card
   bench reference enter a figure of the paper, to be shown beside ours
   bench fetch     download an experiment's models and data, for machines without a network
   bench task new  a first declaration of a task of your own, from a look at a file
@@ -157,6 +159,31 @@ Writes all tables, figures and findings of what has been run, and one HTML page 
 table/ of --config-dir are made of every experiment that they fit.
 
   bench report out=results/report
+""",
+    "evaluate": """\
+bench evaluate cell=FOLDER/record.json [task=NAME] [split=NAME[,NAME …]] [task.key=value …] [data.key=value …]
+               [training.max_length=NUMBER] [device=auto] [base=FOLDER] [out=FILE] [--config-dir FOLDER]
+
+Scores what a finished cell has trained on another task or other rows of its own, and trains nothing. Without task= it
+is the cell's, with its settings; without split= the rows that a cell of the task is scored on. A task with another
+number of labels, or with another kind of answer, is refused. Prints the metrics and writes them, with the predictions,
+as JSON into evaluations/ beside the record: no table reads these. base= says where the base's files are now.
+
+  bench evaluate cell=results/runs/CELL/record.json task=glue/rte
+""",
+    "export": """\
+bench export cell=FOLDER/record.json out=FOLDER [form=peft|merged|state] [device=auto] [base=FOLDER]
+             [push=OWNER/NAME [private=true]] [--config-dir FOLDER]
+
+Writes what a finished cell has trained, head included, into a new folder, with a model card (README.md). form=peft: the
+peft library's two files. form=merged: folded into the base, a whole model that transformers' Auto classes read, with
+its tokenizer. form=state: the method's own tensors and the record, for bench.load. Without form= it is the one that
+lies in trained/. A form that the method does not allow is refused with the reason. base= says where the base's files
+are now; it has to be the base of the record. Licences in the card are left open. push= uploads the folder
+to the Hugging Face hub as whoever is logged in there, into a private repository unless private=false; nothing is ever
+uploaded without it. docs/trained.md says more.
+
+  bench export cell=results/runs/CELL/record.json form=merged out=exported
 """,
     "reference": """\
 bench reference set table=III row=METHOD model=MODEL column=TASK value=NUMBER [source=…] [--config-dir FOLDER]
