@@ -61,8 +61,9 @@ def _introduction() -> str:
         "model, what has no effect beside the others. Adapted are queries and values unless the type has places of "
         "its own (norms, embeddings, (IA)³'s); `all-linear` is every linear layer of the blocks; the task head is "
         "trained and never adapted.\n\n"
-        "Methods together: `method=compose`, see `configs/method/compose.yaml`. None: `method=untuned` scores the base "
-        "as it is, its task head too."
+        "Methods together: `method=compose`, see `configs/method/compose.yaml` and [hybrids.md](hybrids.md): any of "
+        "these, with shares of one budget, and in a declared order where two act on the same place. None: "
+        "`method=untuned` scores the base as it is, its task head too."
     )
 
 

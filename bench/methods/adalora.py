@@ -54,6 +54,7 @@ class AdaLora(PeftMethod):
     adaptive: bool = True
 
     size = "init_r"
+    stacks = adds = True
     mergeable = True
     formula = "h = W x + (α/r) P Λ Q x"
     where = "query and value projections"

@@ -12,7 +12,7 @@ from enum import StrEnum
 from torch import nn
 
 from bench.errors import UserError
-from bench.methods.base import Layer, Method, Setting
+from bench.methods.base import Act, Layer, Method, Setting
 from bench.methods.shared.bottleneck import Bottleneck, ParallelAdapter, PfeifferAdapter, SequentialAdapter
 from bench.methods.shared.norm_places import KNOWN, NORMALISED, READABLE, attach_behind_sum, check_norms
 from bench.methods.shared.ranges import (
@@ -24,6 +24,7 @@ from bench.methods.shared.ranges import (
     within_hidden_size,
 )
 from bench.methods.trainable import freeze
+from bench.models.structure import FeedForward
 
 
 @dataclass(kw_only=True)
@@ -35,6 +36,7 @@ class AdapterMethod(Method):
 
     size = "bottleneck"
     shardable = True
+    stacks = True
     layer = Layer.activations
     trains = "the adapters"
     without_gradient = (
@@ -51,6 +53,14 @@ class AdapterMethod(Method):
         """A bottleneck wider than the residual stream is none."""
         super().check(setting)
         within_hidden_size(setting, bottleneck=self.bottleneck)
+
+    def acts(self, setting: Setting) -> dict[str, Act]:
+        """What comes out of every feed-forward: the branch's result, 0; what goes into the sum, 1; the sum, 2."""
+        return {site.result: Act(self.depth(site)) for site in setting.structure.feed_forwards}
+
+    def depth(self, site: FeedForward) -> int:
+        """Which of these."""
+        return 0
 
     def apply(self, model: nn.Module, setting: Setting) -> nn.Module:
         """Freeze the base and add the adapters, whose parameters are new and so require gradients."""
@@ -105,6 +115,11 @@ class AdapterS(AdapterMethod):
         if not (self.attention or self.feed_forward):
             check_head_is_left(self.title, setting)
 
+    def acts(self, setting: Setting) -> dict[str, Act]:
+        """What comes out of every residual branch that has one."""
+        attentions = {attention.output: Act() for attention in setting.structure.attentions if self.attention}
+        return attentions | (super().acts(setting) if self.feed_forward else {})
+
     def add_adapters(self, model: nn.Module, setting: Setting) -> None:
         """One per residual branch."""
         structure = setting.structure
@@ -123,6 +138,7 @@ class AdapterS(AdapterMethod):
 class AdapterPfeiffer(AdapterMethod):
     """Pfeiffer's adapter: LN(h + up(ReLU(down(LN(h + x)))) + x) after every feed-forward, see `PfeifferAdapter`."""
 
+    stacks = False  # after the norm, the second of two would not see what the first makes of the sum
     identity_at_start = False
     why_not_identity = "the up-projection is drawn from N(0, 0.02)"
     formula = "y = LN(h + up(ReLU(down(LN(h + x)))) + x)"
@@ -133,6 +149,10 @@ class AdapterPfeiffer(AdapterMethod):
         """There is a pretrained norm to read through."""
         super().check(setting)
         check_norms(self.title, setting.structure, READABLE)
+
+    def depth(self, site: FeedForward) -> int:
+        """The sum."""
+        return 2
 
     def add_adapters(self, model: nn.Module, setting: Setting) -> None:
         """One per feed-forward."""
@@ -179,6 +199,10 @@ class AdapterParallel(AdapterMethod):
         check_norms(self.title, setting.structure, KNOWN)
         if self.reads == Reads.normalised:
             check_norms(f"{self.title} with method.reads=normalised", setting.structure, NORMALISED)
+
+    def depth(self, site: FeedForward) -> int:
+        """What goes into the sum where the norm follows it, else the branch's result."""
+        return int(site.is_post_norm and site.branch is not None)
 
     def add_adapters(self, model: nn.Module, setting: Setting) -> None:
         """One per feed-forward."""

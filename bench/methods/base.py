@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from bench.configuration.schema import Dtype, Family, Optimiser, Quantisation
 from bench.errors import UnsupportedError, UserError
-from bench.methods.budget import Budget
+from bench.methods.budget import Budget, Size
 from bench.methods.folding import foldables, training_only
 from bench.methods.peft_form import PeftForm
 from bench.methods.trainable import copy_into, trainable_parameters
@@ -78,6 +78,19 @@ class Setting:
         self.structure.check_length(self.max_length)
         if self.quantisation != Quantisation.none:
             check_packable(self.structure, self.quantisation)
+
+
+@dataclass(frozen=True)
+class Act:
+    """How a method changes what a place of the model gives, for the order of composed methods.
+
+    Attributes:
+        depth: how far outside it acts, where what has one name has several places behind one another.
+        adds: it adds something that does not depend on what comes out there: two such are the same in either order.
+    """
+
+    depth: int = 0
+    adds: bool = False
 
 
 class Layer(IntEnum):
@@ -153,6 +166,9 @@ class Method:
     row_limit = ""
     size = ""  # the setting, a whole number from 1 on, that its parameters grow with; empty: none of that kind
     layer = Layer.modules
+    # At a place where another method of its layer acts too, each takes what the other gives for the base's result.
+    stacks = False
+    adds = False  # at linear layers: what it adds to the result depends on the layer's input alone
     formula = ""  # one line for the documentation
     where = ""  # where it sits, one line
     trains = ""  # what is updated, one line
@@ -178,6 +194,19 @@ class Method:
             raise UnsupportedError(f"{self.title} has no size that a budget could choose")
         changed: dict[str, Any] = {self.size: number}
         return replace(self, **changed, budget=None)
+
+    def in_size(self, size: Size, setting: Setting) -> Self:
+        """The same method in a size that `bench.metering.sizing` has found: a number, or one for each part."""
+        assert isinstance(size, int), f"{self.name} has no parts"
+        return self.of_size(size, setting)
+
+    def shared_out(self, setting: Setting) -> dict[str, "Shared"]:
+        """The parts that each get a declared share of the budget, by name. Default: it is not shared out.
+
+        Raises:
+            UserError: the shares are not of these parts.
+        """
+        return {}
 
     def sizes(self, setting: Setting) -> dict[str, int | float]:
         """The settings that its size is made of, by name. Default: `size`; of none, nothing."""
@@ -209,6 +238,10 @@ class Method:
         Where one is a part of a fused projection, `bench.models.fused.split_fused` makes it; `apply` calls that.
         """
         return []
+
+    def acts(self, setting: Setting) -> dict[str, Act]:
+        """The places whose results it changes, by name, for the order of composed methods. Default: its targets."""
+        return {path: Act(adds=self.adds) for path in self.targets(setting)}
 
     def apply(self, model: nn.Module, setting: Setting) -> nn.Module:
         """Adapt `model` in place or wrap it; afterwards exactly the method's own parameters require gradients.
@@ -364,3 +397,16 @@ class Method:
     def packed_count(self, model: nn.Module) -> float:
         """What `pack` adds to it, in 32-bit values. Default: nothing."""
         return 0
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A part of a method that has a share of its budget.
+
+    Attributes:
+        method: the part.
+        share: of what parts without a size leave.
+    """
+
+    method: Method
+    share: float

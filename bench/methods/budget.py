@@ -12,6 +12,7 @@ from bench.errors import UserError
 
 TOLERANCE = 0.1  # of the budget: how far what is reached may lie from it
 FACTORS = {"": 1, "k": 1_000, "K": 1_000, "M": 1_000_000, "G": 1_000_000_000}
+Size = int | dict[str, int]  # of a method, see `Method.of_size`; or of each of its parts, by name
 BYTES = 4  # of a value that is kept
 
 

@@ -1,7 +1,7 @@
 """Several methods at once on one model: how MAM is built from a prefix and a parallel adapter, and any other pair."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import peft
@@ -10,34 +10,37 @@ from torch import Tensor, nn
 from bench.configuration.compose import build
 from bench.configuration.schema import Optimiser, Quantisation
 from bench.errors import UserError
-from bench.methods.adalora import AdaLora
-from bench.methods.base import Category, Gradients, Layer, LoadOptions, Method, ParameterGroup, Setting
-from bench.methods.ia3 import Ia3
-from bench.methods.lora import Lora
-from bench.methods.peft_any import PeftAny
+from bench.methods.base import Gradients, Layer, LoadOptions, Method, ParameterGroup, Setting, Shared
+from bench.methods.budget import Size
+from bench.methods.conflicts import check_alone, check_order, check_parts, inside_out
+from bench.methods.norm_tuning import replaced
 from bench.methods.shared.peft_library import innermost
 from bench.methods.shared.ranges import check_head_is_left
-from bench.methods.shared.sited_tuner import SitedTuner
+from bench.methods.shares import check_shares, shared_out
 from bench.methods.trainable import freeze, trainable_parameters
 from bench.models.fused import split_fused
-
-PARTS = (Category.additive, Category.partial, Category.reparameterised)
 
 
 @dataclass(kw_only=True)
 class Compose(Method):
     """Additive, partial and reparameterised methods together; what each of them trains is trained.
 
-    The parts are applied from the inside of the model to its outside (`Layer`), in the given order within a layer, so
-    that an adapter behind a projection sees what LoRA made of it.
+    The parts are applied from the inside of the model to its outside (`Layer`), so that an adapter behind a projection
+    sees what LoRA made of it. Where two of a layer act on the same place and it matters which is further inside, the
+    order has to be declared, see `bench.methods.order`.
 
     Attributes:
         parts: the settings of each method, as in its own YAML file: a list, or a mapping whose keys name the parts, so
             that the command line can reach into them (`method.parts.adapter.bottleneck=32`). A part that is null is
             left out; where all are, the task head alone is trained.
+        order: names of parts, the innermost first: keys of the mapping, or the methods' own names in a list.
+        shares: of the budget, by part, 1 together: of what parts without a size leave of it. None: all parts that
+            have a size are in so many hundredths of their own.
     """
 
     parts: Any
+    order: list[str] = field(default_factory=list)
+    shares: dict[str, float] = field(default_factory=dict)
 
     layer = Layer.inputs
 
@@ -47,8 +50,12 @@ class Compose(Method):
         if not isinstance(given, list) or len(given) < 2:
             raise UserError(f"'{self.name}': parts must be a list of two or more methods")
         there = [build(part, Method) for part in given if part is not None]
-        self.methods = sorted(there, key=lambda method: method.layer)
-        self._check_parts()
+        check_parts(self.name, there)
+        names = [key for key, part in self.parts.items() if part is not None] if isinstance(self.parts, dict) else None
+        named = dict(zip(names or [method.name for method in there], there, strict=True))
+        self.named: dict[str, Method] = {name: named[name] for name in inside_out(named, self.order)}
+        self.methods: list[Method] = list(self.named.values())
+        check_shares(self.shares, self.named, self.budget)
         self.identity_at_start = all(method.identity_at_start for method in self.methods)
         self.mergeable = all(method.mergeable for method in self.methods)
         self.shardable = all(method.shardable for method in self.methods)
@@ -67,9 +74,29 @@ class Compose(Method):
         """Every part that has a size in so many hundredths of its own, the others as they are."""
         if not any(method.sizes(setting) for method in self.methods):
             return super().of_size(number, setting)
-        other = replace(self, budget=None)
-        other.methods = [_hundredths(method, number, setting) for method in self.methods]
+        return self._with({name: _hundredths(method, number, setting) for name, method in self.named.items()})
+
+    def in_size(self, size: Size, setting: Setting) -> Self:
+        """As of one size; or each part that is named in the size given for it."""
+        if isinstance(size, int):
+            return self.of_size(size, setting)
+        return self._with(
+            {name: part.of_size(size[name], setting) if name in size else part for name, part in self.named.items()}
+        )
+
+    def _with(self, named: dict[str, Method]) -> Self:
+        """The same composition of parts in other sizes."""
+        other = replace(self, budget=None, shares={})
+        other.named, other.methods = named, list(named.values())
         return other
+
+    def shared_out(self, setting: Setting) -> dict[str, Shared]:
+        """The parts that have shares.
+
+        Raises:
+            UserError: a part that has a size has no share, or one that has none has.
+        """
+        return shared_out(self.shares, self.named, setting)
 
     def sizes(self, setting: Setting) -> dict[str, int | float]:
         """Those of all parts."""
@@ -77,26 +104,14 @@ class Compose(Method):
             f"{method.name}.{key}": value for method in self.methods for key, value in method.sizes(setting).items()
         }
 
-    def _check_parts(self) -> None:
-        names = [method.name for method in self.methods]
-        for name in names:
-            if names.count(name) > 1:
-                raise UserError(f"'{self.name}': two parts are called '{name}'; give one another name")
-        kinds = [_kind(method) for method in self.methods]
-        for kind in {kind for kind in kinds if kind and kinds.count(kind) > 1}:
-            raise UserError(
-                f"'{self.name}': {kind}'s kin lie in the same layers and share their names; take one of them"
-            )
-        for method in self.methods:
-            if method.category not in PARTS:
-                raise UserError(f"'{self.name}': {method.title} is {method.category}; parts must be {', '.join(PARTS)}")
-
     def check(self, setting: Setting) -> None:
-        """Every part fits."""
+        """Every part fits, and they go together."""
         if not self.methods:
             check_head_is_left(self.title, setting)
         for method in self.methods:
             method.check(setting)
+            check_alone(method, self.methods, setting)
+        check_order(self.named, self.order, setting)
 
     def targets(self, setting: Setting) -> list[str]:
         """Of all parts."""
@@ -118,6 +133,7 @@ class Compose(Method):
             adapted = method.apply(innermost(model) if method.layer == Layer.activations else model, setting)
             model = adapted if method.layer != Layer.activations else model
             trained |= {id(parameter) for _, parameter in trainable_parameters(model)}
+        trained -= replaced(model)  # BitFit's norms, where copies of them are trained
         for name, parameter in model.named_parameters():
             # Not the head: the peft library keeps a frozen spare copy of it beside the one that the runner trains.
             if id(parameter) in trained and not setting.structure.is_of_head(name):
@@ -212,14 +228,3 @@ def _hundredths(method: Method, number: int, setting: Setting) -> Method:
     """A part in so many hundredths of its own size, as far as it has one."""
     own = next(iter(method.sizes(setting).values()), None)
     return method if own is None else method.of_size(max(1, round(own * number / 100)), setting)
-
-
-def _kind(method: Method) -> str:
-    """Under which name the peft library adds what it trains; nothing for methods that are not the library's."""
-    if isinstance(method, AdaLora | Lora):
-        return "LoRA"
-    if isinstance(method, SitedTuner):
-        return method.kind
-    if isinstance(method, PeftAny):
-        return "LoRA" if method.kind in ("ADALORA", "LORA") else method.kind
-    return "IA3" if isinstance(method, Ia3) else ""

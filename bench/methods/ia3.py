@@ -24,6 +24,7 @@ class Ia3(AtSites):
     input_sites: dict[str, list[str]]
 
     shardable = True
+    stacks = True
     mergeable = True
     formula = "y = l ⊙ (W x)"
     where = "keys, values and feed-forward (LLaMA: all seven linear layers of a block)"

@@ -77,6 +77,7 @@ class Krona(Method):
     sites: dict[str, list[str]]
 
     size = "step"
+    stacks = adds = True
     layer = Layer.activations
     mergeable = True
     formula = "h = W x + s (A ⊗ B) x"

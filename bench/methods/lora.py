@@ -48,6 +48,7 @@ class Lora(AtSites):
 
     size = "r"
     shardable = True
+    stacks = adds = True
     mergeable = True
     formula = "h = W x + (α/r) B A x"
     where = "query and value projections (LLaMA: all seven linear layers of a block)"

@@ -24,6 +24,7 @@ class Kin(Lora):
     """What they have in common: they sit on linear layers alone, and keep hold of whole matrices."""
 
     shardable = False
+    stacks = adds = False  # some look at the base's weights alone
     where = "query and value projections"
 
     def __post_init__(self) -> None:

@@ -6,6 +6,7 @@ Zhao et al. 2023, https://arxiv.org/abs/2312.11420.
 from dataclasses import dataclass
 
 import peft
+from peft.tuners.ln_tuning.layer import LNTuningLayer
 from torch import nn
 
 from bench.methods.base import Setting
@@ -31,3 +32,9 @@ class NormTuning(PeftMethod):
         config = self.peft_config(setting)
         fix_targets("LN_TUNING", config, model, setting)
         return self._wrap(model, config)
+
+
+def replaced(model: nn.Module) -> set[int]:
+    """The ids of the norms' parameters in whose place copies are used and trained."""
+    layers = [module for module in model.modules() if isinstance(module, LNTuningLayer)]
+    return {id(parameter) for layer in layers for parameter in layer.get_base_layer().parameters()}

@@ -15,13 +15,14 @@ from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 from torch import Tensor, nn
 
 from bench.errors import UnsupportedError, UserError, unknown_name
-from bench.methods.base import Gradients, Layer, Setting
+from bench.methods.base import Act, Gradients, Layer, Setting
 from bench.methods.library.places import fix_targets, name_targets
 from bench.methods.library.refusals import refuse
 from bench.methods.library.values import check_numbers, check_words
 from bench.methods.shared.peft_library import (
     IN_THE_CACHE,
     PROMPT_ROW_LIMIT,
+    TEXT,
     PeftMethod,
     check_positions,
     check_prompt,
@@ -115,6 +116,10 @@ class PeftAny(PeftMethod):
             if self.kind not in IN_THE_CACHE:
                 options["num_transformer_submodules"] = 1
         return TYPES[self.kind](**options)
+
+    def acts(self, setting: Setting) -> dict[str, Act]:
+        """The library's targets; of a prompt the text."""
+        return {TEXT: Act()} if self.is_prompt and self.kind not in IN_THE_CACHE else super().acts(setting)
 
     def check(self, setting: Setting) -> None:
         """Every setting can be had, and the library accepts its value."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import peft
 
-from bench.methods.base import Setting
-from bench.methods.shared.peft_library import PromptLearning, check_prompt, task_type
+from bench.methods.base import Act, Setting
+from bench.methods.shared.peft_library import TEXT, PromptLearning, check_prompt, task_type
 
 
 @dataclass(kw_only=True)
@@ -29,6 +29,10 @@ class PromptTuning(PromptLearning):
         """Not where a decoder reads the same text as tokens."""
         check_prompt(self.title, setting)
         super().check(setting)
+
+    def acts(self, setting: Setting) -> dict[str, Act]:
+        """The text that the model reads."""
+        return {TEXT: Act()}
 
     def peft_config(self, setting: Setting) -> peft.PeftConfig:
         """PromptTuningConfig; one prompt, for T5 too, whose decoder gets none."""

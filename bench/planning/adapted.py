@@ -19,6 +19,7 @@ from bench.metering.sizing import sized
 from bench.metering.storages import StorageTracker
 from bench.methods.adapting import adapt
 from bench.methods.base import Batch, Method, Setting
+from bench.methods.budget import Size
 from bench.methods.loading import as_wanted, storage
 from bench.models.attention import Circumstances, settle
 from bench.models.families import structure_of
@@ -51,7 +52,7 @@ class Adapted:
     parameters: Parameters
     batch: Batch
     stacks: list[tuple[str, list[nn.Module]]]  # its blocks
-    size: int | None = None  # of its method, where that has a budget
+    size: Size | None = None  # of its method, where that has a budget
 
     def held(self, device: str) -> dict[str, int]:
         """Bytes of the model by part."""
@@ -67,7 +68,7 @@ class Adapted:
         return described(blocks for _, blocks in self.stacks)
 
 
-def adapt_cell(cell: Cell, device: str, depths: dict[str, int] | None = None, size: int | None = None) -> Adapted:
+def adapt_cell(cell: Cell, device: str, depths: dict[str, int] | None = None, size: Size | None = None) -> Adapted:
     """The model of a cell as its method adapts it.
 
     Args:
@@ -99,9 +100,9 @@ def adapt_cell(cell: Cell, device: str, depths: dict[str, int] | None = None, si
     setting.check()
     if method.budget is not None and size is None:
         found = sized(method, partial(build_empty, base, architecture), setting)
-        size = None if found is None else found.number
+        size = None if found is None else found.size
     if size is not None:
-        method = method.of_size(size, setting)
+        method = method.in_size(size, setting)
     method.check(setting)
     multiple = 8 if device == "cuda" else 1
     padding = Padding(architecture.pad_token_id or 0, multiple, most=setting.max_length)

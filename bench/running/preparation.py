@@ -84,7 +84,7 @@ class Prepared:
 
     def resized(self, method: Method) -> Method:
         """A method of the cell, as its configuration makes it, in the size of its budget."""
-        return method if self.sized is None else method.of_size(self.sized.number, self.setting)
+        return method if self.sized is None else method.in_size(self.sized.size, self.setting)
 
     @property
     def number_types(self) -> dict[str, Any]:

@@ -118,7 +118,7 @@ def read_cell(
         seed=cell.seed,
     )
     found = sized(method, partial(build_empty, read.config, read.architecture), setting)
-    method = method if found is None else method.of_size(found.number, setting)
+    method = method if found is None else method.in_size(found.size, setting)
     return TrainedCell(record, cell, read, method, setting, trained, chosen)
 
 

@@ -135,3 +135,61 @@ def test_without_a_budget_a_record_says_nothing_of_sizes_and_no_id_changes(compo
     plain = compose(f"model={MODELS['encoder']}", "task=miniature/cola", "method=lora", *SYNTHETIC)
     assert "budget" not in plain.config["method"]
     assert run_cell(plain)[0].environment["size"] is None
+
+
+ADAPTER = "+method@method.parts.adapter=adapter_s"
+HALVES = "method.shares={lora: 0.5, adapter: 0.5}"
+
+
+@pytest.mark.parametrize("family", MODELS)
+def test_parts_have_their_shares_of_what_a_part_without_a_size_leaves(size, family):
+    budget = {"encoder": "20k", "encoder_decoder": "100k", "decoder": "40k"}[family]
+    told, method = size("compose", budget, family, ADAPTER, "method.shares={lora: 0.7, adapter: 0.3}")
+    parts, rest = told["parts"], told["parts"]["without a size"]["reached"]  # BitFit's
+    assert told["reached"] == pytest.approx(told["asked"], rel=0.1)
+    assert parts["lora"]["asked"] == pytest.approx(0.7 * (told["asked"] - rest))
+    assert parts["adapter"]["asked"] == pytest.approx(0.3 * (told["asked"] - rest))
+    assert sum(part["reached"] for part in parts.values()) == told["reached"]
+    for name in ("lora", "adapter"):
+        assert parts[name]["reached"] == pytest.approx(parts[name]["asked"], abs=0.1 * told["asked"])
+    assert told["sizes"] == {
+        "lora.r": method.named["lora"].r,
+        "adapter_s.bottleneck": method.named["adapter"].bottleneck,
+    }
+
+
+def test_the_plan_and_the_record_have_the_counts_of_the_shares(compose):
+    cell = compose(
+        f"model={MODELS['encoder']}", "task=miniature/cola", "method=compose", ADAPTER, "method.parts.bitfit=null",
+        "method.budget=2%", HALVES, *SYNTHETIC, "training.max_steps=2",
+    )  # fmt: skip
+    foretold = predict(cell, "cpu").parameters
+    record, _ = run_cell(cell)
+    assert vars(record.parameters) == vars(foretold)
+    told = record.environment["size"]
+    assert foretold.stored - foretold.head == told["reached"] == pytest.approx(told["asked"], rel=0.1)
+    assert set(told["parts"]) == {"lora", "adapter"}
+
+
+@pytest.mark.parametrize(
+    ("budget", "shares", "words"),
+    [
+        ("20k", "{lora: 0.5, adaptor: 0.5}", "unknown part in method.shares 'adaptor'; did you mean adapter"),
+        ("20k", "{lora: 0.5, adapter: 0.6}", "method.shares are 1.1 together and must be 1"),
+        ("20k", "{lora: 1.5, adapter: -0.5}", "method.shares.lora=1.5 must be above 0 and at most 1"),
+        ("20k", "{lora: 1.0}", "method.shares says nothing of 'adapter'"),
+        ("20k", "{lora: 0.4, adapter: 0.4, bitfit: 0.2}", "names 'bitfit', but BitFit has no size"),
+        ("null", "{lora: 0.5, adapter: 0.5}", "share out a budget; say method.budget="),
+        ("200", "{lora: 0.5, adapter: 0.5}", r"is 200 values, and the parts of .* without a size take [\d,]+"),
+        ("5k", "{lora: 0.01, adapter: 0.99}", r"'lora' has [\d,]+; the nearest that it can be here is [\d,]+ \(r=1\)"),
+    ],
+)  # fmt: skip
+def test_shares_that_do_not_fit_are_refused_in_one_line(size, budget, shares, words):
+    with pytest.raises(UserError, match=words) as caught:
+        size("compose", budget, "encoder", ADAPTER, f"method.shares={shares}")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_part_has_no_budget_of_its_own(size):
+    with pytest.raises(UserError, match=r"its part 'lora' has a budget of its own; share one: method.shares"):
+        size("compose", "20k", "encoder", "method.parts.lora.budget=1k")

@@ -14,13 +14,15 @@ PARTS = ["lora", "ia3", "bitfit", "adapter_s", "adapter_parallel", "adalora", "p
 
 def together(*names):
     parts = [settings_of(name) for name in names]
-    return settings_of("compose") | {"parts": parts}
+    order = next((list(pair) for pair in ORDERED if {*pair} <= {*names}), [])
+    return settings_of("compose") | {"parts": parts, "order": order}
 
 
 def prefix():
     return settings_of("mam")["parts"]["prefix"]
 
 
+ORDERED = (("lora", "ia3"), ("ia3", "adalora"), ("adapter_s", "adapter_parallel"))  # act on the same places
 PAIRS = [pair for pair in itertools.combinations(PARTS, 2) if pair != ("lora", "adalora")]
 
 

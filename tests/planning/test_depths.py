@@ -62,12 +62,18 @@ def test_what_follows_from_few_blocks_is_what_all_of_them_show(compose, followed
     assert len(followed) > 2, "not from few blocks"
 
 
-def test_a_budget_is_spent_on_all_blocks_also_where_few_are_followed(compose, followed):
-    cell = deep_cell(compose, "encoder", "lora", "method.budget=1.3%")
+SHARED = ("+method@method.parts.adapter=adapter_s", "method.shares={lora: 0.5, adapter: 0.5}")
+
+
+@pytest.mark.parametrize(
+    ("percent", "settings"), [(1.3, ("lora",)), pytest.param(5, ("compose", *SHARED), marks=pytest.mark.slow)]
+)
+def test_a_budget_is_spent_on_all_blocks_also_where_few_are_followed(compose, followed, percent, settings):
+    cell = deep_cell(compose, "encoder", *settings, f"method.budget={percent}%")
     check_equal(cell)
     assert len(followed) > 2, "not from few blocks"
     counts = predict(cell, "cuda").parameters
-    assert counts.stored - counts.head == pytest.approx(0.013 * counts.base_total, rel=0.1)
+    assert counts.stored - counts.head == pytest.approx(percent / 100 * counts.base_total, rel=0.1)
 
 
 @pytest.mark.slow

@@ -33,6 +33,7 @@ LANGUAGE_MODELS = {
 # Prefixes that the library hands over in the cache of keys and values.
 IN_THE_CACHE = (peft.PeftType.PREFIX_TUNING, peft.PeftType.CARTRIDGE)
 
+TEXT = "the front of the text"  # what every prompt acts on
 PROMPT_ROW_LIMIT = "virtual tokens stand in front of a row, and each text needs its own"
 
 T = TypeVar("T")
