@@ -39,6 +39,10 @@ def run_command(arguments: Sequence[str]) -> int:
     name, *rest = arguments
     forget_warnings()
     try:
+        if name in ("-sc", "--shell-completion"):
+            from bench.cli.completion import shell_completion
+
+            return shell_completion(rest)
         if name not in COMMANDS:
             raise unknown_name("command", name, COMMANDS)
         if "-h" in rest or "--help" in rest:

@@ -21,6 +21,7 @@ bench: a benchmark of parameter-efficient fine-tuning
   bench doctor    what this machine can run, and what is missing
 
 Settings are Hydra's: key=value. `bench COMMAND --help` says more.
+In bash, eval "$(bench -sc install=bash)" completes commands, settings and names.
 """
 
 HELP = {
