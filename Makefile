@@ -107,7 +107,8 @@ test-chaos: setup
 
 # Installs a LaTeX and compiles the tables with it; needs a Debian and root.
 test-latex: setup
-	command -v pdflatex >/dev/null || (apt-get update -qq && apt-get install -y -qq texlive-latex-recommended)
+	command -v pdflatex >/dev/null && kpsewhich siunitx.sty >/dev/null || \
+	  (apt-get update -qq && apt-get install -y -qq --no-install-recommends texlive-latex-recommended texlive-science)
 	HF_HUB_OFFLINE=1 $(VENV)/bin/python -m pytest tests/tables -k "latex or compile" -rs
 
 # Builds the wheel and uses it where the repository is not: tests/package says what. The libraries are those of the setup;

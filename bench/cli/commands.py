@@ -224,7 +224,10 @@ def table(arguments: Sequence[str]) -> int:
         raise unknown_name("format", name, FORMATS)
     results_dir, console = given.get("results_dir", "results"), PlainConsole()
     out = given.get("out", f"{results_dir}/tables")
-    for experiment in given["experiment"].split(","):
+    experiments = given["experiment"].split(",")
+    if len(experiments) > 1 and {"caption", "label"} & given.keys():
+        raise UserError("caption= and label= are of one table; name one experiment")
+    for experiment in experiments:
         check_name("experiment", experiment)
         check_out(out, f"{out}/{experiment}", None if "out" in given else results_dir)
         made = make_table(results_dir, experiment, given.get("definition"), asked, config_dir)

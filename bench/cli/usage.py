@@ -114,9 +114,10 @@ folder.
   bench status experiment=miniature/glue
 """,
     "table": """\
-bench table experiment=NAME[,NAME …] [format=csv,latex,markdown,html|all] [out=FOLDER] [results_dir=results]
-            [statistic=mean|median] [interval=true] [level=0.95] [compare=full] [definition=NAME]
-            [selection=true] [mix_selection=true] [columns=FIELD[,FIELD …]] [pscp.CONSTANT=NUMBER …]
+bench table experiment=NAME[,NAME …] [format=csv,latex,markdown,html,figures|all] [out=FOLDER]
+            [results_dir=results] [statistic=mean|median] [interval=true] [level=0.95] [compare=full]
+            [definition=NAME] [selection=true] [mix_selection=true] [columns=FIELD[,FIELD …]]
+            [show=COLUMN[,COLUMN …]] [caption=TEXT] [label=TEXT] [siunitx=true] [pscp.CONSTANT=NUMBER …]
             [--config-dir FOLDER]
 
 Prints the tables of the experiments from their records, and writes them in the formats asked for. interval=true
@@ -125,9 +126,12 @@ one with the best are marked as best; compare=METHOD adds * where a score can be
 with data.score_on=selection are left out; selection=true shows these, and no others. Cells whose settings were chosen
 on the reported rows stand beside cells whose settings were chosen on others only with mix_selection=true.
 definition=cost shows what each score costs, columns= more fields beside any table (docs/tables.md lists them); of pscp,
-PEFT-Bench's score, the notes have the constants and how the ranks hang on them.
+PEFT-Bench's score, the notes have the constants and how the ranks hang on them. For a paper: show= keeps these columns,
+in this order (cola, cola.f1, trainable, average); caption= and label= are LaTeX's, siunitx=true has its points below
+each other; format=figures writes PDF, SVG and PNG as wide as a column.
 
   bench table experiment=miniature/glue format=csv,latex out=results/tables
+  bench table experiment=miniature/glue show=trainable,average format=latex caption="GLUE, in miniature" label=tab:mini
   bench table experiment=survey/mmlu definition=cost columns=forgetting,pscp pscp.memory=24e9
 """,
     "compare": """\

@@ -131,6 +131,8 @@ class Table:
         notes: one sentence each.
         command: that makes this table again; formats and where files go are left out.
         records: behind it; for files of all values and for figures.
+        label: in LaTeX; empty: made of the name.
+        siunitx: in LaTeX, figures stand with their points below each other, by that package.
         effects: rows are components of methods, a block is one method's, and values are what each component does.
     """
 
@@ -147,4 +149,6 @@ class Table:
     notes: list[str] = field(default_factory=list)
     row_keys: tuple[str, ...] = ()
     command: str = ""
+    label: str = ""
+    siunitx: bool = False
     effects: bool = False
