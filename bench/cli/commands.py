@@ -306,6 +306,20 @@ def reference(arguments: Sequence[str]) -> int:
     return 0
 
 
+def cite(arguments: Sequence[str]) -> int:
+    """BibTeX for what cells use."""
+    from bench.cli.citations.cite import cite as entries_of
+    from bench.configuration.compose import Configurations
+    from bench.sweeping.selection import select_cells
+
+    config_dir, rest = config_dir_and_rest(arguments)
+    overrides = [*without_setting(rest, "seed")[0], "seed=0"]  # all seeds cite the same
+    with Configurations(config_dir) as configurations:
+        cells = select_cells(overrides, configurations.compose, configurations.folders)
+    say(entries_of(cell for _, cell in cells.values()))
+    return 0
+
+
 def fetch(arguments: Sequence[str]) -> int:
     """Models and data, into the hub's cache."""
     from bench.configuration.compose import Configurations
@@ -367,6 +381,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "findings": findings,
     "report": report,
     "reference": reference,
+    "cite": cite,
     "fetch": fetch,
     "check": check,
     "task": task,

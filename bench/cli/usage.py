@@ -15,6 +15,7 @@ bench: a benchmark of parameter-efficient fine-tuning
   bench findings  the survey's claims against the records
   bench report    tables, figures and findings of all that has been run, as files and one page
   bench reference enter a figure of the paper, to be shown beside ours
+  bench cite      BibTeX for the methods, tasks and models of an experiment
   bench fetch     download an experiment's models and data, for machines without a network
   bench task new  a first declaration of a task of your own, from a look at a file
   bench check     a task as a model is given it, whether a method keeps its word on every family, or what a model is
@@ -170,6 +171,15 @@ Enters a figure that you read in the paper; tables show it beside ours. The proj
 
   bench reference set table=III row=lora model=roberta-base column=cola value=… source="the paper, Table III"
   bench reference set table=V row=full training.learning_rate=2e-5 model=llama-7b column=mmlu value=…
+""",
+    "cite": """\
+bench cite [experiment=NAME[,NAME …]] [key=value …] [--config-dir FOLDER]
+
+Prints BibTeX for the survey, the harness, and the methods, tasks and models of the cells that `bench sweep` or `bench
+run -m` would run with the same settings, each once. Entries have the authors, title and year where these are certain; a
+method without one, as one of your own, gets what its YAML says under `paper`, to be completed.
+
+  bench cite experiment=survey/glue method=lora,ia3 > references.bib
 """,
     "fetch": """\
 bench fetch [experiment=NAME[,NAME …]] [key=value …] [--config-dir FOLDER]
