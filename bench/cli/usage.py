@@ -129,7 +129,8 @@ on the reported rows stand beside cells whose settings were chosen on others onl
 definition=cost shows what each score costs, columns= more fields beside any table (docs/tables.md lists them); of pscp,
 PEFT-Bench's score, the notes have the constants and how the ranks hang on them. For a paper: show= keeps these columns,
 in this order (cola, cola.f1, trainable, average); caption= and label= are LaTeX's, siunitx=true has its points below
-each other; format=figures writes PDF, SVG and PNG as wide as a column.
+each other; format=figures writes PDF, SVG and PNG as wide as a column. others/*.yaml in --config-dir are figures of
+others, shown below ours.
 
   bench table experiment=miniature/glue format=csv,latex out=results/tables
   bench table experiment=miniature/glue show=trainable,average format=latex caption="GLUE, in miniature" label=tab:mini

@@ -118,6 +118,12 @@ def test_latex_with_siunitx_compiles(results, tmp_path):
     asked = [{}, {"interval": True}, {"statistic": "median", "show": ("average", "cola")}, {"compare": "full"}]
     parts = [latex(results, siunitx=True, label=f"tab:{at}", **options) for at, options in enumerate(asked)]
     parts += [latex(results, definition, siunitx=True) for definition in ("memory", "cost")]
+    (tmp_path / "others").mkdir()
+    (tmp_path / "others" / "doe.yaml").write_text(
+        f"{{source: 50 % & more, seeds: 5, conditions: best, experiment: {EXPERIMENT}, model: miniature/roberta, "
+        "rows: [{method: A_B, values: {cola: 163.25, sst2: 7}}]}"
+    )
+    parts.append(to_latex(make_table(str(results), EXPERIMENT, "glue", Options(siunitx=True), str(tmp_path))))
     head = r"\documentclass[twocolumn]{article}\usepackage{booktabs,graphicx,siunitx}\begin{document}"
     (tmp_path / "all.tex").write_text("\n".join([head, *parts, r"\end{document}"]), encoding="ascii")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "all.tex"]

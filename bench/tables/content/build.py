@@ -8,6 +8,7 @@ from bench.tables.content.caption import notes_of, title, usual_seeds
 from bench.tables.content.effects import with_effects
 from bench.tables.content.entries import average_entry, field_entry, score_entry
 from bench.tables.content.marks import baseline_notes, compared, ranked
+from bench.tables.content.others import with_others
 from bench.tables.content.presented import presented
 from bench.tables.content.pscp import Ranking, formula_note, rank_notes
 from bench.tables.content.reference import with_reference
@@ -69,11 +70,11 @@ def make_table(
         return presented(replace(effects, command=command), options)
     table = replace(with_reference(_assemble(records, defined, options), config_dir=config_dir), command=command)
     if not tested:
-        return presented(table, options)
+        return presented(with_others(table, config_dir), options)
     # Not at the top: what only needs the figures, such as findings, does without the tests.
     from bench.tables.content.comparison import with_ties
 
-    return presented(with_ties(table, options.compare), options)
+    return presented(with_others(with_ties(table, options.compare), config_dir), options)
 
 
 def _definition_of(experiment: str, config_dir: str | None) -> str:

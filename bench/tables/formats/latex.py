@@ -39,10 +39,10 @@ def to_latex(table: Table) -> str:
     for block in table.blocks:
         lines += [r"\midrule", rf"\multicolumn{{{width}}}{{c}}{{\textbf{{{escape(block.title)}}}}} \\", r"\midrule"]
         category = None
-        for row in block.rows:
+        for row in block.every_row:
             if row.category != category:
                 if category is not None:
-                    lines.append(r"\addlinespace")
+                    lines.append(r"\midrule" if row.source else r"\addlinespace")
                 lines.append(rf"\multicolumn{{{width}}}{{l}}{{\emph{{{escape(row.category)}}}}} \\")
                 category = row.category
             cells = [cell(row.entries[column.key], column, table.seeds) for column in table.columns]
@@ -59,7 +59,7 @@ def to_latex(table: Table) -> str:
 
 def _characters(table: Table) -> int:
     """How wide the table is, about."""
-    rows = [row for block in table.blocks for row in block.rows]
+    rows = [row for block in table.blocks for row in block.every_row]
     width = max((len(row_label(row)) for row in rows), default=0) + 2
     for column in table.columns:
         texts = [entry_text(row.entries[column.key], column, table.seeds) for row in rows]
@@ -78,7 +78,7 @@ def _alignments(table: Table) -> str:
     """One of each column of figures."""
     if not table.siunitx:
         return "r" * len(table.columns)
-    rows = [row for block in table.blocks for row in block.rows]
+    rows = [row for block in table.blocks for row in block.every_row]
     return "".join(
         alignment([row.entries[column.key] for row in rows], column, table.seeds) for column in table.columns
     )
