@@ -39,6 +39,10 @@ def run_command(arguments: Sequence[str]) -> int:
     name, *rest = arguments
     forget_warnings()
     try:
+        if name in ("-sc", "--shell-completion"):
+            from bench.cli.completion import shell_completion
+
+            return shell_completion(rest)
         if name not in COMMANDS:
             raise unknown_name("command", name, COMMANDS)
         if "-h" in rest or "--help" in rest:
@@ -220,7 +224,10 @@ def table(arguments: Sequence[str]) -> int:
         raise unknown_name("format", name, FORMATS)
     results_dir, console = given.get("results_dir", "results"), PlainConsole()
     out = given.get("out", f"{results_dir}/tables")
-    for experiment in given["experiment"].split(","):
+    experiments = given["experiment"].split(",")
+    if len(experiments) > 1 and {"caption", "label"} & given.keys():
+        raise UserError("caption= and label= are of one table; name one experiment")
+    for experiment in experiments:
         check_name("experiment", experiment)
         check_out(out, f"{out}/{experiment}", None if "out" in given else results_dir)
         made = make_table(results_dir, experiment, given.get("definition"), asked, config_dir)
@@ -315,6 +322,20 @@ def reference(arguments: Sequence[str]) -> int:
     return 0
 
 
+def cite(arguments: Sequence[str]) -> int:
+    """BibTeX for what cells use."""
+    from bench.cli.citations.cite import cite as entries_of
+    from bench.configuration.compose import Configurations
+    from bench.sweeping.selection import select_cells
+
+    config_dir, rest = config_dir_and_rest(arguments)
+    overrides = [*without_setting(rest, "seed")[0], "seed=0"]  # all seeds cite the same
+    with Configurations(config_dir) as configurations:
+        cells = select_cells(overrides, configurations.compose, configurations.folders)
+    say(entries_of(cell for _, cell in cells.values()))
+    return 0
+
+
 def fetch(arguments: Sequence[str]) -> int:
     """Models and data, into the hub's cache."""
     from bench.configuration.compose import Configurations
@@ -378,6 +399,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "evaluate": evaluate,
     "export": export,
     "reference": reference,
+    "cite": cite,
     "fetch": fetch,
     "check": check,
     "task": task,

@@ -17,12 +17,14 @@ bench: a benchmark of parameter-efficient fine-tuning
   bench evaluate  a trained cell, scored on another task or split
   bench export    what a cell has trained, for use elsewhere: peft's files, a transformers model, a model card
   bench reference enter a figure of the paper, to be shown beside ours
+  bench cite      BibTeX for the methods, tasks and models of an experiment
   bench fetch     download an experiment's models and data, for machines without a network
   bench task new  a first declaration of a task of your own, from a look at a file
   bench check     a task as a model is given it, whether a method keeps its word on every family, or what a model is
   bench doctor    what this machine can run, and what is missing
 
 Settings are Hydra's: key=value. `bench COMMAND --help` says more.
+In bash, eval "$(bench -sc install=bash)" completes commands, settings and names.
 """
 
 HELP = {
@@ -115,9 +117,10 @@ folder.
   bench status experiment=miniature/glue
 """,
     "table": """\
-bench table experiment=NAME[,NAME …] [format=csv,latex,markdown,html|all] [out=FOLDER] [results_dir=results]
-            [statistic=mean|median] [interval=true] [level=0.95] [compare=full] [definition=NAME]
-            [selection=true] [mix_selection=true] [columns=FIELD[,FIELD …]] [pscp.CONSTANT=NUMBER …]
+bench table experiment=NAME[,NAME …] [format=csv,latex,markdown,html,figures|all] [out=FOLDER]
+            [results_dir=results] [statistic=mean|median] [interval=true] [level=0.95] [compare=full]
+            [definition=NAME] [selection=true] [mix_selection=true] [columns=FIELD[,FIELD …]]
+            [show=COLUMN[,COLUMN …]] [caption=TEXT] [label=TEXT] [siunitx=true] [pscp.CONSTANT=NUMBER …]
             [--config-dir FOLDER]
 
 Prints the tables of the experiments from their records, and writes them in the formats asked for. interval=true
@@ -126,9 +129,13 @@ one with the best are marked as best; compare=METHOD adds * where a score can be
 with data.score_on=selection are left out; selection=true shows these, and no others. Cells whose settings were chosen
 on the reported rows stand beside cells whose settings were chosen on others only with mix_selection=true.
 definition=cost shows what each score costs, columns= more fields beside any table (docs/tables.md lists them); of pscp,
-PEFT-Bench's score, the notes have the constants and how the ranks hang on them.
+PEFT-Bench's score, the notes have the constants and how the ranks hang on them. For a paper: show= keeps these columns,
+in this order (cola, cola.f1, trainable, average); caption= and label= are LaTeX's, siunitx=true has its points below
+each other; format=figures writes PDF, SVG and PNG as wide as a column. others/*.yaml in --config-dir are figures of
+others, shown below ours.
 
   bench table experiment=miniature/glue format=csv,latex out=results/tables
+  bench table experiment=miniature/glue show=trainable,average format=latex caption="GLUE, in miniature" label=tab:mini
   bench table experiment=survey/mmlu definition=cost columns=forgetting,pscp pscp.memory=24e9
 """,
     "compare": """\
@@ -192,6 +199,15 @@ Enters a figure that you read in the paper; tables show it beside ours. The proj
 
   bench reference set table=III row=lora model=roberta-base column=cola value=… source="the paper, Table III"
   bench reference set table=V row=full training.learning_rate=2e-5 model=llama-7b column=mmlu value=…
+""",
+    "cite": """\
+bench cite [experiment=NAME[,NAME …]] [key=value …] [--config-dir FOLDER]
+
+Prints BibTeX for the survey, the harness, and the methods, tasks and models of the cells that `bench sweep` or `bench
+run -m` would run with the same settings, each once. Entries have the authors, title and year where these are certain; a
+method without one, as one of your own, gets what its YAML says under `paper`, to be completed.
+
+  bench cite experiment=survey/glue method=lora,ia3 > references.bib
 """,
     "fetch": """\
 bench fetch [experiment=NAME[,NAME …]] [key=value …] [--config-dir FOLDER]

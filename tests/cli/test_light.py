@@ -17,6 +17,7 @@ LIGHT = {
     "findings": [],
     "report": [],
     "reference": ["set", "table=III"],
+    "cite": ["experiment=survey/glue", "method=lora", "task=glue/rte"],
     "task": ["new", "rows.csv"],
 }
 # These train, count or examine, or make the classes that a cell names to check their settings.
