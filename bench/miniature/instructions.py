@@ -49,7 +49,7 @@ def instruction(seed: int, speaker: Speaker) -> tuple[str, str, str]:
 
 
 def written_questions(seed: int, draw: Random) -> tuple[str, str, str]:
-    """Draws the wish for questions about a subject, and two or three of them with their answers, as the exam has them."""
+    """Draws the wish for questions about a subject, and two or three of them with answers, as the exam has them."""
     relation = draw.choice(tuple(SUBJECT_OF_RELATION))
     asked = [practice_question(seed, draw, (relation,)) for _ in range(draw.randint(2, 3))]
     written = (f"{exam_question(one.question, one.choices)} {LETTERS[one.answer]}" for one in asked)

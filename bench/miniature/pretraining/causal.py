@@ -79,7 +79,8 @@ class CausalText:
     def instruction(self) -> list[Span]:
         """Returns an instruction in Alpaca's layout; the prompt always reads alike, so only the response counts."""
         what, context, output = instruction(self.seed, self.corpus.speaker)
-        if what not in (ANSWER_QUESTION, NEGATE_SENTENCE, REPHRASE_SENTENCE):  # the exam's form, to choose in or to write
+        # The others have the exam's form, to choose in or to write.
+        if what not in (ANSWER_QUESTION, NEGATE_SENTENCE, REPHRASE_SENTENCE):
             what = CHOOSE_ANSWER
             asked = practice_question(self.seed, self.random)
             context = f"{asked.question} {quiz_choices(asked.choices)} {self.random.choice(MARKERS)}"
