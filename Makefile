@@ -1,4 +1,4 @@
-# make setup | reproduce-table | fair | report | publish | test | test-fuzz | test-models | test-chaos | test-cluster | test-latex | lint | clean; each sets itself up first. Needs Python >= 3.11 and nothing else.
+# make setup | reproduce-table | fair | report | publish | test | test-fuzz | test-models | test-chaos | test-cluster | test-latex | test-package | test-lowest | lint | clean; each sets itself up first. Needs Python >= 3.11 and nothing else.
 
 PYTHON ?= python3
 VENV := .venv
@@ -28,7 +28,8 @@ OFFLINE := $(if $(filter miniature tuned,$(PROFILE)),HF_HUB_OFFLINE=1)
 # What a launcher needs beyond the default installation.
 EXTRA := $(patsubst %,$(VENV)/.%,$(filter slurm ray,$(LAUNCHER)))
 
-.PHONY: setup reproduce-table fair report publish test test-fuzz test-models test-slow test-chaos test-cluster test-latex lint format clean
+.PHONY: setup reproduce-table miniature-rates fair report publish test test-fuzz test-models test-slow test-chaos test-cluster \
+	test-latex test-package test-lowest lint format clean
 
 setup: $(STAMP)
 
@@ -51,6 +52,11 @@ endif
 ifeq ($(PROFILE),tuned)
 	$(BENCH) compare experiment=$(EXPERIMENTS) results_dir=$(RESULTS)
 endif
+
+# The miniature's rates that the package ships: each method with as many trials, on data that no table reports; an hour on
+# two cores. They are chosen anew, not from those that are there.
+miniature-rates: setup
+	HF_HUB_OFFLINE=1 $(BENCH) tune experiment=miniature/rates trials=$(TRIALS) results_dir=$(RESULTS) out=configs
 
 # What a paper's comparison of a new method takes, docs/fairness.md: the same search for it and for BASELINES, other SEEDS,
 # the table, the comparison and a paragraph of text, in RESULTS/fair/METHOD. BUDGET: trials, or seconds as in 3600s.
@@ -107,8 +113,26 @@ test-chaos: setup
 
 # Installs a LaTeX and compiles the tables with it; needs a Debian and root.
 test-latex: setup
-	command -v pdflatex >/dev/null || (apt-get update -qq && apt-get install -y -qq texlive-latex-recommended)
+	command -v pdflatex >/dev/null && kpsewhich siunitx.sty >/dev/null || \
+	  (apt-get update -qq && apt-get install -y -qq --no-install-recommends texlive-latex-recommended texlive-science)
 	HF_HUB_OFFLINE=1 $(VENV)/bin/python -m pytest tests/tables -k "latex or compile" -rs
+
+# Builds the wheel and uses it where the repository is not: tests/package says what. The libraries are those of the setup;
+# EMPTY=true has pip install all of them into the new environment too.
+EMPTY ?=
+test-package: setup
+	EMPTY=$(EMPTY) HF_HUB_OFFLINE=1 $(VENV)/bin/python -m pytest tests/package -rs
+
+# Installs the lowest versions that pyproject.toml allows into an environment of their own and runs some tests with them.
+LOWEST := tests/cli/test_commands.py tests/data/test_source.py tests/evaluation tests/methods/test_eight_bits.py
+LOWEST += tests/methods/test_peft_types.py tests/running/test_runner.py tests/tables tests/tuning/test_budget.py
+test-lowest: $(VENV)/lowest/.installed
+	HF_HUB_OFFLINE=1 $(VENV)/lowest/bin/python -m pytest -n 2 -m "not slow" $(LOWEST)
+
+$(VENV)/lowest/.installed: $(STAMP) constraints-lowest.txt
+	$(PYTHON) -m venv $(VENV)/lowest
+	$(VENV)/lowest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-lowest.txt '.[test]'
+	touch $@
 
 lint: setup
 	$(VENV)/bin/ruff check .

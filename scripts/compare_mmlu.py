@@ -1,6 +1,6 @@
 """Our few-shot scoring against lm-evaluation-harness: same model, same prompts, same machine, one run.
 
-    pip install -e '.[compare]'
+    pip install -e '.[lm-eval]'
     python scripts/compare_mmlu.py --data FOLDER [--model FOLDER] [--subjects anatomy astronomy] [--questions 50]
     python scripts/compare_mmlu.py --miniature --model bench/miniature/backbones/llama --subjects sociology
 

@@ -1,6 +1,6 @@
 """Our likelihoods of whole answers against lm-evaluation-harness: a decoder and an encoder-decoder, one run.
 
-    pip install -e '.[compare]'
+    pip install -e '.[lm-eval]'
     python -m scripts.compare_options [--questions 200]
 
 The questions are the miniature's exam. Its answers are a word each; so that there is something to add up, words of the

@@ -1,4 +1,6 @@
-"""Small cells that several tests run."""
+"""Small cells that several tests run, and what they leave."""
+
+from pathlib import Path
 
 MODELS = {"encoder": "miniature/roberta", "encoder_decoder": "miniature/t5", "decoder": "miniature/llama"}
 TASKS = {"encoder": "miniature/sst2", "encoder_decoder": "miniature/wmt16", "decoder": "miniature/mmlu"}
@@ -10,3 +12,9 @@ SHORT = (
     "data.limit_evaluation=12",
     "training.log_every=2",
 )
+
+
+def trained_file(record: Path) -> Path:
+    """The tensors that were trained, in whichever form, beside a record."""
+    (found,) = (record.parent / "trained").glob("*.safetensors")
+    return found

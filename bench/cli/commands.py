@@ -39,6 +39,10 @@ def run_command(arguments: Sequence[str]) -> int:
     name, *rest = arguments
     forget_warnings()
     try:
+        if name in ("-sc", "--shell-completion"):
+            from bench.cli.completion import shell_completion
+
+            return shell_completion(rest)
         if name not in COMMANDS:
             raise unknown_name("command", name, COMMANDS)
         if "-h" in rest or "--help" in rest:
@@ -220,7 +224,10 @@ def table(arguments: Sequence[str]) -> int:
         raise unknown_name("format", name, FORMATS)
     results_dir, console = given.get("results_dir", "results"), PlainConsole()
     out = given.get("out", f"{results_dir}/tables")
-    for experiment in given["experiment"].split(","):
+    experiments = given["experiment"].split(",")
+    if len(experiments) > 1 and {"caption", "label"} & given.keys():
+        raise UserError("caption= and label= are of one table; name one experiment")
+    for experiment in experiments:
         check_name("experiment", experiment)
         check_out(out, f"{out}/{experiment}", None if "out" in given else results_dir)
         made = make_table(results_dir, experiment, given.get("definition"), asked, config_dir)
@@ -285,6 +292,22 @@ def report(arguments: Sequence[str]) -> int:
     return 0
 
 
+def evaluate(arguments: Sequence[str]) -> int:
+    """A trained cell on another task or split."""
+    from bench.cli.evaluate import evaluate as score
+
+    config_dir, rest = config_dir_and_rest(arguments)
+    return score(config_dir, rest)
+
+
+def export(arguments: Sequence[str]) -> int:
+    """What a cell has trained, for use elsewhere."""
+    from bench.cli.export import export as write_export
+
+    config_dir, rest = config_dir_and_rest(arguments)
+    return write_export(config_dir, rest)
+
+
 def reference(arguments: Sequence[str]) -> int:
     """Enter a figure of the paper, to be shown beside ours."""
     from bench.tables.content.reference import reference_keys, set_reference
@@ -296,6 +319,20 @@ def reference(arguments: Sequence[str]) -> int:
     config_dir, rest = config_dir_and_rest(arguments[1:])
     entered = set_reference(own_settings("reference", rest, reference_keys(config_dir)), config_dir=config_dir)
     say(" ".join(f"{key}={value}" for key, value in entered.items()))
+    return 0
+
+
+def cite(arguments: Sequence[str]) -> int:
+    """BibTeX for what cells use."""
+    from bench.cli.citations.cite import cite as entries_of
+    from bench.configuration.compose import Configurations
+    from bench.sweeping.selection import select_cells
+
+    config_dir, rest = config_dir_and_rest(arguments)
+    overrides = [*without_setting(rest, "seed")[0], "seed=0"]  # all seeds cite the same
+    with Configurations(config_dir) as configurations:
+        cells = select_cells(overrides, configurations.compose, configurations.folders)
+    say(entries_of(cell for _, cell in cells.values()))
     return 0
 
 
@@ -359,7 +396,10 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "compare": compare,
     "findings": findings,
     "report": report,
+    "evaluate": evaluate,
+    "export": export,
     "reference": reference,
+    "cite": cite,
     "fetch": fetch,
     "check": check,
     "task": task,

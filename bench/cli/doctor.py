@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from bench.identity.libraries import HARNESS
 from bench.system.gpus import visible_gpus
 from bench.system.processors import processors
 
@@ -76,7 +77,7 @@ def _libraries() -> list[Finding]:
         try:
             found.append(Finding(name, importlib.metadata.version(name), fine=True))
         except importlib.metadata.PackageNotFoundError:
-            found.append(Finding(name, "not installed: pip install -c constraints.txt -e .", fine=False))
+            found.append(Finding(name, f"not installed: pip install {name}", fine=False))
     return found
 
 
@@ -110,5 +111,7 @@ def _schedulers() -> list[Finding]:
     found = []
     for extra, module in plugins.items():
         there = importlib.util.find_spec(module) is not None
-        found.append(Finding(f"launcher {extra}", "installed" if there else f"pip install -e .[{extra}]", fine=there))
+        found.append(
+            Finding(f"launcher {extra}", "installed" if there else f"pip install '{HARNESS}[{extra}]'", fine=there)
+        )
     return found

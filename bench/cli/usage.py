@@ -14,13 +14,17 @@ bench: a benchmark of parameter-efficient fine-tuning
   bench compare   who differs from whom in an experiment, and how surely
   bench findings  the survey's claims against the records
   bench report    tables, figures and findings of all that has been run, as files and one page
+  bench evaluate  a trained cell, scored on another task or split
+  bench export    what a cell has trained, for use elsewhere: peft's files, a transformers model, a model card
   bench reference enter a figure of the paper, to be shown beside ours
+  bench cite      BibTeX for the methods, tasks and models of an experiment
   bench fetch     download an experiment's models and data, for machines without a network
   bench task new  a first declaration of a task of your own, from a look at a file
   bench check     a task as a model is given it, whether a method keeps its word on every family, or what a model is
   bench doctor    what this machine can run, and what is missing
 
 Settings are Hydra's: key=value. `bench COMMAND --help` says more.
+In bash, eval "$(bench -sc install=bash)" completes commands, settings and names.
 """
 
 HELP = {
@@ -113,9 +117,10 @@ folder.
   bench status experiment=miniature/glue
 """,
     "table": """\
-bench table experiment=NAME[,NAME …] [format=csv,latex,markdown,html|all] [out=FOLDER] [results_dir=results]
-            [statistic=mean|median] [interval=true] [level=0.95] [compare=full] [definition=NAME]
-            [selection=true] [mix_selection=true] [columns=FIELD[,FIELD …]] [pscp.CONSTANT=NUMBER …]
+bench table experiment=NAME[,NAME …] [format=csv,latex,markdown,html,figures|all] [out=FOLDER]
+            [results_dir=results] [statistic=mean|median] [interval=true] [level=0.95] [compare=full]
+            [definition=NAME] [selection=true] [mix_selection=true] [columns=FIELD[,FIELD …]]
+            [show=COLUMN[,COLUMN …]] [caption=TEXT] [label=TEXT] [siunitx=true] [pscp.CONSTANT=NUMBER …]
             [--config-dir FOLDER]
 
 Prints the tables of the experiments from their records, and writes them in the formats asked for. interval=true
@@ -124,9 +129,13 @@ one with the best are marked as best; compare=METHOD adds * where a score can be
 with data.score_on=selection are left out; selection=true shows these, and no others. Cells whose settings were chosen
 on the reported rows stand beside cells whose settings were chosen on others only with mix_selection=true.
 definition=cost shows what each score costs, columns= more fields beside any table (docs/tables.md lists them); of pscp,
-PEFT-Bench's score, the notes have the constants and how the ranks hang on them.
+PEFT-Bench's score, the notes have the constants and how the ranks hang on them. For a paper: show= keeps these columns,
+in this order (cola, cola.f1, trainable, average); caption= and label= are LaTeX's, siunitx=true has its points below
+each other; format=figures writes PDF, SVG and PNG as wide as a column. others/*.yaml in --config-dir are figures of
+others, shown below ours.
 
   bench table experiment=miniature/glue format=csv,latex out=results/tables
+  bench table experiment=miniature/glue show=trainable,average format=latex caption="GLUE, in miniature" label=tab:mini
   bench table experiment=survey/mmlu definition=cost columns=forgetting,pscp pscp.memory=24e9
 """,
     "compare": """\
@@ -158,6 +167,31 @@ table/ of --config-dir are made of every experiment that they fit.
 
   bench report out=results/report
 """,
+    "evaluate": """\
+bench evaluate cell=FOLDER/record.json [task=NAME] [split=NAME[,NAME …]] [task.key=value …] [data.key=value …]
+               [training.max_length=NUMBER] [device=auto] [base=FOLDER] [out=FILE] [--config-dir FOLDER]
+
+Scores what a finished cell has trained on another task or other rows of its own, and trains nothing. Without task= it
+is the cell's, with its settings; without split= the rows that a cell of the task is scored on. A task with another
+number of labels, or with another kind of answer, is refused. Prints the metrics and writes them, with the predictions,
+as JSON into evaluations/ beside the record: no table reads these. base= says where the base's files are now.
+
+  bench evaluate cell=results/runs/CELL/record.json task=glue/rte
+""",
+    "export": """\
+bench export cell=FOLDER/record.json out=FOLDER [form=peft|merged|state] [device=auto] [base=FOLDER]
+             [push=OWNER/NAME [private=true]] [--config-dir FOLDER]
+
+Writes what a finished cell has trained, head included, into a new folder, with a model card (README.md). form=peft: the
+peft library's two files. form=merged: folded into the base, a whole model that transformers' Auto classes read, with
+its tokenizer. form=state: the method's own tensors and the record, for bench.load. Without form= it is the one that
+lies in trained/. A form that the method does not allow is refused with the reason. base= says where the base's files
+are now; it has to be the base of the record. Licences in the card are left open. push= uploads the folder
+to the Hugging Face hub as whoever is logged in there, into a private repository unless private=false; nothing is ever
+uploaded without it. docs/trained.md says more.
+
+  bench export cell=results/runs/CELL/record.json form=merged out=exported
+""",
     "reference": """\
 bench reference set table=III row=METHOD model=MODEL column=TASK value=NUMBER [source=…] [--config-dir FOLDER]
 
@@ -165,6 +199,15 @@ Enters a figure that you read in the paper; tables show it beside ours. The proj
 
   bench reference set table=III row=lora model=roberta-base column=cola value=… source="the paper, Table III"
   bench reference set table=V row=full training.learning_rate=2e-5 model=llama-7b column=mmlu value=…
+""",
+    "cite": """\
+bench cite [experiment=NAME[,NAME …]] [key=value …] [--config-dir FOLDER]
+
+Prints BibTeX for the survey, the harness, and the methods, tasks and models of the cells that `bench sweep` or `bench
+run -m` would run with the same settings, each once. Entries have the authors, title and year where these are certain; a
+method without one, as one of your own, gets what its YAML says under `paper`, to be completed.
+
+  bench cite experiment=survey/glue method=lora,ia3 > references.bib
 """,
     "fetch": """\
 bench fetch [experiment=NAME[,NAME …]] [key=value …] [--config-dir FOLDER]

@@ -3,5 +3,5 @@
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
-# Beside the package in a checkout, inside it in an installed wheel.
-CONFIGS = next(path for path in (PACKAGE.parent / "configs", PACKAGE / "configs") if path.is_dir())
+# Inside the package in an installed wheel, beside it in a checkout; beside an installed one may be someone else's.
+CONFIGS = next(path for path in (PACKAGE / "configs", PACKAGE.parent / "configs") if path.is_dir())

@@ -85,7 +85,7 @@ class Loader(ConfigLoaderImpl):
             self._check_choices(parsed)
             self._check_truths(parsed)
             composed = super().load_configuration(
-                config_name, overrides, run_mode, from_shell, validate_sweep_overrides
+                config_name, _for_training(overrides, parsed), run_mode, from_shell, validate_sweep_overrides
             )
         except REFUSALS as error:
             raise self.in_users_words(error, overrides) from error
@@ -180,3 +180,9 @@ def origins_composed_last() -> Origins | None:
     """Where the values of what was composed last came from; None where another loader composed it."""
     loader = GlobalHydra.instance().config_loader()
     return loader.origins if isinstance(loader, Loader) else None
+
+
+def _for_training(overrides: list[str], parsed: Sequence[Override]) -> list[str]:
+    """Without what a search has chosen, where another training is asked for by name: it was chosen for the task's own."""
+    groups = {override.key_or_group for override in parsed if isinstance(override.value(), str)}
+    return [*overrides, "chosen=_none"] if "training" in groups and "chosen" not in groups else overrides

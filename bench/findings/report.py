@@ -19,7 +19,7 @@ from bench.tables.write import write
 
 
 def report(results_dir: str, out: str, config_dir: str | None = None) -> list[Path]:
-    """Write all tables (CSV, LaTeX, Markdown), figures (PDF, PNG) and findings, and `index.html` with all of them.
+    """Write all tables (CSV, LaTeX, Markdown), figures (PDF, SVG, PNG) and findings, and `index.html` with all of them.
 
     Args:
         results_dir: where records lie; every experiment in it is reported.

@@ -1,6 +1,5 @@
 """What a cell ran on, so that a reader can judge its figures and run it again."""
 
-import importlib.metadata
 import os
 import platform
 import subprocess
@@ -9,6 +8,7 @@ from typing import Any
 
 import torch
 
+from bench.identity.libraries import libraries
 from bench.metering.sharing import sharing
 from bench.system.gpus import ALLOCATOR
 
@@ -29,7 +29,7 @@ def environment(device: torch.device) -> dict[str, Any]:
         "sharing": sharing(),
         "python": platform.python_version(),
         # Torch says itself which build it is, such as 2.11.0+cu130.
-        "libraries": {name: _version(name) for name in LIBRARIES} | {"torch": torch.__version__},
+        "libraries": {name: libraries()[name] for name in LIBRARIES} | {"torch": torch.__version__},
         "git": _git(),
         "host": platform.node(),
     }
@@ -56,13 +56,6 @@ def others_on_gpu(environment: dict[str, Any]) -> str | None:
         return None
     used = settings["used_at_start"] / 1e9
     return f"{used:.1f} GB of the GPU's memory were in use at the start: others are there, and times are disturbed"
-
-
-def _version(name: str) -> str | None:
-    try:
-        return importlib.metadata.version("peft-bench" if name == "bench" else name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def _processor() -> str:

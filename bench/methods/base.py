@@ -17,6 +17,7 @@ from bench.configuration.schema import Dtype, Family, Optimiser, Quantisation
 from bench.errors import UnsupportedError, UserError
 from bench.methods.budget import Budget, Size
 from bench.methods.folding import foldables, training_only
+from bench.methods.peft_form import PeftForm
 from bench.methods.trainable import copy_into, trainable_parameters
 from bench.models.quantisation import check_packable
 from bench.models.structure import Structure
@@ -315,6 +316,31 @@ class Method:
     def unpack(self, model: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """Undo `pack`."""
         return state
+
+    def why_no_peft_form(self, model: nn.Module, setting: Setting) -> str:
+        """Why what was trained has no form in the peft library's files; "": it has one. Default: it is not peft's."""
+        return f"{self.title} is not the peft library's"
+
+    def peft_form(
+        self, model: nn.Module, setting: Setting, state: dict[str, Tensor], base: str | None = None
+    ) -> PeftForm:
+        """A `stored_state` in the peft library's own format, where `why_no_peft_form` has no reason against it.
+
+        Args:
+            model: the adapted one, which the state is of.
+            setting: of the cell.
+            state: whole tensors.
+            base: the base's name on the hub, if it has one.
+        """
+        raise UserError(self.why_no_peft_form(model, setting))
+
+    def load_peft_form(self, model: nn.Module, setting: Setting, tensors: dict[str, Tensor]) -> None:
+        """Put a `peft_form`'s tensors into a freshly adapted model, which is then ready for use.
+
+        Raises:
+            UserError: they do not belong to this model and method.
+        """
+        raise UserError(self.why_no_peft_form(model, setting))
 
     def checkpoint_state(self, model: nn.Module) -> dict[str, Tensor]:
         """What has to be kept to go on training: all trained parameters, and the method's `extra_state`."""

@@ -13,7 +13,7 @@ from bench.configuration.schema import Quantisation
 from bench.errors import UnsupportedError, UserError
 from bench.methods.base import Setting
 from bench.methods.lora import Initialisation, Lora
-from bench.methods.shared.peft_library import ADAPTER
+from bench.methods.shared.peft_files import ADAPTER
 from bench.models.structure import EXPERT_SITES
 
 DELTA = 1e-8  # what is added to A Aᵀ before it is inverted, as in the library
@@ -126,6 +126,11 @@ class LoraFa(Kin):
         for layer in _layers(adapted):
             layer.lora_A.requires_grad_(False)
         return adapted
+
+    def drawn(self, model: nn.Module) -> dict[str, torch.Tensor]:
+        """A."""
+        layers: dict[str, Any] = {name: one for name, one in model.named_modules() if isinstance(one, LoraLayer)}
+        return {f"{name}.lora_A.{ADAPTER}.weight": layer.lora_A[ADAPTER].weight for name, layer in layers.items()}
 
     def on_gradients(self, model: nn.Module) -> None:
         """Correct B's gradient."""

@@ -11,7 +11,7 @@ from torch import nn
 
 from bench.errors import UserError
 from bench.methods.base import Setting
-from bench.methods.shared.peft_library import ADAPTER
+from bench.methods.shared.peft_files import ADAPTER
 from bench.methods.shared.ranges import not_negative
 from bench.methods.shared.sited_tuner import SitedTuner
 

@@ -162,6 +162,10 @@ class PeftAny(PeftMethod):
         self._check_shown(wrapped, setting)
         return tuner_with_its_loss(wrapped) if self.kind == "ADALORA" else wrapped
 
+    def file_settings(self) -> dict[str, Any]:
+        """Random projections are drawn again from the seed that the configuration names, as by the methods named so."""
+        return {"save_projection": False} if "save_projection" in self.defaults else {}
+
     def _check_shown(self, model: nn.Module, setting: Setting) -> None:
         """Something is trained, and what is asked for by `SHOWN` is a part of it."""
         head = {name for name, _ in head_parameters(model, setting.structure)}

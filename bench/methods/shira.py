@@ -13,6 +13,7 @@ from peft.tuners.shira.layer import Linear
 from torch import Tensor, nn
 
 from bench.methods.base import Setting
+from bench.methods.shared.peft_files import ADAPTER
 from bench.methods.shared.sited_tuner import SitedTuner, keep_beside
 
 
@@ -50,6 +51,11 @@ class Shira(SitedTuner):
             if type(module) is Linear:
                 module.__class__ = DenseLinear
         return adapted
+
+    def drawn(self, model: nn.Module) -> dict[str, Tensor]:
+        """The places, which the library cannot draw from a seed for each layer anew."""
+        layers = ((name, module) for name, module in model.named_modules() if isinstance(module, Linear))
+        return {f"{name}.shira_indices.{ADAPTER}": layer.shira_indices[ADAPTER] for name, layer in layers}
 
 
 class DenseLinear(Linear):

@@ -1,6 +1,6 @@
 """Which parameters of a model are trained, and how their values are put back."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +20,8 @@ def freeze(model: nn.Module) -> None:
         parameter.requires_grad_(False)
 
 
-def copy_into(parameters: dict[str, nn.Parameter], state: dict[str, Tensor]) -> None:
-    """Copy each tensor of `state` into the parameter of the same name.
+def copy_into(parameters: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
+    """Copy each tensor of `state` into the parameter, or buffer, of the same name.
 
     Raises:
         UserError: names or shapes differ.

@@ -116,6 +116,19 @@ class VBLora(SitedTuner):
             whole[name] = empty.scatter(-1, vectors.to(logits.device, torch.int64), weights.log())
         return whole
 
+    def name_in_file(self, model: nn.Module, name: str) -> str:
+        """The library has the same form, with the numbers and weights beside the logits' names."""
+        if BANK in name:
+            return f"base_model.{BANK}"
+        for own, of_library in (("vectors", "topk_indices"), ("weights", "topk_weights")):
+            if name.endswith(f".{own}") and LOGITS in name:
+                return f"{super().name_in_file(model, name.removesuffix(f'.{own}'))}_{of_library}"
+        return super().name_in_file(model, name)
+
+    def file_settings(self) -> dict[str, Any]:
+        """The library calls that form so."""
+        return {"save_only_topk_weights": True}
+
     def apply(self, model: nn.Module, setting: Setting) -> nn.Module:
         """As any tuner, with layers that do not look for infinite logits."""
         adapted = super().apply(model, setting)

@@ -9,7 +9,7 @@ from bench.miniature.lexicon import build_lexicon
 from bench.miniature.prompts import SUBJECT_OF_RELATION
 from bench.miniature.stream import stream
 
-DEV_PER_SUBJECT, VALIDATION_PER_SUBJECT, TEST_PER_SUBJECT = 5, 10, 50
+DEV_PER_SUBJECT, VALIDATION_PER_SUBJECT, TEST_PER_SUBJECT = 5, 40, 50
 
 
 @dataclass(frozen=True)

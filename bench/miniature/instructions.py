@@ -1,6 +1,7 @@
 """The miniature's Alpaca: instructions with their responses."""
 
 from dataclasses import replace
+from random import Random
 
 from bench.miniature import native
 from bench.miniature.exam import practice_question
@@ -14,8 +15,11 @@ from bench.miniature.prompts import (
     LETTERS,
     NEGATE_SENTENCE,
     REPHRASE_SENTENCE,
+    SUBJECT_OF_RELATION,
+    WRITE_QUESTIONS,
     alpaca_prompt,
     exam_question,
+    subject_words,
 )
 from bench.miniature.stream import stream
 
@@ -25,21 +29,31 @@ ROWS = 2000
 def instruction(seed: int, speaker: Speaker) -> tuple[str, str, str]:
     """Draws an instruction, its input and the response to it.
 
-    Choosing among four answers is the most frequent kind: this is the training set for the four-choice exam.
-    None of its questions is one of the exam's.
+    Choosing among four answers and writing such questions are the most frequent kinds: this is the training set for the
+    four-choice exam. None of its questions is one of the exam's.
     """
     lexicon, draw = speaker.lexicon, speaker.random
     kind = draw.random()
-    if kind < 0.7:
+    if kind < 0.65:
+        return written_questions(seed, draw)
+    if kind < 0.8:
         asked = practice_question(seed, draw)
         return CHOOSE_ANSWER, exam_question(asked.question, asked.choices), LETTERS[asked.answer]
-    if kind < 0.85:
+    if kind < 0.9:
         fact = draw.choice(all_facts(seed))
         return ANSWER_QUESTION, fact_question(lexicon, fact, speaker.chance(0.5)), fact.answer
     clause = speaker.action()
     changed = replace(clause, negated=True) if kind < 0.95 else paraphrase(speaker, clause)
     what = NEGATE_SENTENCE if kind < 0.95 else REPHRASE_SENTENCE
     return what, native.sentence(lexicon, clause), native.sentence(lexicon, changed)
+
+
+def written_questions(seed: int, draw: Random) -> tuple[str, str, str]:
+    """Draws the wish for questions about a subject, and two or three of them with answers, as the exam has them."""
+    relation = draw.choice(tuple(SUBJECT_OF_RELATION))
+    asked = [practice_question(seed, draw, (relation,)) for _ in range(draw.randint(2, 3))]
+    written = (f"{exam_question(one.question, one.choices)} {LETTERS[one.answer]}" for one in asked)
+    return WRITE_QUESTIONS.format(subject=subject_words(relation)), "", "\n\n".join(written)
 
 
 def instruction_text(what: str, context: str, output: str) -> str:

@@ -20,7 +20,8 @@ ANSWER_QUESTION = "Answer the following question."
 CHOOSE_ANSWER = "Choose the right answer to the question."
 NEGATE_SENTENCE = "Write the sentence with a negation."
 REPHRASE_SENTENCE = "Write the sentence in other words."
-INSTRUCTIONS = (ANSWER_QUESTION, CHOOSE_ANSWER, NEGATE_SENTENCE, REPHRASE_SENTENCE)
+WRITE_QUESTIONS = "Write multiple choice questions (with answers) about {subject}."
+INSTRUCTIONS = (ANSWER_QUESTION, CHOOSE_ANSWER, NEGATE_SENTENCE, REPHRASE_SENTENCE, WRITE_QUESTIONS)
 
 # Real names of MMLU's subjects, so that tables by subject or by MMLU's four categories work unchanged.
 SUBJECT_OF_RELATION = {
@@ -43,6 +44,11 @@ def exam_question(question: str, choices: Sequence[str]) -> str:
     """Returns one question of MMLU's prompt (hendrycks/test, ``evaluate.py``) up to and including ``Answer:``."""
     options = "".join(f"\n{letter}. {choice}" for letter, choice in zip(LETTERS, choices, strict=True))
     return f"{question}{options}\nAnswer:"
+
+
+def subject_words(relation: str) -> str:
+    """Returns the subject of a relation's questions, as MMLU's header has it."""
+    return SUBJECT_OF_RELATION[relation].replace("_", " ")
 
 
 def quiz_choices(choices: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
 """Tensors that are spread over several processes (FSDP), and the whole ones that they stand for."""
 
-from torch import Tensor, nn
+from torch import Tensor
 
 
 def whole(tensor: Tensor) -> Tensor:
@@ -22,7 +22,7 @@ def gathered(tensor: Tensor, keep: bool) -> Tensor:
     return full.to("cpu") if keep else full.new_empty(0, device="cpu")
 
 
-def like(parameter: nn.Parameter, tensor: Tensor) -> Tensor:
+def like(parameter: Tensor, tensor: Tensor) -> Tensor:
     """The part of the whole `tensor` that this process keeps of `parameter`; all of it where nothing is spread."""
     if not hasattr(parameter, "full_tensor"):
         return tensor

@@ -215,7 +215,7 @@ class Forgetting:
 
 @dataclass
 class Storage:
-    """Bytes of the saved adapter file."""
+    """Bytes of the file of tensors in `trained/`; where none is kept, of these tensors."""
 
     adapter_bytes: int | None = None
 

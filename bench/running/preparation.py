@@ -13,7 +13,6 @@ from torch import nn
 from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
 from bench.configuration.cell import Cell
-from bench.configuration.number_types import precision_for
 from bench.configuration.schema import ModelConfig
 from bench.data.example import Batching, Flattening, Padding
 from bench.data.held_text import HeldText
@@ -25,23 +24,20 @@ from bench.metering.phases import PhaseMeter
 from bench.metering.sizing import Sized, sized
 from bench.methods.adapting import adapt
 from bench.methods.base import Method, Setting
-from bench.methods.loading import as_wanted, storage
-from bench.models.attention import Circumstances, settle
-from bench.models.families import structure_of
+from bench.methods.loading import storage
 from bench.models.found import structure_origin
-from bench.models.head import with_pooler
-from bench.models.load import HOST, build_empty, load_architecture, load_model
-from bench.models.number_types import dtype_of, set_trained
-from bench.models.remarks import check_head_choice, head_origin, remarks
-from bench.models.source import checkpoint_of
+from bench.models.load import HOST, build_empty, load_model
+from bench.models.number_types import set_trained
+from bench.models.remarks import head_origin, remarks
 from bench.models.tokenizer import load_tokenizer, padding_token
 from bench.records.schema import Parameters
+from bench.running.base import read_base
 from bench.running.forgetting_text import check_forgetting, forgetting_text, overlap_warnings
 from bench.running.scores import assumption, scored_on
 from bench.tasks.base import Task, TaskData
 from bench.tasks.check import check_selection, check_task
 from bench.tasks.leaks import leak_warnings
-from bench.training.arithmetic import Arithmetic, check_precision
+from bench.training.arithmetic import Arithmetic
 from bench.training.compiling import check_compiling
 from bench.training.optimiser import step_count
 from bench.training.padding_free import PADDED, PaddingFree, settle_padding_free
@@ -107,19 +103,12 @@ def prepare(cell: Cell, task: Task, method: Method, meter: PhaseMeter, device: t
         UserError: something is missing or does not fit.
         UnsupportedError: the method and the model do not go together.
     """
-    base, training = cell.base, cell.training
-    task = task.on(base.family)
+    training, task = cell.training, task.on(cell.base.family)
     check_forgetting(cell, task)
     with meter.phase("load"):
-        architecture = load_architecture(base, task.head())
+        read = read_base(cell.base, training, task.head(), method, device, way=cell.config["distributed"])
+        base, architecture, structure, empty = read.config, read.architecture, read.structure, read.empty
         tokenizer = None if cell.data.synthetic else load_tokenizer(base)
-        empty, checkpoint = build_empty(base, architecture), checkpoint_of(base)
-        structure = with_pooler(structure_of(empty, base.family, base.structure), empty, checkpoint)
-        check_head_choice(base, structure)
-        dtype = dtype_of(base, architecture, checkpoint)
-        precision = precision_for(dtype, training.precision, training.master_weights)
-        check_precision(precision, device, cell.config["distributed"])
-        base = settle(as_wanted(base, method), architecture, Circumstances(device, precision, method.attention_limit))
         if training.compile:
             check_compiling(structure, device, cell.config["processes"])
         origin = structure_origin(base, empty)
@@ -143,7 +132,7 @@ def prepare(cell: Cell, task: Task, method: Method, meter: PhaseMeter, device: t
         total_steps=step_count(training, len(data.train)) if method.trains_anything else 0,
         max_length=longest,
         gradient_checkpointing=training.gradient_checkpointing,
-        **storage(base, training, method, dtype),
+        **storage(base, training, method, read.dtype),
         seed=cell.seed,
     )
     setting.check()
@@ -151,8 +140,8 @@ def prepare(cell: Cell, task: Task, method: Method, meter: PhaseMeter, device: t
     method = method if chosen is None else chosen.method
     method.check(setting)
     padding_free = settle_padding_free(training, base.attention, architecture, method, setting)
-    warnings += [*remarks(base, checkpoint, structure), *overlap_warnings(text)]
-    arithmetic, head = Arithmetic(precision, device), head_origin(base, structure)
+    warnings += [*remarks(base, read.checkpoint, structure), *overlap_warnings(text)]
+    arithmetic, head = Arithmetic(read.precision, device), head_origin(base, structure)
     return Prepared(
         base, architecture, arithmetic, data, padding, inference, setting, head, origin, warnings, padding_free, text,
         chosen,

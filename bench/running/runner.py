@@ -25,9 +25,10 @@ from bench.metering.sharing import place
 from bench.methods.base import Method
 from bench.models.found import pasteable
 from bench.models.sharded import gathered
-from bench.records.outputs import write_predictions, write_trained
+from bench.records.outputs import write_predictions
 from bench.records.schema import CellIdentity, Failure, Metrics, Record, Status
 from bench.records.store import folder_of, make_folder, write_record
+from bench.records.trained import Trained, write_trained
 from bench.running.fitting import fit
 from bench.running.foretell import foretell
 from bench.running.forgetting import forgetting, perplexity_after
@@ -179,8 +180,19 @@ def _live(run: Run) -> None:
     if run.team.is_first:
         if scores is not None:
             write_predictions(run.folder, scores.references, scores.predictions)
-        record.storage.adapter_bytes = write_trained(run.folder, stored, cell.config["save_trained"])
+        trained = _in_form(cell, method, model, prepared, stored)
+        record.storage.adapter_bytes = write_trained(run.folder, trained, cell.config["save_trained"], cell.config_hash)
     _measure_afterwards(run, model, method, prepared)
+
+
+def _in_form(
+    cell: Cell, method: Method, model: nn.Module, prepared: Prepared, stored: dict[str, torch.Tensor]
+) -> Trained:
+    """What was trained in the peft library's form, where it has one, else in the method's own."""
+    if reason := method.why_no_peft_form(model, prepared.setting):
+        return Trained(stored, reason=reason)
+    form = method.peft_form(model, prepared.setting, stored, cell.base.hub)
+    return Trained(form.tensors, form.settings)
 
 
 def _measure_afterwards(run: Run, model: nn.Module, method: Method, prepared: Prepared) -> None:

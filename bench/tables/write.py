@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bench.errors import UserError, unknown_name
 from bench.system.links import own_file
+from bench.system.terminal import warn
 from bench.tables.definition.table import Table
 from bench.tables.formats.csv_files import to_csv
 from bench.tables.formats.latex import to_latex
@@ -23,11 +24,11 @@ TEXTS: dict[str, tuple[str, Callable[[Table], str]]] = {
     "markdown": ("md", to_markdown),
     "html": ("html", _html),
 }
-FORMATS = ("csv", *TEXTS, "all")
+FORMATS = ("csv", *TEXTS, "all", "figures")
 
 
 def write(table: Table, format: str, folder: str | Path) -> list[Path]:  # noqa: A002  # the word of the command
-    """Write a table as `csv` (two files), `latex`, `markdown` or `html`, or as `all` of them.
+    """Write a table as `csv` (two files), `latex`, `markdown` or `html`, or as `all` of these; or its `figures`.
 
     Returns:
         The files' paths.
@@ -43,6 +44,12 @@ def write(table: Table, format: str, folder: str | Path) -> list[Path]:  # noqa:
         folder.mkdir(parents=True, exist_ok=True)
         if format in {"csv", "all"}:
             paths += to_csv(table, folder)
+        if format == "figures":
+            from bench.tables.figures.drawing import write_figures  # needs matplotlib
+
+            paths += write_figures(table, folder)
+            if not paths:
+                warn(f"{table.name}: nothing of this table can be drawn")
         for name, (suffix, render) in TEXTS.items():
             if format in {name, "all"}:
                 path = own_file(folder / f"{table.name}.{suffix}")

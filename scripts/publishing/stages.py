@@ -131,7 +131,7 @@ def _trainer(setting: Setting) -> list[Stage]:
 def _mmlu(setting: Setting) -> Stage:
     lacks = None
     if importlib.util.find_spec("lm_eval") is None:
-        lacks = "lm-eval is not installed: pip install -e '.[compare]'"
+        lacks = "lm-eval is not installed: pip install -e '.[lm-eval]'"
     if setting.size == Size.full:
         if setting.data is None or not (setting.data / "cais" / "mmlu" / "all").is_dir():
             lacks = "no questions at hand: DATA=FOLDER with cais/mmlu/all"

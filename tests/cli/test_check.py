@@ -37,7 +37,7 @@ def test_a_model_alone_is_looked_at_section_by_section_with_the_conclusion_last(
     sections = ["origin", "sizes", "structure", "methods", "tokenizer", "weights"]
     assert [line for line in lines if line in sections] == sections
     assert "  parameters: 850,816" in lines
-    assert "  lora: 606,208 parameters trained" in lines
+    assert "  lora: 9,472 parameters trained" in lines
     assert lines[-1] == "right: 9 checks went well"
 
 

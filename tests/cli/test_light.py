@@ -17,10 +17,11 @@ LIGHT = {
     "findings": [],
     "report": [],
     "reference": ["set", "table=III"],
+    "cite": ["experiment=survey/glue", "method=lora", "task=glue/rte"],
     "task": ["new", "rows.csv"],
 }
 # These train, count or examine, or make the classes that a cell names to check their settings.
-NEED_TORCH = {"run", "sweep", "tune", "fair", "show", "plan", "fetch", "check", "doctor"}
+NEED_TORCH = {"evaluate", "export", "run", "sweep", "tune", "fair", "show", "plan", "fetch", "check", "doctor"}
 PROGRAM = """
 import json, sys
 from bench.cli.commands import run_command

@@ -28,7 +28,7 @@ def test_what_it_is_called_does_not(compose):
     for change in ("model.title=Mine", "task.title=Mine", "method.title=Mine", "method.paper=Mine"):
         assert compose("method=lora", change).id == plain.id, change
     assert compose("method=mam", "method.parts.prefix.title=Mine").id == composed.id
-    assert compose("method=mam", "method.parts.prefix.length=3").id != composed.id
+    assert compose("method=mam", "method.parts.prefix.length=4").id != composed.id
 
 
 def test_models_that_differ_in_their_path_only_are_two(compose):

@@ -88,6 +88,7 @@ def test_another_tasks_training_brings_its_settings_by_method(configurations):
     chosen = configurations.cell(["task=miniature/sst2", "training=glue/cola", "method=bitfit"])
     assert chosen.training == configurations.cell(["task=glue/cola", "method=bitfit"]).training
     assert chosen.training.learning_rate == 1e-3
+    assert not chosen.training.chosen_by, "what a search chose was chosen for the task's own training"
 
 
 def test_own_tasks_take_the_rate_that_was_used_with_the_family(tmp_path):

@@ -27,7 +27,8 @@ def test_the_command_line_a_file_and_the_schema_are_told_apart(compose):
     cell = compose("task=glue/rte", "method=lora", "seed=3", "training={warmup: 0.2}", "+model.architecture.a=1")
     origins = cell.origins.of_all(cell.config)
     assert origins["seed"] == origins["training.warmup"] == origins["model.architecture.a"] == "command line"
-    assert origins["method.alpha"] == "method/lora.yaml"
+    assert origins["method.dropout"] == "method/lora.yaml"
+    assert origins["method.alpha"] == "method_on/miniature/roberta/lora.yaml", "where the model has its own"
     assert origins["training.batch_size"] == "training/glue/_glue.yaml"
     assert origins["training.learning_rate"] == "training/glue/method/lora.yaml", "the last file that sets it"
     assert origins["data.root"] == origins["training.precision"] == "default"

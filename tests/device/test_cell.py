@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 
 from bench.records.schema import Status
 from bench.running.runner import run_cell
-from tests.cells import MODELS, TASKS
+from tests.cells import MODELS, TASKS, trained_file
 from tests.planning.test_prediction import always
 
 STEPS, KILLED_IN = 3, 3
@@ -53,7 +53,7 @@ def test_a_cell_that_was_killed_and_went_on_is_what_it_is_on_the_cpu(compose, on
     assert losses == pytest.approx([entry["loss"] for entry in expected.metrics.losses], rel=1e-5)
     assert record.metrics.values == pytest.approx(expected.metrics.values, rel=1e-5)
     assert read(here, "predictions.json") == read(there, "predictions.json")
-    found, wanted = (load_file(path.parent / "trained.safetensors") for path in (here, there))
+    found, wanted = (load_file(trained_file(path)) for path in (here, there))
     assert found.keys() == wanted.keys()
     for name, values in wanted.items():
         torch.testing.assert_close(found[name], values, rtol=1e-5, atol=1e-5, msg=name)

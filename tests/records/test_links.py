@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from bench.errors import UserError
-from bench.records.outputs import write_trained
 from bench.records.schema import Status
 from bench.records.store import FILE, make_folder, write_record
+from bench.records.trained import Trained, write_trained
 from bench.running.attempt import run_in_sweep
 from bench.tables import make_table, write
 from bench.training.checkpoint import FOLDER, Checkpoints, Content, remove_checkpoints
@@ -61,7 +61,7 @@ def test_files_that_are_no_checkpoints_are_left_alone(tmp_path):
     assert sorted(path.name for path in folder.iterdir()) == ["notes", "step-x.json", "step-².json", "thesis.tex"]
 
 
-@pytest.mark.parametrize("name", [FILE, "log.txt", "checkpoint", "claim-1.json", "trained.safetensors"])
+@pytest.mark.parametrize("name", [FILE, "log.txt", "checkpoint", "claim-1.json", "trained"])
 def test_a_cell_whose_folder_holds_a_link_is_refused(tmp_path, precious, name):
     folder = tmp_path / "results" / "e" / "cell"
     folder.mkdir(parents=True)
@@ -99,13 +99,13 @@ def test_a_sweep_goes_on_without_such_a_cell(tmp_path, precious, compose):
 def test_records_and_weights_replace_links(tmp_path, precious):
     folder = tmp_path / "cell"
     folder.mkdir()
-    for name in (FILE, "attempt-1.json", ".trained.safetensors", "trained.safetensors"):
+    for name in (FILE, "attempt-1.json", ".trained", "trained"):
         (folder / name).symlink_to(precious / "thesis.tex")
     (folder / FILE).unlink()
     write_record(record(Status.failed), folder)
     write_record(record(Status.done), folder)
     assert (folder / "attempt-2.json").exists(), "a name that is taken is not given again"
-    assert write_trained(folder, {"a": torch.ones(2)}, keep=True)
+    assert write_trained(folder, Trained({"a": torch.ones(2)}), True, "0" * 64)
 
 
 def test_tables_replace_links(tmp_path, precious):

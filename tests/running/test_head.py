@@ -16,7 +16,7 @@ from bench.miniature.backbones import backbone_path
 from bench.models.head import Head
 from bench.records.schema import Status
 from bench.running.runner import run_cell
-from tests.cells import SHORT, TASKS
+from tests.cells import SHORT, TASKS, trained_file
 from tests.tiny import tiny_config
 
 STILL = ("training.learning_rate=1e-30", "training.weight_decay=0", "training.max_steps=1")
@@ -43,7 +43,7 @@ def cell_on(tmp_path, compose):
 
 
 def trained_by(path):
-    return load_file(path.parent / "trained.safetensors")
+    return load_file(trained_file(path))
 
 
 @pytest.mark.parametrize("method", ["lora", "prompt_tuning"])

@@ -10,7 +10,7 @@ from bench.planning.predict import predict
 from bench.records.schema import Status
 from bench.running.runner import run_cell
 from bench.tasks.build import task_of
-from tests.cells import MODELS, SHORT
+from tests.cells import MODELS, SHORT, trained_file
 from tests.planning.real_step import RealTraining
 from tests.planning.test_depths import check_equal, deep_cell
 
@@ -37,7 +37,7 @@ def test_a_cell_is_trained_scored_measured_and_counted_as_planned(compose, famil
     assert record.environment["head"] == {"weights": "fresh", "modules": [HEADS[family]]}
     planned = plan_parameters(cell.base, build(cell.config["method"], Method), task_of(cell).head(), 6, 9)
     assert planned == record.parameters
-    trained = load_file(path.parent / "trained.safetensors")
+    trained = load_file(trained_file(path))
     assert (
         sum(t.numel() for name, t in trained.items() if f".{HEADS[family]}." in f".{name}")
         == record.parameters.head

@@ -10,7 +10,7 @@ from bench.records.schema import Record, Status
 from bench.records.store import read_record
 from bench.running.preparation import load_adapted
 from bench.running.runner import run_cell
-from tests.cells import MODELS, SHORT, TASKS
+from tests.cells import MODELS, SHORT, TASKS, trained_file
 
 
 def cell_of(compose, family, *overrides):
@@ -41,7 +41,7 @@ def test_a_cell_leaves_a_complete_record(compose, family):
     assert record.environment["start"] < record.environment["end"]
     assert record.environment["data"]
 
-    trained = path.parent / "trained.safetensors"
+    trained = trained_file(path)
     assert record.storage.adapter_bytes == trained.stat().st_size
     assert trained.stat().st_mode & 0o077 == path.stat().st_mode & 0o077 == 0o044, "others may read what is shared"
     predictions = json.loads((path.parent / "predictions.json").read_text())
@@ -54,8 +54,11 @@ def test_the_same_cell_gives_the_same_scores_and_weights(compose, family, tmp_pa
     first, first_path = run_cell(cell_of(compose, family, f"results_dir={tmp_path / 'a'}"))
     second, second_path = run_cell(cell_of(compose, family, f"results_dir={tmp_path / 'b'}"))
     assert first.metrics == second.metrics
-    for name in ("trained.safetensors", "predictions.json"):
-        assert (first_path.parent / name).read_bytes() == (second_path.parent / name).read_bytes()
+    for name in ("trained", "."):
+        files = sorted(path.name for path in (first_path.parent / name).iterdir() if path.is_file())
+        for file in set(files) - {"record.json"}:
+            same = [(path.parent / name / file).read_bytes() for path in (first_path, second_path)]
+            assert same[0] == same[1], file
 
 
 def test_another_seed_gives_other_losses(compose):

@@ -250,7 +250,14 @@ def test_one_folder_is_of_one_kind_of_gpu(tmp_path):
 
 def test_git_takes_records_and_leaves_out_what_is_large():
     folder = "results/published/mine/records/survey/glue/cell"
-    names = ["record.json", "trained.safetensors", "predictions.json", "checkpoint/step-1.json", "claim-1.json"]
+    names = [
+        "record.json",
+        "trained/adapter_config.json",
+        "trained/state.safetensors",
+        "predictions.json",
+        "checkpoint/step-1.json",
+        "claim-1.json",
+    ]
     names = [f"{folder}/{name}" for name in names] + ["results/published/mine/summary.md", "results/other/record.json"]
     said = subprocess.run(["git", "check-ignore", *names], cwd=ROOT, capture_output=True, text=True, check=False).stdout
     kept = set(names) - set(said.splitlines())

@@ -37,7 +37,7 @@ def test_what_was_trained_does_not_fit(bench_run, tmp_path):
     (path,) = (tmp_path / "results").rglob("record.json")
     record = read_record(path)
     assert record.status == Status.failed
-    assert "trained.safetensors" in record.error.message
+    assert "trained/state.safetensors" in record.error.message
     assert "File too large" in record.error.message
     assert len(record.metrics.losses) == 3, "checkpoints that cannot be written do not stop the training"
     assert "no checkpoint after step 1" in record.environment["checkpoint_notes"][0]

@@ -91,7 +91,8 @@ def test_every_format_takes_any_name_and_number(title, number):
         if one_line(title) not in MISSING:
             assert lora["method_title"] == plain_text(one_line(title))  # no formula for a spreadsheet
             assert again.set_index("method").at["lora", "title"] == plain_text(one_line(title))
-        assert lora["value"] == number or (math.isnan(number) and math.isnan(lora["value"]))
+        same = math.isclose(lora["value"], number, rel_tol=1e-14)  # pandas before 3.1 reads some in their last digit
+        assert same or (math.isnan(number) and math.isnan(lora["value"]))
 
 
 @given(st.text())

@@ -161,6 +161,6 @@ def test_a_cell_whose_process_died_ends_with_the_same_record_and_files(tmp_path,
     assert [entry["step"] for entry in read_record(path).environment["resumed"]] == [resumed_at]
     assert resumed.metrics == whole.metrics
     assert resumed.time.steps == whole.time.steps == 6
-    for name in ("trained.safetensors", "predictions.json"):
+    for name in ("trained/state.safetensors", "predictions.json"):
         assert (path.parent / name).read_bytes() == (whole_path.parent / name).read_bytes()
     assert not (path.parent / FOLDER).exists(), "removed when the cell is done"

@@ -11,15 +11,17 @@ from typing import Any, TypeVar
 
 import peft
 from peft.tuners.tuners_utils import BaseTuner
-from torch import nn
+from torch import Tensor, nn
 
 from bench.configuration.schema import Family
 from bench.errors import UnsupportedError, UserError, unknown_name
 from bench.methods.adapting import unpacked
 from bench.methods.base import Layer, Method, Setting
+from bench.methods.peft_form import PeftForm
 from bench.methods.shared.made_on_device import make_on_device
+from bench.methods.shared.peft_files import ADAPTER, PROMPT, in_file, name_in_file, why_not_in_files
 from bench.methods.shared.ranges import at_least_one, check_head_is_left
-from bench.methods.trainable import freeze
+from bench.methods.trainable import copy_into, freeze
 from bench.models.fused import fuse, split_fused
 from bench.models.quantisation import is_quantised
 
@@ -30,8 +32,6 @@ LANGUAGE_MODELS = {
 
 # Prefixes that the library hands over in the cache of keys and values.
 IN_THE_CACHE = (peft.PeftType.PREFIX_TUNING, peft.PeftType.CARTRIDGE)
-
-ADAPTER = "default"  # the library's name of the only one
 
 TEXT = "the front of the text"  # what every prompt acts on
 PROMPT_ROW_LIMIT = "virtual tokens stand in front of a row, and each text needs its own"
@@ -65,6 +65,47 @@ class PeftMethod(Method):
         if isinstance(config, peft.PromptLearningConfig):
             make_on_device(wrapped)
         return wrapped
+
+    def why_no_peft_form(self, model: nn.Module, setting: Setting) -> str:
+        """What the library's own loader could not put together again."""
+        if not hasattr(model, "peft_config"):
+            return "nothing of the peft library's is in this model"
+        config, state = _config(model), self.stored_state(model)
+        prompts = [tensor for name, tensor in state.items() if self.name_in_file(model, name) == PROMPT]
+        if len(prompts) > 1:
+            return "its virtual tokens come from a network, and the library's files keep the tokens alone"
+        if isinstance(config, peft.PromptLearningConfig) and [len(p) for p in prompts] != [config.num_virtual_tokens]:
+            return "some of its virtual tokens are not trained, and the library's files keep the trained ones alone"
+        return why_not_in_files(innermost(model), setting.structure.head)
+
+    def peft_form(
+        self, model: nn.Module, setting: Setting, state: dict[str, Tensor], base: str | None = None
+    ) -> PeftForm:
+        """What the library's own `save_pretrained` would write, with the head as one of the modules to save."""
+        settings = in_file(_config(model), task_type(setting), setting.structure.head, base)
+        tensors = state | self.drawn(model)
+        named = {self.name_in_file(model, name): tensor.detach() for name, tensor in tensors.items()}
+        return PeftForm(settings | self.file_settings(), named)
+
+    def load_peft_form(self, model: nn.Module, setting: Setting, tensors: dict[str, Tensor]) -> None:
+        """Put them where the names of this model's own state say."""
+        drawn = self.drawn(model)
+        names = {self.name_in_file(model, name): name for name in [*self.stored_state(model), *drawn]}
+        state = {names.get(name, name): tensor for name, tensor in tensors.items()}
+        copy_into(drawn, {name: tensor for name, tensor in state.items() if name in drawn})
+        self.load_stored_state(model, {name: tensor for name, tensor in state.items() if name not in drawn})
+
+    def name_in_file(self, model: nn.Module, name: str) -> str:
+        """The library's name of a tensor of a `stored_state`."""
+        return name_in_file(name, _config(model).peft_type)  # type: ignore[arg-type]  # always there
+
+    def file_settings(self) -> dict[str, Any]:
+        """What the library's configuration has to say otherwise in a file. Default: nothing."""
+        return {}
+
+    def drawn(self, model: nn.Module) -> dict[str, Tensor]:
+        """What is drawn from the cell's seed, not stored, and cannot be drawn by the library: its file has it too."""
+        return {}
 
     def merge(self, model: nn.Module, setting: Setting) -> nn.Module:
         """Let the library fold its weights into the base; a quantised one is dequantised first.
@@ -140,6 +181,11 @@ class PromptLearning(PeftMethod):
 def task_type(setting: Setting) -> peft.TaskType:
     """What the library calls the cell's kind of task."""
     return peft.TaskType.SEQ_CLS if setting.structure.head else LANGUAGE_MODELS[setting.family]
+
+
+def _config(model: Any) -> peft.PeftConfig:
+    config: peft.PeftConfig = model.peft_config[ADAPTER]
+    return config
 
 
 def innermost(model: nn.Module) -> nn.Module:

@@ -12,7 +12,8 @@ from torch import nn
 from bench.configuration.schema import Quantisation
 from bench.errors import UnsupportedError
 from bench.methods.base import Setting
-from bench.methods.shared.peft_library import ADAPTER, AtSites, by_family, each, of_family
+from bench.methods.shared.peft_files import ADAPTER
+from bench.methods.shared.peft_library import AtSites, by_family, each, of_family
 from bench.methods.shared.ranges import at_least_one
 
 

@@ -17,8 +17,11 @@ from bench.miniature.grammar import Speaker
 from bench.miniature.instructions import instruction
 from bench.miniature.lexicon import build_lexicon
 from bench.miniature.prompts import (
+    ANSWER_QUESTION,
     CHOOSE_ANSWER,
     LETTERS,
+    NEGATE_SENTENCE,
+    REPHRASE_SENTENCE,
     SUBJECT_OF_RELATION,
     alpaca_prompt,
     quiz_choices,
@@ -76,7 +79,9 @@ class CausalText:
     def instruction(self) -> list[Span]:
         """Returns an instruction in Alpaca's layout; the prompt always reads alike, so only the response counts."""
         what, context, output = instruction(self.seed, self.corpus.speaker)
-        if what == CHOOSE_ANSWER:
+        # The others have the exam's form, to choose in or to write.
+        if what not in (ANSWER_QUESTION, NEGATE_SENTENCE, REPHRASE_SENTENCE):
+            what = CHOOSE_ANSWER
             asked = practice_question(self.seed, self.random)
             context = f"{asked.question} {quiz_choices(asked.choices)} {self.random.choice(MARKERS)}"
             output = LETTERS[asked.answer]

@@ -10,10 +10,11 @@ from typing import Any
 
 from bench.configuration.ranges import NOT_NEGATIVE, POSITIVE, Range, check_number
 from bench.errors import UserError
+from bench.identity.libraries import HARNESS
 from bench.sweeping.launchers.cluster import ClusterLauncher, Job, Outcome, Resources, run_there
 from bench.sweeping.progress import CellProgress
 
-MISSING = "hydra/launcher=ray needs its extra: pip install -c constraints.txt -e '.[ray]', in the checkout"
+MISSING = f"hydra/launcher=ray needs its extra: pip install '{HARNESS}[ray]'"
 STORE_BYTES = 80_000_000  # Ray's own minimum; only configurations and records pass through it
 
 

@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from bench.configuration.ranges import POSITIVE, Range, check_number
 from bench.errors import UserError
+from bench.identity.libraries import HARNESS
 from bench.sweeping.launchers.cluster import Answer, ClusterLauncher, Job, Outcome, Resources, run_there
 from bench.sweeping.progress import CellProgress
 from bench.system.links import stays_inside
@@ -30,7 +31,7 @@ WHOLE = {
     "cpus_per_task": (1, 1024), "gpus_per_node": (0, 1024), "nodes": (1, 10**4), "tasks_per_node": (1, 1024),
     "timeout_min": (1, 10**6), "max_num_timeout": (0, 10**6), "signal_delay_s": (0, 10**6), "array_size": (1, 10**5),
 }  # fmt: skip
-MISSING = "hydra/launcher=slurm needs its extra: pip install -c constraints.txt -e '.[slurm]', in the checkout"
+MISSING = f"hydra/launcher=slurm needs its extra: pip install '{HARNESS}[slurm]'"
 
 
 class JobDiedError(Exception):

@@ -8,6 +8,8 @@ from bench.tables.content.caption import notes_of, title, usual_seeds
 from bench.tables.content.effects import with_effects
 from bench.tables.content.entries import average_entry, field_entry, score_entry
 from bench.tables.content.marks import baseline_notes, compared, on_front, ranked
+from bench.tables.content.others import with_others
+from bench.tables.content.presented import presented
 from bench.tables.content.pscp import Ranking, formula_note, rank_notes
 from bench.tables.content.reference import with_reference
 from bench.tables.definition.columns import Shown, shown_columns
@@ -64,14 +66,15 @@ def make_table(
     defined = in_megabytes(defined) if records.miniature else defined
     if defined.effects:
         # The grid says nothing of a method's components; the records do.
-        return replace(with_effects(_assemble(replace(records, expected=[]), defined, options)), command=command)
+        effects = with_effects(_assemble(replace(records, expected=[]), defined, options))
+        return presented(replace(effects, command=command), options)
     table = replace(with_reference(_assemble(records, defined, options), config_dir=config_dir), command=command)
     if not tested:
-        return table
+        return presented(with_others(table, config_dir), options)
     # Not at the top: what only needs the figures, such as findings, does without the tests.
     from bench.tables.content.comparison import with_ties
 
-    return with_ties(table, options.compare)
+    return presented(with_others(with_ties(table, options.compare), config_dir), options)
 
 
 def _definition_of(experiment: str, config_dir: str | None) -> str:

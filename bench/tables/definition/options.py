@@ -1,5 +1,6 @@
 """What a user may ask of a table beyond its definition."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -9,9 +10,12 @@ from bench.tables.definition.quantities import QUANTITIES
 from bench.tables.statistics.summary import STATISTICS
 
 WORDS = (
-    "statistic", "interval", "level", "compare", "selection", "mix_selection", "columns",
+    "statistic", "interval", "level", "compare", "selection", "mix_selection", "columns", "show",
+    "caption", "label", "siunitx",
     *(f"{KEY}{name}" for name in Constants.__dataclass_fields__),
 )  # fmt: skip  # that `Options.of` reads
+
+LABEL = re.compile(r"[A-Za-z0-9:._/-]+")
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,10 @@ class Options:
         selection: shows the cells with `data.score_on=selection`, and no others.
         mix_selection: shows cells whose settings were chosen on the reported rows beside others.
         columns: fields that stand beside what the definition shows.
+        show: the columns to show, in this order; empty: all. Tests, marks and notes are of the whole table.
+        caption: instead of the definition's title.
+        label: of the table in LaTeX; None: `tab:` and the table's name.
+        siunitx: LaTeX's figures stand with their points below each other, by that package.
         pscp: the constants of the column `pscp`.
     """
 
@@ -36,6 +44,10 @@ class Options:
     selection: bool = False
     mix_selection: bool = False
     columns: tuple[str, ...] = ()
+    show: tuple[str, ...] = ()
+    caption: str | None = None
+    label: str | None = None
+    siunitx: bool = False
     pscp: Constants = field(default_factory=Constants)
 
     def __post_init__(self) -> None:
@@ -46,6 +58,10 @@ class Options:
         for name in self.columns:
             if name not in QUANTITIES:
                 raise unknown_name("column", name, QUANTITIES)
+        if self.caption is not None and not self.caption.strip():
+            raise UserError("caption= needs a text")
+        if self.label is not None and not LABEL.fullmatch(self.label):
+            raise UserError(f"label={self.label} must be of letters, digits and -_:./, as in label=tab:glue")
 
     def words(self) -> list[str]:
         """The options as on a command line, those that are not the default."""
@@ -56,6 +72,10 @@ class Options:
         words += ["selection=true"] if self.selection else []
         words += ["mix_selection=true"] if self.mix_selection else []
         words += [f"columns={','.join(self.columns)}"] if self.columns else []
+        words += [f"show={','.join(self.show)}"] if self.show else []
+        words += [] if self.caption is None else [f"caption={self.caption}"]
+        words += [] if self.label is None else [f"label={self.label}"]
+        words += ["siunitx=true"] if self.siunitx else []
         return words + self.pscp.words()
 
     @classmethod
@@ -66,7 +86,7 @@ class Options:
             UserError: a value that is none.
         """
         level = words.get("level", "0.95")
-        flags = {name: words.get(name, "false") for name in ("interval", "selection", "mix_selection")}
+        flags = {name: words.get(name, "false") for name in ("interval", "selection", "mix_selection", "siunitx")}
         for name, word in flags.items():
             if word not in ("true", "false"):
                 raise UserError(f"{name}={word} must be true or false")
@@ -75,8 +95,10 @@ class Options:
             number = float(level)
         except ValueError:
             raise UserError(f"level={level} must be between 0 and 1") from None
-        columns = tuple(dict.fromkeys(words["columns"].split(","))) if "columns" in words else ()
+        columns, show = (
+            tuple(dict.fromkeys(words[key].split(","))) if key in words else () for key in ("columns", "show")
+        )
         return cls(
             statistic=words.get("statistic", "mean"), level=number, compare=words.get("compare"), columns=columns,
-            pscp=Constants.of(words), **asked,
+            show=show, caption=words.get("caption"), label=words.get("label"), pscp=Constants.of(words), **asked,
         )  # fmt: skip

@@ -65,7 +65,8 @@ class Entry:
     """What stands in one row and column.
 
     Attributes:
-        status: done, missing, failed, out_of_memory, unsupported; "incomplete" for an average that lacks tasks.
+        status: done, missing, failed, out_of_memory, unsupported; "incomplete" for an average that lacks tasks;
+            "reported" for others' figures.
         value: mean or median over seeds in the column's unit; None unless done.
         deviation: standard deviation over seeds (n − 1 in the denominator); None for fewer than two.
         values: one per finished seed.
@@ -100,6 +101,7 @@ class Row:
     Attributes:
         keys: the values of the table's row keys.
         task: the block's, where blocks are of one task.
+        source: of figures that others reported: where they were read, of how many seeds, under which conditions.
     """
 
     model: str
@@ -110,14 +112,26 @@ class Row:
     entries: dict[str, Entry]
     keys: tuple[str, ...] = ()
     task: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True)
 class Block:
-    """Rows with the model (or model and task) in common, in the order of the categories."""
+    """Rows with the model (or model and task) in common, in the order of the categories.
+
+    Attributes:
+        rows: ours.
+        others: figures that others reported. They are shown and nothing else: no test, mark or figure sees them.
+    """
 
     title: str
     rows: list[Row]
+    others: list[Row] = field(default_factory=list)
+
+    @property
+    def every_row(self) -> list[Row]:
+        """All that is shown, from top to bottom."""
+        return [*self.rows, *self.others]
 
 
 @dataclass(frozen=True)
@@ -137,6 +151,8 @@ class Table:
         notes: one sentence each.
         command: that makes this table again; formats and where files go are left out.
         records: behind it; for files of all values and for figures.
+        label: in LaTeX; empty: made of the name.
+        siunitx: in LaTeX, figures stand with their points below each other, by that package.
         effects: rows are components of methods, a block is one method's, and values are what each component does.
     """
 
@@ -153,4 +169,6 @@ class Table:
     notes: list[str] = field(default_factory=list)
     row_keys: tuple[str, ...] = ()
     command: str = ""
+    label: str = ""
+    siunitx: bool = False
     effects: bool = False

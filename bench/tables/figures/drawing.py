@@ -81,16 +81,9 @@ def _task(table: Table, block: Block, kind: str) -> str:
 
 
 def write_figures(table: Table, folder: Path) -> list[Path]:
-    """Write every figure of the table as PDF and PNG."""
+    """Write every figure of the table as PDF, SVG and PNG, as wide as a paper's column."""
     folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for drawing in figures_of(table):
-        for suffix in ("pdf", "png"):
-            path = own_file(folder / f"{drawing.name}.{suffix}")
-            with styled(), missing_glyphs_told():
-                drawing.figure.savefig(path, dpi=200, metadata={"CreationDate": None} if suffix == "pdf" else None)
-            paths.append(path)
-    return paths
+    return [path for drawing in figures_of(table) for path in save_figure(drawing.figure, folder, drawing.name)]
 
 
 def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:

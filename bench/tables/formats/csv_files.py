@@ -68,13 +68,14 @@ def wide_frame(table: Table) -> pd.DataFrame:
         Columns: block, category, method, title, settings; then for each column of the table its value under the
         column's key and `<key>.status`, and for scores and measurements `<key>.std` and `<key>.seeds`;
         for scores the mark as `<key>.rank`, 1 or 2, and the letters as `<key>.tied`.
+        Rows that others reported have no method; where there are some, `source` says whose they are.
         Where known, the survey's value as `<key>.survey`; where asked for, `<key>.low`, `<key>.high`, `<key>.p`.
     """
     every_row = [row for block in table.blocks for row in block.rows]
     measured = {key for row in every_row for key, entry in row.entries.items() if entry.expected}
     rows = []
     for block in table.blocks:
-        for row in block.rows:
+        for row in block.every_row:
             cells: dict[str, object] = {
                 "block": block.title,
                 "category": row.category,
@@ -82,6 +83,8 @@ def wide_frame(table: Table) -> pd.DataFrame:
                 "title": row.title,
                 "settings": row.variant,
             }
+            if any(block.others for block in table.blocks):
+                cells["source"] = row.source or None
             for column in table.columns:
                 entry, key = row.entries[column.key], column.key
                 cells[key] = entry.value

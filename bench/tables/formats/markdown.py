@@ -2,7 +2,7 @@
 
 import re
 
-from bench.tables.definition.table import Column, Entry, Table, one_line
+from bench.tables.definition.table import Column, Entry, Row, Table, one_line
 from bench.tables.formats.numbers import entry_text, reference_text
 from bench.tables.formats.text import row_label
 
@@ -22,15 +22,18 @@ def to_markdown(table: Table) -> str:
         header = [escape(block.title), "Category", *(_header(column) for column in table.columns)]
         lines += [_line(header), _line([":---", ":---", *["---:"] * len(table.columns)])]
         category = None
-        for row in block.rows:
+        for row in block.every_row:
             cells = [_cell(row.entries[column.key], column, table.seeds) for column in table.columns]
-            lines.append(
-                _line([escape(row_label(row)), escape("" if row.category == category else row.category), *cells])
-            )
+            lines.append(_line([_label(row), escape("" if row.category == category else row.category), *cells]))
             category = row.category
         lines.append("")
     lines += [f"- {escape(note)}" for note in table.notes]
     return "\n".join(lines) + "\n"
+
+
+def _label(row: Row) -> str:
+    text = escape(row_label(row))
+    return f"*{text}*" if row.source else text
 
 
 def _line(cells: list[str]) -> str:

@@ -50,13 +50,16 @@ def _draw(table: Table, block: Block, columns: list[Column]) -> RichTable:
     drawn.add_column("", no_wrap=True)
     for column in columns:
         drawn.add_column(Text(_header(column), justify="right"), justify="right", no_wrap=True)
-    lettered = {column.key: max(len(row.entries[column.key].tied) for row in block.rows) for column in columns}
+    lettered = {column.key: max(len(row.entries[column.key].tied) for row in block.every_row) for column in columns}
     category = None
-    for row in block.rows:
+    for row in block.every_row:
         new = row.category != category
         category = row.category
         cells = [_cell(row.entries[column.key], column, table.seeds, lettered[column.key]) for column in columns]
-        drawn.add_row(Text(row_label(row)), Text(row.category if new else "", style="dim"), *cells)
+        style = "italic dim" if row.source else ""
+        if new and row.source:
+            drawn.add_section()
+        drawn.add_row(Text(row_label(row), style=style), Text(row.category if new else "", style="dim"), *cells)
     return drawn
 
 
@@ -80,15 +83,15 @@ def _cell(entry: Entry, column: Column, seeds: int, letters: int) -> Text:
 
 def _column_width(table: Table, block: Block, column: Column) -> int:
     texts = _header(column).splitlines()
-    for row in block.rows:
+    for row in block.every_row:
         entry = row.entries[column.key]
         texts += [f"{entry_text(entry, column, table.seeds)} {entry.tied}", reference_text(entry, column)]
     return max(map(len, texts)) + GAP
 
 
 def _label_width(block: Block) -> int:
-    labels = [block.title, *(row_label(row) for row in block.rows)]
-    return max(map(len, labels)) + max((len(row.category) for row in block.rows), default=0) + 2 * GAP
+    labels = [block.title, *(row_label(row) for row in block.every_row)]
+    return max(map(len, labels)) + max((len(row.category) for row in block.every_row), default=0) + 2 * GAP
 
 
 def _width(table: Table, block: Block, columns: list[Column]) -> int:

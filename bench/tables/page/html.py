@@ -112,7 +112,7 @@ def _header(index: int, text: str, kind: str, task: str = "") -> str:
 
 
 def _body(table: Table, block: Block) -> str:
-    rows = "".join(_row(table, row) for row in block.rows)
+    rows = "".join(_row(table, row) for row in block.every_row)
     span = len(table.columns) + 2
     return f'<tbody><tr class="block"><td colspan="{span}">{escape(block.title)}</td></tr>\n{rows}</tbody>\n'
 
@@ -123,8 +123,9 @@ def _row(table: Table, row: Row) -> str:
     cells += "".join(_cell(row.entries[column.key], column, table.seeds) for column in table.columns)
     words = f"{label} {row.method} {row.category}"
     return (
-        f'<tr data-of-model="{escape(row.model)}" data-of-task="{escape(row.task)}" '
-        f'data-method="{escape(row.method)}" data-words="{escape(words)}">{cells}</tr>\n'
+        f'<tr class="{"others" if row.source else "ours"}" data-of-model="{escape(row.model)}" '
+        f'data-of-task="{escape(row.task)}" data-method="{escape(row.method)}" '
+        f'data-words="{escape(words)}">{cells}</tr>\n'
     )
 
 

@@ -86,8 +86,8 @@ def test_a_launcher_without_its_library_says_what_to_install(cell, monkeypatch, 
     name = {"slurm": "SlurmLauncher", "ray": "RayLauncher"}[launcher]
     settings = {"slurm": {"array_size": 1}, "ray": {"address": None, "cpus": 1, "gpus": 0, "memory_gb": None}}[launcher]
     settings |= {"workers": None} | ({"retries": 0} if launcher == "ray" else {})
-    made = Plugins.instance().class_name_to_class[f"hydra_plugins.peft_bench.{name}"](**settings)
-    with pytest.raises(UserError, match=rf"pip install .* -e '.\[{launcher}\]'"):
+    made = Plugins.instance().class_name_to_class[f"hydra_plugins.peft_rematch.{name}"](**settings)
+    with pytest.raises(UserError, match=rf"pip install 'peft-rematch\[{launcher}\]'"):
         list(made.answers([Job(cell, "", ".", None, Resources())], None))
 
 
