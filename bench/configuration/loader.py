@@ -183,6 +183,6 @@ def origins_composed_last() -> Origins | None:
 
 
 def _for_training(overrides: list[str], parsed: Sequence[Override]) -> list[str]:
-    """Without what a search has chosen, where another training is asked for by name: it was chosen for the task's own."""
+    """Without what a search chose, where another training is asked for by name: it was chosen for the task's own."""
     groups = {override.key_or_group for override in parsed if isinstance(override.value(), str)}
     return [*overrides, "chosen=_none"] if "training" in groups and "chosen" not in groups else overrides
