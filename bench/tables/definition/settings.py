@@ -113,6 +113,7 @@ CAPTION = {
     "training.schedule": "schedule",
     "training.max_length": "maximum length",
     "training.precision": "precision",
+    "task.shots": "solved questions in front of each",
     "model.dtype": "frozen base in",
     "training.optimiser": "optimiser",
 }

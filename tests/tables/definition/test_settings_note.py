@@ -19,3 +19,9 @@ def test_types_and_optimisers_are_named_where_they_are_not_the_usual_ones():
     assert note(usual, low) == (
         "settings: precision bf16 or fp32, frozen base in float32 or bfloat16, optimiser lion or the method's"
     )
+
+
+def test_how_many_solved_questions_stand_in_front_is_said_of_every_table_of_them():
+    none, five = ({"training": {"precision": "fp32"}, "task": {"shots": shots}} for shots in (0, 5))
+    assert note(none) == "settings: precision fp32, solved questions in front of each 0"
+    assert note(none, five).endswith("solved questions in front of each 0 to 5")
