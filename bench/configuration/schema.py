@@ -246,6 +246,7 @@ class CellConfig:
     measure_inference: bool = False  # time and memory of the adapted, the merged and the bare model's forward pass
     forgetting_text: str | None = None  # a file that the training has not, .txt or .jsonl: its perplexity before, after
     forgetting_column: str = "text"  # of a .jsonl file
+    memory_limit: str | None = None  # 80GiB: a cell whose foretold train peak is more ends before weights are loaded
     predict_memory: bool = False  # the predicted train peak beside the measured one; always where memory runs out
     threads: int | None = None  # CPU threads of torch; null: torch's own choice
     distributed: str = "none"  # none | ddp | fsdp: how the cell's processes share the work

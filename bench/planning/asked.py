@@ -16,8 +16,8 @@ class Trace(StrEnum):
     full = "full"
 
 
-def bytes_of(text: str) -> int:
-    """Read a size: 80GiB, 80GB, 500MiB, or plain bytes.
+def bytes_of(text: str, key: str = "device_memory") -> int:
+    """Read a size that stands behind `key`: 80GiB, 80GB, 500MiB, or plain bytes.
 
     Raises:
         UserError: it is none.
@@ -25,5 +25,5 @@ def bytes_of(text: str) -> int:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*((?:[KMGT]I?)?B)?", text.strip().upper())
     size = int(float(match[1]) * UNITS[match[2] or "B"]) if match else 0
     if size <= 0:
-        raise UserError(f"device_memory={text} is no size; write it as 80GiB or 80GB")
+        raise UserError(f"{key}={text} is no size; write it as 80GiB or 80GB")
     return size

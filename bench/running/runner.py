@@ -30,7 +30,7 @@ from bench.records.schema import CellIdentity, Failure, Metrics, Record, Status
 from bench.records.store import folder_of, make_folder, write_record
 from bench.records.trained import Trained, write_trained
 from bench.running.fitting import fit
-from bench.running.foretell import foretell
+from bench.running.foretell import check_fits, foretell
 from bench.running.forgetting import forgetting, perplexity_after
 from bench.running.memory_limits import is_out_of_memory, release_memory, shrink
 from bench.running.overhead import measure_overhead
@@ -131,6 +131,8 @@ def _live(run: Run) -> None:
     """Prepare, load and adapt, train, evaluate; fill in the record on the way."""
     cell, record, meter, report = run.cell, run.record, run.meter, run.report
     task, method = task_of(cell), build(cell.config["method"], Method)
+    if method.trains_anything:
+        check_fits(run)
     record.fingerprints = fingerprints_of(cell.config) | {"harness": record.environment["git"]}
     report("load", 0, 1, None)
     with reading() as read:

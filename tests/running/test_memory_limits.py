@@ -102,3 +102,30 @@ def test_too_little_memory_on_the_host_is_the_same_status(compose, monkeypatch, 
 )
 def test_only_lack_of_memory_counts(error, expected):
     assert is_out_of_memory(error) is expected
+
+
+MIXTURE = ("method=hybrid", *SHORT)
+
+
+def test_a_mixture_over_a_memory_limit_ends_before_its_weights_are_loaded(compose, monkeypatch):
+    def load(*arguments):
+        raise AssertionError("nothing is to be loaded")
+
+    monkeypatch.setattr("bench.running.runner.load_adapted", load)
+    record, _ = run_cell(compose(*MIXTURE, "memory_limit=20MB"))
+    assert record.status == Status.unsupported
+    said = record.error.message
+    assert said.startswith("memory_limit=20MB leaves 0.02 GB to tensors, and the train peak would be 0.0")
+    assert "bench plan device_memory" in said and "\n" not in said
+
+
+def test_one_within_the_limit_is_the_cell_that_it_is_without(compose):
+    limited, plain = compose(*MIXTURE, "memory_limit=20GiB"), compose(*MIXTURE)
+    assert limited.config_hash == plain.config_hash
+    assert run_cell(limited)[0].status == Status.done
+
+
+@pytest.mark.parametrize("limit", ["much", "-3GB", "0"])
+def test_a_limit_that_is_no_size_is_refused(compose, limit):
+    with pytest.raises(UserError, match=f"^memory_limit={limit} is no size; write it as 80GiB or 80GB$"):
+        run_cell(compose(*SETTINGS, f"memory_limit={limit}"))
