@@ -29,7 +29,7 @@ def check_fits(run: Run) -> None:
         UserError: the limit is no size, or the cell's memory is shared by several processes.
     """
     said = run.cell.config["memory_limit"]
-    if said is None:
+    if said is None or not run.cell.is_trained:
         return
     limit = usable(bytes_of(said, "memory_limit"), run.device.type)
     if run.team.size > 1:
@@ -37,6 +37,6 @@ def check_fits(run: Run) -> None:
     peak = predict(run.cell, run.device.type).peak
     if peak > limit:
         raise UnsupportedError(
-            f"memory_limit={said} leaves {limit / 1e9:.3g} GB to tensors, and the train peak would be {peak / 1e9:.3g}; "
+            f"memory_limit={said} leaves tensors {limit / 1e9:.3g} GB, and the train peak would be {peak / 1e9:.3g}; "
             "`bench plan device_memory=…` says what would help"
         )

@@ -107,6 +107,7 @@ def _attempt(
     if cell.origins is not None:
         record.origins = cell.origins.of_all(cell.config)
     try:
+        check_fits(run)
         _live(run)
         record.status = Status.done
     except UnsupportedError as error:
@@ -131,8 +132,6 @@ def _live(run: Run) -> None:
     """Prepare, load and adapt, train, evaluate; fill in the record on the way."""
     cell, record, meter, report = run.cell, run.record, run.meter, run.report
     task, method = task_of(cell), build(cell.config["method"], Method)
-    if method.trains_anything:
-        check_fits(run)
     record.fingerprints = fingerprints_of(cell.config) | {"harness": record.environment["git"]}
     report("load", 0, 1, None)
     with reading() as read:
