@@ -75,6 +75,8 @@ def translation_parts(references: list[str], predictions: list[str], metric: str
     from sacrebleu.metrics.bleu import BLEU
     from sacrebleu.metrics.chrf import CHRF
 
+    import bench.system.quiet  # noqa: F401  # of the texts that were scored, all was said when they were
+
     scorer = CHRF() if metric == "chrf" else BLEU(tokenize=words or None)
     counts = np.array(scorer._extract_corpus_statistics(predictions, [references]), dtype=float)
     return jackknifed_sums(counts, lambda sums: float(scorer._compute_score_from_stats(sums.tolist()).score))
