@@ -1,5 +1,6 @@
 """Scores of predictions, and each block of test items' part in them: pure functions on arrays."""
 
+import logging
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -75,7 +76,7 @@ def translation_parts(references: list[str], predictions: list[str], metric: str
     from sacrebleu.metrics.bleu import BLEU
     from sacrebleu.metrics.chrf import CHRF
 
-    import bench.system.quiet  # noqa: F401  # of the texts that were scored, all was said when they were
+    logging.getLogger("sacrebleu").setLevel(logging.ERROR)  # what it has to say of the texts was said at scoring
 
     scorer = CHRF() if metric == "chrf" else BLEU(tokenize=words or None)
     counts = np.array(scorer._extract_corpus_statistics(predictions, [references]), dtype=float)
