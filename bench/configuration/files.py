@@ -12,7 +12,7 @@ from typing import Any
 from hydra._internal.config_repository import ConfigRepository
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.object_type import ObjectType
-from hydra.plugins.config_source import ConfigResult
+from hydra.plugins.config_source import ConfigResult, ConfigSource
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
@@ -21,6 +21,7 @@ from bench.errors import UserError
 
 BUILT_IN = ("schema", "hydra")
 ABLATION = "experiment/ablation/"
+CHOSEN = "chosen/"  # what searches chose
 
 
 class FilesReadOnce(ConfigRepository):
@@ -61,6 +62,13 @@ class FilesReadOnce(ConfigRepository):
         roots = [Path(source.path) for source in self.get_sources() if source.scheme() == "file"]
         found = {file.relative_to(root) for root in roots for file in (root / folder).rglob("*.yaml")}
         return sorted(path.with_suffix("").as_posix() for path in found)
+
+    def _find_object_source(self, config_path: str, object_type: ObjectType | None) -> ConfigSource | None:
+        """The package's files go before the user's, but what a search of the user's chose goes before what it ships."""
+        if object_type == ObjectType.CONFIG and config_path.startswith(CHOSEN):
+            return next((source for source in reversed(self.get_sources()) if source.is_config(config_path)), None)
+        found: ConfigSource | None = super()._find_object_source(config_path, object_type)
+        return found
 
     def _load(self, config_path: str) -> ConfigResult | None:
         try:

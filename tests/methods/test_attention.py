@@ -14,9 +14,11 @@ ROUNDING, ROUNDING_OF_BF16 = 1e-5, 2e-2  # relative to the largest; a quantised 
 def test_losses_and_logits_are_the_same_with_either(family, method):
     quantised = method == "qlora"
     tolerance = ROUNDING_OF_BF16 if quantised else ROUNDING
-    found = []
+    settings, found = settings_of(method), []
+    if method == "lora":  # scaled as on the miniature, gradients are so small that rounding turns Adam's steps round
+        settings["alpha"] = 16
     for kind in ("sdpa", "eager"):
-        adapted = Adapted(settings_of(method), family, base=tiny_model(family, quantised, attn_implementation=kind))
+        adapted = Adapted(settings, family, base=tiny_model(family, quantised, attn_implementation=kind))
         assert adapted.model.config._attn_implementation in (kind, f"prefixed_{kind}")
         torch.manual_seed(3)  # of the method's own dropout
         losses = adapted.train(STEPS, rate=1e-3)
