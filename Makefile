@@ -1,4 +1,4 @@
-# make setup | reproduce-table | fair | report | publish | test | test-fuzz | test-models | test-chaos | test-cluster | test-latex | test-package | test-lowest | lint | clean; each sets itself up first. Needs Python >= 3.11 and nothing else.
+# make setup | reproduce-table | miniature-rates | fair | report | publish | test | test-fuzz | test-models | test-chaos | test-cluster | test-latex | test-package | test-lowest | lint | clean; each sets itself up first. Needs Python >= 3.11 and nothing else.
 
 PYTHON ?= python3
 VENV := .venv

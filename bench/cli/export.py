@@ -22,7 +22,7 @@ def export(config_dir: str | None, arguments: Sequence[str]) -> int:
         raise UserError(f"private={private} must be true or false")
     if "private" in given and "push" not in given:
         raise UserError("private= is of push=OWNER/NAME, which is missing")
-    from bench.running.export import check_form, check_free
+    from bench.running.export import check_free
     from bench.running.export import export as write
     from bench.running.push import check_push, push
     from bench.running.trained import read_cell
@@ -31,10 +31,8 @@ def export(config_dir: str | None, arguments: Sequence[str]) -> int:
     if "push" in given:
         check_push(given["push"])
     found = read_cell(given["cell"], device=given.get("device", "auto"), base=given.get("base"), config_dir=config_dir)
-    form = given.get("form", found.trained.form)
-    check_form(form, found.method, found.trained)
     command = shlex.join(["bench", "export", *arguments])
-    written = write(found, Path(given["cell"]), given["out"], form, command)
+    written = write(found, Path(given["cell"]), given["out"], given.get("form"), command)
     for file in written.files:
         say(str(written.folder / file))
     if "push" in given:
