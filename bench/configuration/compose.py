@@ -30,6 +30,7 @@ from omegaconf.errors import OmegaConfBaseException
 from bench.configuration.annotations import check_settings
 from bench.configuration.cell import Cell
 from bench.configuration.components import settle_components
+from bench.configuration.files import USER
 from bench.configuration.folder import CONFIGS
 from bench.configuration.loader import Loader
 from bench.configuration.origins import Origins
@@ -68,7 +69,7 @@ class Configurations:
         for folder in self.folders[1:]:
             # Part of the search path itself, not an override: the cells of a sweep are composed with it too.
             # Hydra wants its schemas last.
-            search_path.prepend("user", f"file://{folder}", "schema")
+            search_path.prepend(USER, f"file://{folder}", "schema")
         self._loader = Loader(search_path, self._given_as, SCHEMA)
         self._hydra = Hydra("bench", self._loader)
         GlobalHydra.instance().initialize(self._hydra)

@@ -22,6 +22,7 @@ from bench.errors import UserError
 BUILT_IN = ("schema", "hydra")
 ABLATION = "experiment/ablation/"
 CHOSEN = "chosen/"  # what searches chose
+USER = "user"  # who provides the folders of --config-dir, the first of them first
 
 
 class FilesReadOnce(ConfigRepository):
@@ -66,7 +67,8 @@ class FilesReadOnce(ConfigRepository):
     def _find_object_source(self, config_path: str, object_type: ObjectType | None) -> ConfigSource | None:
         """The package's files go before the user's, but what a search of the user's chose goes before what it ships."""
         if object_type == ObjectType.CONFIG and config_path.startswith(CHOSEN):
-            return next((source for source in reversed(self.get_sources()) if source.is_config(config_path)), None)
+            theirs_first = sorted(self.get_sources(), key=lambda source: source.provider != USER)
+            return next((source for source in theirs_first if source.is_config(config_path)), None)
         found: ConfigSource | None = super()._find_object_source(config_path, object_type)
         return found
 
