@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
+from bench.configuration.choice import settle_choice
 from bench.configuration.names import check_name, check_path
 from bench.configuration.number_types import settle
 from bench.configuration.origins import COMMAND_LINE, Origins
@@ -55,7 +56,7 @@ class Cell:
         """
         for section in SECTIONS:
             _check(section, config[section])
-        config = settle(config)
+        config = settle_choice(settle(config))
         cell = cls(
             experiment=config["experiment"].get("name"),
             model=config["model"].get("name"),

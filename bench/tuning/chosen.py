@@ -14,6 +14,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
+from bench.configuration.choice import UNDER, VALUES, circumstances
 from bench.errors import UserError
 from bench.records.store import write_atomically
 from bench.tuning.bought import best_within, default_trial, equal_seconds, together
@@ -68,6 +69,8 @@ def _file(folder: Path, result: Result) -> Path:
 
 def _yaml(result: Result, best: Outcome) -> str:
     by = chosen_by(result, best)
+    under = circumstances(result.study.cell.config, best.parameters)
+    told = {key: _plain(value) for key, value in under.items()}
     scored = f"{result.metric.name} {best.score:.4g} on the selection data"
     origin = f"trial {best.number} of {by['trials']} (from 0), {scored}"
     lines = [
@@ -78,7 +81,10 @@ def _yaml(result: Result, best: Outcome) -> str:
         *(f"# {edge}." for edge in result.study.space.edges(best.parameters)),
         "training:",
         f"  learning_rate: {_plain(best.parameters[RATE_KEY])} # {origin}",
-        f"  chosen_by: {_plain(by)}",
+        "  chosen_by:",
+        *_nested({key: _plain(value) for key, value in by.items()}, 2),
+        "    # The choice is of these values, for trials with these settings; cells with others say so.",
+        *_nested({VALUES: _plain(best.parameters), UNDER: told}, 2),
     ]
     knobs: dict[str, Any] = {}
     for key, value in best.parameters.items():

@@ -9,11 +9,18 @@ import yaml
 
 CHOSEN = Path("configs/chosen/miniature")
 GRID = yaml.safe_load(Path("configs/experiment/miniature/rates.yaml").read_text())["grid"]
+
+
+def several(value):
+    return [value] if isinstance(value, str) else value
+
+
 CELLS = [
-    (row["model"], task, method)
+    (model, task, method)
     for row in GRID
-    for task in ([row["task"]] if isinstance(row["task"], str) else row["task"])
-    for method in row["method"]
+    for model in several(row["model"])
+    for task in several(row["task"])
+    for method in several(row["method"])
 ]
 
 
@@ -32,6 +39,8 @@ def test_each_is_the_best_of_as_many_trials(trials, model, task, method):
     assert shipped["learning_rate"] == json.loads(best["parameters"])["training.learning_rate"]
     assert (shipped["chosen_by"]["on"], shipped["chosen_by"]["trials"]) == ("selection", 8)
     assert shipped["chosen_by"]["seeds"] == [1000], "no seed of a table's"
+    assert shipped["chosen_by"]["values"] == json.loads(best["parameters"])
+    assert shipped["chosen_by"]["under"]["training.epochs"] > 0
 
 
 def test_there_are_no_others():

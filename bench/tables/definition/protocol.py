@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.configuration.choice import ELSEWHERE
 from bench.configuration.schema import ScoreOn
 from bench.errors import NotComparableError, NothingToShowError
 from bench.tables.definition.options import Options
@@ -86,11 +87,28 @@ def protocol_notes(frame: pd.DataFrame, options: Options) -> list[str]:
         notes.append(f"settings chosen by a study on other rows than the reported ones{_trials(frame)}: {_some(clean)}")
     if seen:
         notes.append(f"settings chosen on the very rows that are reported{_trials(frame)}: {_some(seen)}")
+    notes += _elsewhere(frame)
     if given and (clean or seen):
         notes.append(f"run at given settings, which no study chose: {_some(given)}")
     if not options.selection and (best := _names(frame[frame["kept_best"]])):
         notes.append(f"best of its evaluations on the reported split (training.keep_best): {_some(best)}")
     return notes
+
+
+def _elsewhere(frame: pd.DataFrame) -> list[str]:
+    """Which settings the records have that the trials of their study had not: what was best there need not be here."""
+    told: dict[str, None] = {}
+    for method, text in frame[["method", "chosen_by"]].drop_duplicates().itertuples(index=False, name=None):
+        other = chosen_by(str(text)).get(ELSEWHERE)
+        pairs = [(key, pair) for key, pair in other.items() if isinstance(pair, list)] if isinstance(other, dict) else []
+        if pairs:
+            differ = _some([f"{key} {' -> '.join(map(_plain, pair))}" for key, pair in pairs])
+            told[f"{method} ({differ})"] = None
+    return [f"chosen by trials with other settings (in the trials -> here): {_some(list(told))}"] if told else []
+
+
+def _plain(value: Any) -> str:
+    return "none" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _names(frame: pd.DataFrame) -> list[str]:

@@ -166,3 +166,18 @@ def test_the_options_are_true_or_false(tmp_path, capsys):
     for option in ("selection", "mix_selection"):
         assert run_command(["table", "experiment=miniature/glue", f"results_dir={tmp_path}", f"{option}=yes"]) == 2
         assert capsys.readouterr().err == f"bench: {option}=yes must be true or false\n"
+
+
+def test_choices_of_trials_with_other_settings_are_named(tmp_path):
+    other = {"training.epochs": [2.0, 4.0], "method.budget": [None, "300k"]}
+    notes = notes_of(tmp_path, tuned("lora", CLEAN | {"elsewhere": other}), tuned("full", CLEAN))
+    assert (
+        "chosen by trials with other settings (in the trials -> here): "
+        "lora (training.epochs 2.0 -> 4.0, method.budget none -> 300k)"
+    ) in notes
+
+
+@pytest.mark.parametrize("nonsense", [3, [], {"training.epochs": 4}, {}])
+def test_nonsense_about_them_is_no_note(tmp_path, nonsense):
+    notes = notes_of(tmp_path, tuned("lora", CLEAN | {"elsewhere": nonsense}))
+    assert not any("other settings" in note for note in notes)
