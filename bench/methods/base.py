@@ -3,136 +3,43 @@
 The runner calls, in this order: `check` (before any weight is loaded), `load_options`, `apply`, `prepare`,
 `parameter_groups`; in every step `on_gradients` and `after_step`; at the end `stored_state` and, on request, `merge`. A
 method of your own subclasses `Method`, fills in `apply`, and overrides what it needs; its fields are the keys of its
-YAML file.
+YAML file. What is said between the two has its words in `bench.methods.terms`; what is kept of a trained model is in
+`bench.methods.states`, and its form in the peft library's files in `bench.methods.peft_form`.
 """
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from enum import IntEnum, StrEnum
 from typing import Any, Self
 
-from torch import Tensor, nn
+from torch import nn
 
-from bench.configuration.schema import Dtype, Family, Optimiser, Quantisation
+from bench.configuration.schema import Optimiser, Quantisation
 from bench.errors import UnsupportedError, UserError
 from bench.methods.budget import Budget, Size
 from bench.methods.folding import foldables, training_only
-from bench.methods.peft_form import PeftForm
-from bench.methods.trainable import copy_into, trainable_parameters
-from bench.models.quantisation import check_packable
-from bench.models.structure import Structure
+from bench.methods.peft_form import InPeftForm
+from bench.methods.states import States
+from bench.methods.terms import (
+    NO_DIFFERENCES,
+    NO_EXCUSE,
+    Act,
+    Batch,
+    Category,
+    Gradients,
+    Layer,
+    LoadOptions,
+    ParameterGroup,
+    Setting,
+)  # fmt: skip
+from bench.methods.trainable import trainable_parameters
 
-Batch = dict[str, Tensor]
-Gradients = Callable[[], Iterator[Tensor]]
-
-
-NO_DIFFERENCES: tuple[str, ...] = ()
-NO_EXCUSE: tuple[tuple[str, str], ...] = ()
-
-
-class Category(StrEnum):
-    """The survey's taxonomy (Section III)."""
-
-    none = "none"  # for comparison
-    full = "full"
-    additive = "additive"
-    partial = "partial"
-    reparameterised = "reparameterised"
-    hybrid = "hybrid"
-    unified = "unified"
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What a method may know of the cell it runs in. Nothing of the task but its sizes.
-
-    Attributes:
-        family: the kind of model.
-        structure: the sites of the bare model; paths relative to it.
-        total_steps: optimizer steps of the whole training.
-        max_length: the longest input, in tokens (special tokens included, virtual tokens not).
-        gradient_checkpointing: whether activations are recomputed in the backward pass.
-        quantisation: how the base's linear layers are stored.
-        dtype: of the base's values, as far as they are not quantised.
-        trained_dtype: of the values that are trained; the runner gives it to them, whatever `apply` makes.
-        seed: the cell's: of what a method draws, freezes and does not store.
-    """
-
-    family: Family
-    structure: Structure
-    total_steps: int
-    max_length: int
-    gradient_checkpointing: bool = False
-    quantisation: Quantisation = Quantisation.none
-    dtype: Dtype = Dtype.float32
-    trained_dtype: Dtype = Dtype.float32
-    seed: int = 0
-
-    def check(self) -> None:
-        """Refuse what no method could have with this model.
-
-        Raises:
-            UserError: inputs are longer than it takes.
-            UnsupportedError: it cannot be stored as is asked for.
-        """
-        self.structure.check_length(self.max_length)
-        if self.quantisation != Quantisation.none:
-            check_packable(self.structure, self.quantisation)
-
-
-@dataclass(frozen=True)
-class Act:
-    """How a method changes what a place of the model gives, for the order of composed methods.
-
-    Attributes:
-        depth: how far outside it acts, where what has one name has several places behind one another.
-        adds: it adds something that does not depend on what comes out there: two such are the same in either order.
-    """
-
-    depth: int = 0
-    adds: bool = False
-
-
-class Layer(IntEnum):
-    """How deep in the model a method acts: the order in which composed methods are applied, innermost first."""
-
-    weights = 0  # the base's own parameters
-    modules = 1  # replaces linear layers
-    activations = 2  # acts on what modules compute
-    inputs = 3  # wraps the whole model
-
-
-@dataclass(frozen=True)
-class LoadOptions:
-    """How the method wants the base model loaded.
-
-    Attributes:
-        quantisation: how its linear layers are stored.
-        double_quantisation: of nf4; false: the scales of the blocks are not quantised, whatever the model's setting.
-    """
-
-    quantisation: Quantisation = Quantisation.none
-    double_quantisation: bool = True
-
-
-@dataclass(frozen=True)
-class ParameterGroup:
-    """Trained parameters with a treatment of their own.
-
-    Attributes:
-        parameters: with their names in the model.
-        learning_rate: None: the cell's.
-        entries: by name, a boolean tensor of the parameter's shape: the entries that may change. Weight decay leaves
-            the others alone; their gradients the method itself has to silence.
-    """
-
-    parameters: list[tuple[str, nn.Parameter]]
-    learning_rate: float | None = None
-    entries: dict[str, Tensor] = field(default_factory=dict)
+__all__ = [
+    "NO_DIFFERENCES", "NO_EXCUSE", "Act", "Batch", "Category", "Gradients", "Layer", "LoadOptions", "Method",
+    "ParameterGroup", "Setting", "Shared",
+]  # fmt: skip
 
 
 @dataclass(kw_only=True)
-class Method:
+class Method(States, InPeftForm):
     """One way to fine-tune a pretrained model. Subclasses are dataclasses; each field is a key of the YAML file.
 
     Attributes:
@@ -282,85 +189,6 @@ class Method:
         """
 
     # After training -------------------------------------------------------------------------------------------------
-
-    def stored_state(self, model: nn.Module) -> dict[str, Tensor]:
-        """What has to be kept to use the trained model on a fresh base: what was trained, folded where it can be."""
-        spare = training_only(model)
-        state = {name: p.detach() for name, p in trainable_parameters(model) if id(p) not in spare}
-        for path, module in foldables(model):
-            state |= {f"{path}.{name}": tensor for name, tensor in module.folded().items()}
-        return self.pack(model, state)
-
-    def load_stored_state(self, model: nn.Module, state: dict[str, Tensor]) -> None:
-        """Put a `stored_state` into a freshly adapted model, which is then ready for use, not for more training.
-
-        Raises:
-            UserError: the state does not belong to this model and method.
-        """
-        state = self.unpack(model, state)
-        spare = training_only(model)
-        kept = {name: parameter for name, parameter in trainable_parameters(model) if id(parameter) not in spare}
-        folded = {path: tuple(module.folded()) for path, module in foldables(model)}
-        names = {f"{path}.{name}" for path, own in folded.items() for name in own}
-        copy_into(kept, {name: tensor for name, tensor in state.items() if name not in names})
-        if missing := sorted(names - state.keys()):
-            raise UserError(f"the saved state does not fit the model; missing: {missing[:3]}")
-        for path, own in folded.items():
-            module = model.get_submodule(path)
-            module.load_folded({name: state[f"{path}.{name}"] for name in own})  # type: ignore[operator]
-
-    def pack(self, model: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Give tensors of a `stored_state` the form in which this method keeps them. Default: as they are."""
-        return state
-
-    def unpack(self, model: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Undo `pack`."""
-        return state
-
-    def why_no_peft_form(self, model: nn.Module, setting: Setting) -> str:
-        """Why what was trained has no form in the peft library's files; "": it has one. Default: it is not peft's."""
-        return f"{self.title} is not the peft library's"
-
-    def peft_form(
-        self, model: nn.Module, setting: Setting, state: dict[str, Tensor], base: str | None = None
-    ) -> PeftForm:
-        """A `stored_state` in the peft library's own format, where `why_no_peft_form` has no reason against it.
-
-        Args:
-            model: the adapted one, which the state is of.
-            setting: of the cell.
-            state: whole tensors.
-            base: the base's name on the hub, if it has one.
-        """
-        raise UserError(self.why_no_peft_form(model, setting))
-
-    def load_peft_form(self, model: nn.Module, setting: Setting, tensors: dict[str, Tensor]) -> None:
-        """Put a `peft_form`'s tensors into a freshly adapted model, which is then ready for use.
-
-        Raises:
-            UserError: they do not belong to this model and method.
-        """
-        raise UserError(self.why_no_peft_form(model, setting))
-
-    def checkpoint_state(self, model: nn.Module) -> dict[str, Tensor]:
-        """What has to be kept to go on training: all trained parameters, and the method's `extra_state`."""
-        return {name: p.detach() for name, p in trainable_parameters(model)} | self.extra_state(model)
-
-    def load_checkpoint_state(self, model: nn.Module, state: dict[str, Tensor]) -> None:
-        """Put a `checkpoint_state` into a freshly adapted model, in place of `prepare`."""
-        trained = dict(trainable_parameters(model))
-        copy_into(trained, {name: tensor for name, tensor in state.items() if name in trained})
-        self.load_extra_state(model, {name: tensor for name, tensor in state.items() if name not in trained})
-
-    def extra_state(self, model: nn.Module) -> dict[str, Tensor]:
-        """What training goes on from besides parameters: what `prepare` found, what hooks remember. Default: nothing.
-
-        Names are the method's own, different from any parameter's; dtypes are those that safetensors knows.
-        """
-        return {}
-
-    def load_extra_state(self, model: nn.Module, state: dict[str, Tensor]) -> None:
-        """Put an `extra_state` back; `state` may hold names of other methods too."""
 
     def merge(self, model: nn.Module, setting: Setting) -> nn.Module:
         """Fold what was trained into the base's own weights, and return a model of the base's own class.
