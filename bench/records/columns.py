@@ -22,6 +22,7 @@ from bench.records.schema import Record, RecordError
 from bench.records.store import FILE, experiment_folder
 from bench.records.text import of_text, text_at
 from bench.system.collecting import without_collecting
+from bench.system.main_module import without_main
 from bench.system.plain_files import why
 from bench.system.processors import processors
 from bench.system.terminal import warn
@@ -110,7 +111,7 @@ def read_columns(paths: list[str]) -> pa.Table:
     else:
         chunks = [paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK)]
         # Not a fork: the caller may run threads (a progress bar). A worker imports this file only, without pandas.
-        with ProcessPoolExecutor(_workers(), mp_context=get_context("spawn")) as pool:
+        with without_main(), ProcessPoolExecutor(_workers(), mp_context=get_context("spawn")) as pool:
             parts, problems = zip(*pool.map(_read_chunk, chunks), strict=True)
         # Permissive: what is missing throughout a chunk has no type there, and a count may be whole in one alone.
         table = pa.concat_tables(parts, promote_options="permissive").unify_dictionaries()
