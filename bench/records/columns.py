@@ -18,6 +18,7 @@ from bench.records.finding import THREADS, shared
 from bench.records.schema import Record, RecordError
 from bench.records.text import of_text, text_at
 from bench.system.collecting import without_collecting
+from bench.system.main_module import without_main
 from bench.system.plain_files import why
 from bench.system.processors import processors
 from bench.system.terminal import warn
@@ -37,7 +38,7 @@ def read_columns(paths: Sequence[str]) -> pa.Table:
         found = [_read_chunk(chunk) for chunk in chunks]
     else:
         # Not a fork: the caller may run threads (a progress bar). A worker imports this file only, without pandas.
-        with ProcessPoolExecutor(_workers(), mp_context=get_context("spawn")) as pool:
+        with without_main(), ProcessPoolExecutor(_workers(), mp_context=get_context("spawn")) as pool:
             found = list(pool.map(_read_chunk, chunks))
     for problem in (problem for _, problems in found for problem in problems):
         warn(f"{problem}; it is left out")

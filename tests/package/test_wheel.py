@@ -64,6 +64,14 @@ def test_a_cell_runs_by_the_wheel_alone(record, program, environment):
     assert str(ROOT) not in said
 
 
+def test_python_knows_the_cell_and_its_record(record, program):
+    ask = (
+        "import bench; cell = bench.cell(training={'max_steps': 2}, data={'limit_train': 64, 'limit_evaluation': 16});"
+        "print(cell.id, cell.run().status, *bench.records('results').id)"
+    )
+    assert program("python", "-c", ask).stdout.split() == [record["cell"]["id"], "done", record["cell"]["id"]]
+
+
 def test_tables_findings_and_plans_too(record, program, elsewhere):
     program("bench", "table", "experiment=runs", "format=all")
     assert len(list((elsewhere / "results" / "tables").rglob("*.*"))) == 5

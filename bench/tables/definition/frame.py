@@ -112,7 +112,7 @@ def nothing_to_show(results_dir: str | Path, experiment: str) -> str:
     return f"no records of the experiment '{experiment}' in {results_dir}; make some with: {command}{folder}"
 
 
-def _of_their_cells(frame: pd.DataFrame, results_dir: str | Path, experiment: str) -> tuple[pd.DataFrame, str | None]:
+def of_their_cells(frame: pd.DataFrame) -> pd.DataFrame:
     """Keep the records that are of the cell in whose folder they lie; copies and changed names are told."""
     problems = [
         problem or elsewhere(name, path)
@@ -123,7 +123,11 @@ def _of_their_cells(frame: pd.DataFrame, results_dir: str | Path, experiment: st
     for path, problem in zip(frame["path"].to_numpy(object), problems, strict=True):
         if problem:
             warn(in_one_line(path, problem))
-    kept = frame[[not problem for problem in problems]]
+    return frame.loc[[not problem for problem in problems]]
+
+
+def _of_their_cells(frame: pd.DataFrame, results_dir: str | Path, experiment: str) -> tuple[pd.DataFrame, str | None]:
+    kept = of_their_cells(frame)
     left = len(frame) - len(kept)
     if kept.empty:
         raise NothingToShowError(f"none of the {left} record(s) of '{experiment}' in {results_dir} is of its cell")
