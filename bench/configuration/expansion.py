@@ -44,6 +44,9 @@ REFERENCE = re.compile(r"\$\{\s*([^{}:]*?)\s*(\}|:)")
 CLASS = re.compile(rb"_target_[\"']?\s*:\s*[\"']?([A-Za-z0-9_.]+)")
 KEPT = 5000  # compositions; enough for every experiment, and a file that is read in a tenth of a second
 
+OPEN = "method"  # takes any key, such as a budget, which its YAML need not have
+COMPONENTS = "components"
+
 _NOTHING = object()
 
 
@@ -124,12 +127,15 @@ class Expansion:
             part = config
             if section:
                 part = config[section] = dict(config[section])
-            if isinstance(part.get(name, _NOTHING), dict | list) or name not in part:
+            if isinstance(part.get(name, _NOTHING), dict | list) or (name not in part and section != OPEN):
                 return None
             value = self._value(override)
             if value is _NOTHING:
                 return None
+            components = part.pop(COMPONENTS, _NOTHING) if name not in part else _NOTHING
             part[name] = value
+            if components is not _NOTHING:
+                part[COMPONENTS] = components  # said of the whole method, hence after all of its settings
         return Cell.from_config(config, self._origins_of(group, overrides), group.search)
 
     def _origins_of(self, group: Group, overrides: list[str]) -> Origins | None:

@@ -1,5 +1,6 @@
 """Where all cells of a results folder stand now: from records, claims, and what sweeps and running cells say."""
 
+import math
 import threading
 import time
 from collections import Counter, defaultdict
@@ -19,6 +20,7 @@ from bench.watching.records import Records, Seen
 from bench.watching.remaining import seconds_left
 
 FRESH = 1.0  # seconds that a look serves for all who ask
+PAUSE = 4.0  # times what a look takes before the next one: the sweep shall have the processors
 UNKNOWN = "?"
 
 
@@ -67,7 +69,7 @@ class Watch:
     def __init__(self, results_dir: str | Path) -> None:
         self.results_dir = Path(results_dir)
         self._claims, self._records = Claims(), defaultdict[str, Records](Records)
-        self._lock, self._looked = threading.Lock(), -FRESH
+        self._lock, self._looked, self._took = threading.Lock(), -math.inf, 0.0
         self._found: dict[str, Experiment] = {}
 
     def look(self) -> dict[str, Experiment]:
@@ -77,10 +79,12 @@ class Watch:
             UserError: the results folder cannot be read.
         """
         with self._lock:
-            if time.monotonic() - self._looked >= FRESH:
+            begin = time.monotonic()
+            if begin - self._looked >= max(FRESH, PAUSE * self._took):
                 results_folder(self.results_dir)
                 self._found = self._look()
                 self._looked = time.monotonic()
+                self._took = self._looked - begin
             return self._found
 
     def _look(self) -> dict[str, Experiment]:

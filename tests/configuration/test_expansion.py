@@ -54,6 +54,8 @@ ONE_BY_ONE = {
     "text with a space": ["data.root='a b'"],
     "a text with a reference": ["data.root='runs/${seed}'"],
     "a setting of the method": ["method.r=4", "seed=2"],
+    "one that its YAML has not": ["method=lora", "method.budget=0.4%", "seed=2"],
+    "nothing for one that its YAML has not": ["method=bitfit", "method.budget=null", "seed=2"],
     "a reference": ["seed=${training.batch_size}"],
     "peft's own settings": ["method=peft/any", "peft.type=LOHA", "peft.r=4", "seed=1"],
     "a whole number with leading zeros": ["method.r=4", "data.root=007"],

@@ -18,6 +18,7 @@ from tests.watching.places import DEAD, EXPERIMENT, METHODS, TASKS, announce, cl
 @pytest.fixture(autouse=True)
 def every_look_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "FRESH", 0.0)
+    monkeypatch.setattr(watching, "PAUSE", 0.0)
 
 
 @pytest.fixture

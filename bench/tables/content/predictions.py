@@ -31,7 +31,7 @@ def read_predictions(record: str) -> Predictions | None:
 
     A file that cannot be read counts as none; a line on standard error names it.
     """
-    path = os.path.join(os.path.dirname(record), FILE)  # not by `Path`: most of 100,000 records have none
+    path = f"{record.rpartition('/')[0]}/{FILE}"  # not by `Path`: most of 100,000 records have none
     if not os.access(path, os.F_OK):  # mostly; a failure to open takes four times as long
         return None
     try:
