@@ -52,4 +52,5 @@ def make_tracker(name: str, cell: Cell) -> GeneralTracker:
         tracker = kind(cell.id)
     with alone:
         tracker.start()
-    return tracker  # type: ignore[no-any-return]
+    started: GeneralTracker = tracker
+    return started
