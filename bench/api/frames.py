@@ -10,7 +10,8 @@ import pandas as pd
 from bench.api.told import in_one_line
 from bench.configuration.origins import leaves
 from bench.errors import UserError, unknown_name
-from bench.records.columns import find_records, read_columns
+from bench.records.columns import read_columns
+from bench.records.finding import find_records
 from bench.tables.content.build import make_table
 from bench.tables.definition.frame import frame_of, of_their_cells
 from bench.tables.definition.options import Options
