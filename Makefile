@@ -1,4 +1,4 @@
-# make setup | reproduce-table | miniature-rates | fair | report | publish | published | test | test-fuzz | test-models | test-chaos | test-cluster | test-latex | test-package | test-lowest | lint | clean; each sets itself up first. Needs Python >= 3.11 and nothing else.
+# make setup | reproduce-table | miniature-rates | fair | report | publish | published | test | test-fuzz | test-models | test-chaos | test-cluster | test-latex | test-package | test-lowest | docs | lint | clean; each sets itself up first. Needs Python >= 3.11 and nothing else.
 
 PYTHON ?= python3
 VENV := .venv
@@ -29,7 +29,7 @@ OFFLINE := $(if $(filter miniature tuned,$(PROFILE)),HF_HUB_OFFLINE=1)
 EXTRA := $(patsubst %,$(VENV)/.%,$(filter slurm ray,$(LAUNCHER)))
 
 .PHONY: setup reproduce-table miniature-rates fair report publish published test test-fuzz test-models test-slow test-chaos test-cluster \
-	test-latex test-package test-lowest lint format clean
+	test-latex test-package test-lowest docs lint format clean
 
 setup: $(STAMP)
 
@@ -39,7 +39,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
-$(VENV)/.slurm $(VENV)/.ray: $(VENV)/.%: $(STAMP)
+$(VENV)/.slurm $(VENV)/.ray $(VENV)/.docs: $(VENV)/.%: $(STAMP)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP) -c constraints.txt -e '.[$*]'
 	touch $@
 
@@ -141,6 +141,11 @@ $(VENV)/lowest/.installed: $(STAMP) constraints-lowest.txt
 	$(VENV)/lowest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-lowest.txt '.[test]'
 	touch $@
 
+# The documentation as a site, in site/; every warning is an error, and nothing of it is fetched from elsewhere.
+docs: $(VENV)/.docs
+	HF_HUB_OFFLINE=1 NO_MKDOCS_2_WARNING=1 $(VENV)/bin/python -m mkdocs build --strict --clean
+	$(VENV)/bin/python -m pytest tests/docs/test_site.py -rs
+
 lint: setup
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -152,4 +157,4 @@ format: setup
 	$(VENV)/bin/ruff format .
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) site .mypy_cache .pytest_cache .ruff_cache
