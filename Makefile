@@ -132,7 +132,7 @@ test-package: setup
 
 # Installs the lowest versions that pyproject.toml allows into an environment of their own and runs some tests with them.
 LOWEST := tests/cli/test_commands.py tests/data/test_source.py tests/evaluation tests/methods/test_eight_bits.py
-LOWEST += tests/methods/test_peft_types.py tests/running/test_runner.py tests/tables tests/tuning/test_budget.py
+LOWEST += tests/methods/test_peft_types.py tests/running/test_runner.py tests/tables tests/tracking tests/tuning/test_budget.py
 test-lowest: $(VENV)/lowest/.installed
 	HF_HUB_OFFLINE=1 $(VENV)/lowest/bin/python -m pytest -n 2 -m "not slow" $(LOWEST)
 
