@@ -1,4 +1,4 @@
-# make setup | reproduce-table | miniature-rates | fair | report | publish | test | test-fuzz | test-models | test-chaos | test-cluster | test-latex | test-package | test-lowest | lint | clean; each sets itself up first. Needs Python >= 3.11 and nothing else.
+# make setup | reproduce-table | miniature-rates | fair | report | publish | published | test | test-fuzz | test-models | test-chaos | test-cluster | test-latex | test-package | test-lowest | lint | clean; each sets itself up first. Needs Python >= 3.11 and nothing else.
 
 PYTHON ?= python3
 VENV := .venv
@@ -28,7 +28,7 @@ OFFLINE := $(if $(filter miniature tuned,$(PROFILE)),HF_HUB_OFFLINE=1)
 # What a launcher needs beyond the default installation.
 EXTRA := $(patsubst %,$(VENV)/.%,$(filter slurm ray,$(LAUNCHER)))
 
-.PHONY: setup reproduce-table miniature-rates fair report publish test test-fuzz test-models test-slow test-chaos test-cluster \
+.PHONY: setup reproduce-table miniature-rates fair report publish published test test-fuzz test-models test-slow test-chaos test-cluster \
 	test-latex test-package test-lowest lint format clean
 
 setup: $(STAMP)
@@ -82,6 +82,11 @@ HOURS ?= 2
 SIZE ?= full
 publish: setup
 	@$(VENV)/bin/python -m scripts.publish --machine='$(MACHINE)' --hours='$(HOURS)' --size='$(SIZE)' --data='$(DATA)' --roberta='$(ROBERTA)'
+
+# Whether every file in results/published, and what README and docs show of them, is what the records there give;
+# WRITE=true writes them anew.
+published: setup
+	$(VENV)/bin/python -m scripts.published $(if $(WRITE),--write)
 
 # The stand-in device is one of the whole process, hence a run of its own.
 test: setup

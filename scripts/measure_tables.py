@@ -1,15 +1,18 @@
 """Seconds and peak memory of a table made from many synthetic records.
 
-    python scripts/measure_tables.py [--records 100000] [--bytes 20000] [--folder DIR]
+    python scripts/measure_tables.py [--records 100000] [--bytes 20000] [--folder DIR] [--formats csv] [--before DIR]
 
-Prints the size of the records, the seconds from a cold interpreter to a written table (CSV, LaTeX, Markdown), and
-the largest sum of the resident sets of that process and its workers. With --folder the records are kept and used
-again.
+Prints for each of three calls the seconds from a fresh interpreter to a written table, those of all processors, and the
+largest sum of the resident sets of that process and its workers: the first call, with none of the records in memory;
+the second one; and one with what is kept of the records, their files again not in memory. With --before the same is
+measured of another checkout first, and the ratios are printed. With --folder the records are made there unless they are
+there, and stay.
 """
 
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -26,31 +29,76 @@ TASKS = {
 TABLE = """
 from bench.tables import make_table, write
 table = make_table({folder!r}, "survey/glue", "glue")
-for kind in ("csv", "latex", "markdown"):
+for kind in {formats!r}:
     write(table, kind, {out!r})
 print(len(table.records.cells))
 """
+KEPT = ".columns.arrow"
+FIRST, SECOND, KEPT_ALONE = "first, files not in memory", "second", "second, files not in memory"
 
 
 def main() -> None:
-    """Make the records if need be, time the table, print what was measured."""
+    """Make the records if need be, time the calls, print what was measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--records", type=int, default=100_000)
     parser.add_argument("--bytes", type=int, default=20_000, help="size of one record")
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--formats", default="csv,latex,markdown")
+    parser.add_argument("--before", type=Path, metavar="DIR", help="another checkout, to compare with")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = arguments.folder or Path(scratch)
         if not (folder / "survey").exists():
             make_records(folder, arguments.records, arguments.bytes)
-        command = [sys.executable, "-c", TABLE.format(folder=str(folder), out=str(Path(scratch) / "out"))]
-        begin = time.perf_counter()
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        os.sync()  # what is not written yet stays in memory
+        program = TABLE.format(
+            folder=str(folder.resolve()), out=str(Path(scratch) / "out"), formats=arguments.formats.split(",")
+        )
+        before = calls(program, folder, arguments.before) if arguments.before else {}
+        for name, seconds in calls(program, folder, Path(__file__).parents[1]).items():
+            if name in before:
+                print(f"{name}: {before[name]:.2f} s before, {seconds:.2f} s after: {before[name] / seconds:.2f} times")
+
+
+def calls(program: str, folder: Path, checkout: Path) -> dict[str, float]:
+    """Seconds of each call of one checkout's code, which are printed with the memory and the machine's load."""
+    found = {}
+    for name in (FIRST, SECOND, KEPT_ALONE):
+        if name == FIRST:
+            for kept in folder.rglob(KEPT):
+                kept.unlink()
+        if name != SECOND:
+            evict(folder)
+        begin, spent = time.perf_counter(), processor_seconds()
+        process = subprocess.Popen(
+            [sys.executable, "-c", program],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=checkout,  # which Python looks into first
+        )
         peak = watch(process)
-        seconds = time.perf_counter() - begin
+        found[name] = time.perf_counter() - begin
         assert process.stdout is not None
-        print(f"cells: {process.stdout.read().strip()}  exit code: {process.returncode}")
-        print(f"seconds: {seconds:.2f}  peak memory: {peak / 1e6:.0f} MB")
+        cells, load = process.stdout.read().strip(), os.getloadavg()[0]
+        spent = processor_seconds() - spent
+        said = [f"{found[name]:.2f} s", f"{spent:.2f} s of processors", f"{peak / 1e6:.0f} MB", f"{cells} cells"]
+        print(f"{checkout}: {name}: {', '.join(said)}, load {load:.1f}")
+    return found
+
+
+def processor_seconds() -> float:
+    """What the calls so far have taken of all processors, which a busy machine prolongs less than the time."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def evict(folder: Path) -> None:
+    """Let the system forget what the files hold; it may still know where they are."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            handle = os.open(path, os.O_RDONLY)
+            os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.close(handle)
 
 
 def watch(process: subprocess.Popen[str]) -> int:

@@ -1,10 +1,11 @@
-"""What this machine can run, and what is missing."""
+"""`bench doctor`: what this machine can run, and what is missing."""
 
 import importlib.metadata
 import importlib.util
 import os
 import platform
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from bench.errors import UserError
 from bench.identity.libraries import HARNESS
+from bench.system.console import PlainConsole
 from bench.system.gpus import visible_gpus
 from bench.system.processors import processors
 
@@ -28,6 +31,14 @@ class Finding:
     subject: str
     result: str
     fine: bool | None = None
+
+
+def doctor(arguments: Sequence[str]) -> int:
+    """Examine it, and say what was found."""
+    if arguments:
+        raise UserError("doctor takes no settings")
+    show(examine(), PlainConsole())
+    return 0
 
 
 def examine() -> list[Finding]:

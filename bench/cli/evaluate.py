@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.cli.arguments import without_setting
+from bench.cli.arguments import config_dir_and_rest, without_setting
 from bench.configuration.compose import Configurations
 from bench.errors import UserError, unknown_name
 from bench.system.terminal import say
@@ -13,9 +13,10 @@ SECTIONS = ("task", "data", "training")  # what may be said of an evaluation; mo
 LOOSE = ("device",)
 
 
-def evaluate(config_dir: str | None, arguments: Sequence[str]) -> int:
+def evaluate(arguments: Sequence[str]) -> int:
     """Score it, print the metrics, and say where they are written."""
-    rest, path = without_setting(arguments, "cell")
+    config_dir, settings = config_dir_and_rest(arguments)
+    rest, path = without_setting(settings, "cell")
     rest, splits = without_setting(rest, "split")
     rest, out = without_setting(rest, "out")
     rest, base = without_setting(rest, "base")

@@ -4,16 +4,17 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.cli.arguments import own_settings
+from bench.cli.arguments import config_dir_and_rest, own_settings
 from bench.errors import UserError
 from bench.system.terminal import say
 
 KEYS = ("cell", "out", "form", "device", "base", "push", "private")
 
 
-def export(config_dir: str | None, arguments: Sequence[str]) -> int:
+def export(arguments: Sequence[str]) -> int:
     """Write it, and name each file."""
-    given = own_settings("export", arguments, KEYS)
+    config_dir, rest = config_dir_and_rest(arguments)
+    given = own_settings("export", rest, KEYS)
     for key in ("cell", "out"):
         if key not in given:
             raise UserError(f"{key}= is missing: bench export cell=results/runs/CELL/record.json out=exported")
@@ -31,7 +32,7 @@ def export(config_dir: str | None, arguments: Sequence[str]) -> int:
     if "push" in given:
         check_push(given["push"])
     found = read_cell(given["cell"], device=given.get("device", "auto"), base=given.get("base"), config_dir=config_dir)
-    command = shlex.join(["bench", "export", *arguments])
+    command = shlex.join(["bench", "export", *rest])
     written = write(found, Path(given["cell"]), given["out"], given.get("form"), command)
     for file in written.files:
         say(str(written.folder / file))

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.cli.arguments import config_dir_and_rest
 from bench.cli.fair_settings import FairSettings
 from bench.cli.tune import foretell, kind_of, launch, prepared
 from bench.cli.tune_view import show
@@ -24,12 +25,14 @@ CHOSEN = "settings"  # below the comparison's folder: a --config-dir
 TABLES = ("csv", "latex", "markdown")
 
 
-def fair(config_dir: str | None, settings: FairSettings) -> int:
+def fair(arguments: Sequence[str]) -> int:
     """Search, run the final cells, and write and print what came of it.
 
     Returns:
         The exit code: 1 if a method could not be tuned, or a final cell failed.
     """
+    config_dir, rest = config_dir_and_rest(arguments)
+    settings = FairSettings.of(rest)
     with Configurations(config_dir) as configurations:
         search, run = prepared(settings.tune, configurations)
         cells = select_cells(list(settings.cells), configurations.compose, configurations.folders)

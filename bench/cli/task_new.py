@@ -1,10 +1,12 @@
 """`bench task new`: write what a look at a file suggests, and the training settings to begin with."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
+from bench.cli.arguments import own_settings
 from bench.errors import UserError
+from bench.system.terminal import say
 from bench.tasks.proposal import propose
 
 TRAINING = """\
@@ -14,7 +16,20 @@ defaults:
 """
 
 
-def new_task(given: str, out: str, name: str | None, force: str, say: Callable[[object], None]) -> None:
+def task(arguments: Sequence[str]) -> int:
+    """A first declaration of a task, from a look at a file."""
+    if not arguments or arguments[0] != "new":
+        raise UserError("say what to declare: bench task new reviews.csv out=mine")
+    files = [argument for argument in arguments[1:] if "=" not in argument]
+    settings = [argument for argument in arguments[1:] if "=" in argument]
+    if len(files) != 1:
+        raise UserError("name one file: bench task new reviews.csv out=mine")
+    given = own_settings("task new", settings, ("out", "name", "force")) if settings else {}
+    new_task(files[0], given.get("out", "."), given.get("name"), given.get("force", "false"))
+    return 0
+
+
+def new_task(given: str, out: str, name: str | None, force: str) -> None:
     """Declare a task of `given`'s rows in `out`/task, and say what was assumed and what to do next.
 
     Args:
@@ -22,7 +37,6 @@ def new_task(given: str, out: str, name: str | None, force: str, say: Callable[[
         out: the folder for `--config-dir`.
         name: of the task; None: the file's.
         force: "true" writes over a declaration that is there.
-        say: prints a line.
 
     Raises:
         UserError: the file cannot be read or looks like no task, or there is such a declaration already.

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from bench.cli.arguments import config_dir_and_rest
 from bench.cli.tune_front import show_front
 from bench.cli.tune_settings import TuneSettings
 from bench.cli.tune_view import cost, show
@@ -27,12 +28,14 @@ from bench.tuning.protocol import Cells, Run, Search
 from bench.tuning.study import Study, remarks, studies_of
 
 
-def tune(config_dir: str | None, settings: TuneSettings) -> int:
+def tune(arguments: Sequence[str]) -> int:
     """Search, print what was found, and write what was chosen.
 
     Returns:
         The exit code: 1 if a study has nothing to choose from, because all of its trials failed.
     """
+    config_dir, rest = config_dir_and_rest(arguments)
+    settings = TuneSettings.of(rest)
     with Configurations(config_dir) as configurations:
         search, run = prepared(settings, configurations)
         if settings.dry_run:

@@ -151,13 +151,17 @@ docs/statistics.md has the formulas.
   bench compare experiment=miniature/glue against=full
 """,
     "findings": """\
-bench findings [format=text|markdown|json] [results_dir=results]
+bench findings [experiment=E] [format=text|markdown|json] [results_dir=results]
 
 Holds every claim of the survey against the records: confirmed, refuted, or undecided and what would decide it. Three
 seeds decide, of cells whose settings were chosen alike and not on the reported rows. Apart from them, of experiments
 ablation/…, which components of a method contribute.
 
+With experiment=E, whose table is one of the survey's: do methods come in the order that the survey states? Nothing is
+confirmed or refuted by other models; they agree or they do not.
+
   bench findings format=markdown
+  bench findings experiment=miniature/glue_full
 """,
     "report": """\
 bench report [results_dir=results] [out=FOLDER] [--config-dir FOLDER]

@@ -65,6 +65,7 @@ class Configurations:
                 self._given_as[str(self.folders[-1])] = given.rstrip("/")
 
     def __enter__(self) -> "Configurations":
+        self._outer = GlobalHydra.instance().hydra  # of a program of Hydra's that uses this one
         GlobalHydra.instance().clear()
         setbase("1.3")
         search_path = create_config_search_path(str(self.folders[0]))
@@ -79,6 +80,8 @@ class Configurations:
 
     def __exit__(self, *exception: Any) -> None:
         GlobalHydra.instance().clear()
+        if self._outer is not None:
+            GlobalHydra.instance().initialize(self._outer)
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
         """Compose one configuration.

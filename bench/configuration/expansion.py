@@ -148,7 +148,7 @@ class Expansion:
             key, _, word = override.partition("=")
             try:
                 value: Any = int(word) if WHOLE_NUMBER.fullmatch(word) else _parsed(override)
-                if not key.startswith("method."):  # the schema says nothing of a method's settings
+                if value is not _NOTHING and not key.startswith("method."):  # of whose settings the schema says nothing
                     OmegaConf.update(self._typing, key, value, merge=True)
                     value = OmegaConf.select(self._typing, key)
             except (HydraException, OmegaConfBaseException):

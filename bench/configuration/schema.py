@@ -253,6 +253,8 @@ class CellConfig:
     processes: int = 1  # of this one cell, each with a GPU of its own where there are GPUs
     on_oom: str = "record"  # record | shrink: too little memory for a step ends the cell, or halves its micro-batches
     checkpoint_seconds: float | None = None  # between two checkpoints; null: so that they take under 1 % of the time
+    tracker: Any = None  # tensorboard | mlflow | wandb | …, or a list: told about the training; docs/trackers.md
+    tracker_dir: str = "trackers"  # where they keep what they keep on this machine
     force: bool = False  # run although a finished record is there
 
 

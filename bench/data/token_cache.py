@@ -9,16 +9,15 @@ from typing import Any
 import pyarrow as pa
 import tokenizers
 import transformers
-import xxhash
 from transformers import PreTrainedTokenizerBase
 
 from bench.errors import UserError
 from bench.identity.sources import source_of
 from bench.models.tokenizer import PROBES
-from bench.system.cache import cache_folder, write_once
+from bench.system.arrow_files import read_arrow, write_arrow
+from bench.system.cache import cache_folder
 
 ROWS_AT_A_TIME = 5000  # bounds the memory that Python's lists of tokens take
-SEAL = 32 + 16  # bytes behind the table; damage is to be found, not deceit: xxHash is forty times as quick as SHA-256
 Columns = dict[str, list[Any]]
 
 
@@ -37,16 +36,16 @@ def cached(key: list[Any], build: Callable[[], pa.Table]) -> pa.Table:
     text = json.dumps([key, CODE], sort_keys=True, default=str)
     name = hashlib.sha256(text.encode())
     file = cache_folder() / "tokens" / f"{name.hexdigest()[:32]}.tokens"
-    if (kept := _read(file, name.digest())) is not None:
+    if (kept := read_arrow(file, name.digest())) is not None:
         return kept
     table = build()
     try:
-        write_once(file, lambda path: _write(table, name.digest(), path))
+        write_arrow(table, name.digest(), file)
     except OSError as error:
         raise UserError(
             f"cannot keep tokenised data in {file.parent}: {error}; BENCH_CACHE=FOLDER names another"
         ) from error
-    kept = _read(file, name.digest())
+    kept = read_arrow(file, name.digest())
     return table if kept is None else kept  # mapped, it takes no memory of its own
 
 
@@ -97,32 +96,6 @@ def from_outside(task: object) -> list[Any]:
     named = [f"{kind.__module__}.{kind.__qualname__}" for kind in kinds]
     code = [(source_of(name) or {}).get("digest") for name in named]
     return [named, code, vars(task)] if kinds else []
-
-
-def _read(file: Path, name: bytes) -> pa.Table | None:
-    """The table in `file`, if it is whole and was made of what `name` stands for."""
-    try:
-        if not file.is_file():  # none yet; or a pipe, which would be waited for
-            return None
-        with pa.memory_map(str(file)) as source:
-            content = source.read_buffer()
-    except (OSError, pa.ArrowException):  # an empty file, somebody else's
-        return None
-    size = max(content.size - SEAL, 0)
-    table = content.slice(0, size)
-    if content.slice(size).to_pybytes() != name + xxhash.xxh3_128_digest(table):
-        return None
-    return pa.ipc.open_file(table).read_all()
-
-
-def _write(table: pa.Table, name: bytes, path: Path) -> None:
-    """An Arrow file, and sealed at its end: what it was made of, and its own hash."""
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
-        writer.write_table(table)
-    with pa.memory_map(str(path)) as source:
-        digest = xxhash.xxh3_128_digest(source.read_buffer())
-    with path.open("ab") as stream:
-        stream.write(name + digest)
 
 
 def _code() -> list[str]:

@@ -1,6 +1,6 @@
 """What the records say of one quantity of one model and method, or why they say nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -20,6 +20,7 @@ SPREAD = ("survey/learning_rate", "learning_rate")
 CURVE = ("survey/mmlu", "curve")
 MEMORY = (("survey/memory", "memory"), ("survey/glue", "memory"), ("survey/wmt16", "memory"), ("survey/mmlu", "memory"))
 SHARE = "trainable_of_base_total"
+UNTUNED = "untuned"
 LEAST_RATES = 3  # learning rates, for a spread
 
 
@@ -91,9 +92,14 @@ class Source:
 
 @dataclass
 class Evidence:
-    """The survey's experiments in `results_dir`, read when they are needed."""
+    """The survey's experiments in `results_dir`, or others in their place, read when they are needed.
+
+    Attributes:
+        scores: by the survey's table the experiment and the definition that are asked for scores.
+    """
 
     results_dir: str
+    scores: Mapping[str, tuple[str, str]] = field(default_factory=lambda: SCORES)
     _sources: dict[tuple[str, str], Source | None] = field(default_factory=dict)
 
     def figures(self, check: Check, table: str, sides: list[tuple[str, str]]) -> list[Figure]:
@@ -114,11 +120,11 @@ class Evidence:
         if check.quantity == "fluctuation":
             return self._from(CURVE, "curve_fluctuation", model, method)
         keys = {"score": check.of, "share": SHARE, "trainable": "trainable"}
-        return self._from(SCORES[table], keys[check.quantity], model, method)
+        return self._from(self.scores[table], keys[check.quantity], model, method)
 
     def methods(self, check: Check, table: str, model: str) -> list[str]:
         """Every method that the experiment has, or should have, for `model`."""
-        places = MEMORY if check.quantity == "memory" else (SCORES.get(table, CURVE),)
+        places = MEMORY if check.quantity == "memory" else (self.scores.get(table, CURVE),)
         found: dict[str, None] = {}
         for place in places:
             source = self._source(place)
@@ -126,7 +132,7 @@ class Evidence:
                 made = source.table
                 found |= {row.method: None for block in made.blocks for row in block.rows if row.model == model}
                 found |= {cell.method: None for cell in made.records.expected if cell.model == model}
-        return list(found)
+        return [method for method in found if method != UNTUNED]  # the base itself is no method of fine-tuning
 
     def _source(self, place: tuple[str, str]) -> Source | None:
         if place not in self._sources:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bench.records.columns import find_records
+from bench.records.finding import find_records
 
 
 def experiments(results_dir: str) -> list[str]:

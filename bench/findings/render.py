@@ -11,10 +11,12 @@ from rich.console import Console
 from rich.text import Text
 
 from bench.findings.components import CONTRIBUTES, DOES_NOT, HOW, ComponentFinding
+from bench.findings.echoes import AGREES, DISAGREES, Echo
 from bench.findings.evaluate import CONFIRMED, REFUTED, UNDECIDED, Finding
 from bench.tables.formats.markdown import escape
 
 STYLES = {CONFIRMED: "green", REFUTED: "red", UNDECIDED: "yellow"}
+ECHO_STYLES = {AGREES: "green", DISAGREES: "red", UNDECIDED: "yellow"}
 OUR_STYLES = {CONTRIBUTES: "green", DOES_NOT: "red", UNDECIDED: "yellow"}
 SHOWN = 6  # missing things listed in text; JSON has all
 
@@ -63,15 +65,7 @@ def lines_of(finding: Finding, limit: int | None = None) -> list[str]:
 
 def render_findings(findings: list[Finding], console: Console, ours: Sequence[ComponentFinding] = ()) -> None:
     """Print every claim with its verdict and what is behind it, then ours, what components do."""
-    for finding in findings:
-        claim = finding.claim
-        line = Text(f"{finding.verdict:9s} ", style=f"bold {STYLES[finding.verdict]}")
-        line.append(f"{claim.id}", style="bold").append(
-            f"  {claim.claim} [Table {claim.table}, {claim.source}]", style=""
-        )
-        console.print(line, soft_wrap=True)
-        for detail in lines_of(finding, SHOWN):
-            console.print(Text(f"          {detail}", style="dim"), soft_wrap=True)
+    _print(findings, console)
     console.print(summary(findings), markup=False, highlight=False)
     for one in ours:
         line = Text(f"{one.verdict:16s} ", style=f"bold {OUR_STYLES[one.verdict]}")
@@ -80,6 +74,43 @@ def render_findings(findings: list[Finding], console: Console, ours: Sequence[Co
             console.print(Text(f"                 {detail}", style="dim"), soft_wrap=True)
     if ours:
         console.print(f"ours: {our_summary(ours)}", markup=False, highlight=False)
+
+
+def render_echo(made: Echo, console: Console) -> None:
+    """Print each statement with whether the experiment agrees, and what is behind it."""
+    _print(made.findings, console)
+    console.print(f"{made.experiment}: {made.summary}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _print(findings: Sequence[Finding], console: Console) -> None:
+    styles = STYLES | ECHO_STYLES
+    for finding in findings:
+        claim = finding.claim
+        line = Text(f"{finding.verdict:9s} ", style=f"bold {styles[finding.verdict]}")
+        line.append(f"{claim.id}", style="bold").append(
+            f"  {claim.claim} [Table {claim.table}, {claim.source}]", style=""
+        )
+        console.print(line, soft_wrap=True)
+        for detail in lines_of(finding, SHOWN):
+            console.print(Text(f"          {detail}", style="dim"), soft_wrap=True)
+
+
+def echo_to_markdown(made: Echo) -> str:
+    """A heading, the counts, and a table of the statements with what was compared."""
+    lines = [f"### The survey's order in {made.experiment}", "", f"{escape(made.summary)}.", ""]
+    lines += ["| Statement | Verdict | The survey says | Compared |", "| :--- | :--- | :--- | :--- |"]
+    for one in made.findings:
+        cells = (one.claim.id, one.verdict, one.claim.claim, "; ".join(lines_of(one)))
+        lines.append(f"| {' | '.join(escape(cell) for cell in cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def echo_to_json(made: Echo) -> str:
+    """`{"experiment", "table", "miniature", "counts": {"agrees": 12, …}, "statements": [{"id", "verdict", …}]}`."""
+    told = {"experiment": made.experiment, "table": made.table, "miniature": made.miniature}
+    counts = {verdict: made.counts[verdict] for verdict in ECHO_STYLES}
+    items = [_item(finding) for finding in made.findings]
+    return _json(told | {"counts": counts, "statements": items})
 
 
 def our_summary(ours: Sequence[ComponentFinding]) -> str:
@@ -114,25 +145,28 @@ def findings_to_json(findings: list[Finding], ours: Sequence[ComponentFinding] =
 
     Beside them under "components" ours: `[{"id", "method", "model", "component", "verdict", "value", "interval", …}]`.
     """
-    items = [
-        {
-            "id": finding.claim.id,
-            "verdict": finding.verdict,
-            "figures": [_finite(figure) for figure in finding.figures],
-            "missing": finding.missing,
-            "caveats": finding.caveats,
-            "table": finding.claim.table,
-            "claim": finding.claim.claim,
-            "source": finding.claim.source,
-            "note": finding.claim.note,
-            "commands": finding.commands,
-        }
-        for finding in findings
-    ]
+    items = [_item(finding) for finding in findings]
     components = [_finite({"id": one.id, **asdict(one)}) for one in ours]
-    return (
-        json.dumps({"findings": items, "components": components}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    )
+    return _json({"findings": items, "components": components})
+
+
+def _item(finding: Finding) -> dict[str, Any]:
+    return {
+        "id": finding.claim.id,
+        "verdict": finding.verdict,
+        "figures": [_finite(figure) for figure in finding.figures],
+        "missing": finding.missing,
+        "caveats": finding.caveats,
+        "table": finding.claim.table,
+        "claim": finding.claim.claim,
+        "source": finding.claim.source,
+        "note": finding.claim.note,
+        "commands": finding.commands,
+    }
+
+
+def _json(told: dict[str, Any]) -> str:
+    return json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _finite(figure: dict[str, Any]) -> dict[str, Any]:

@@ -4,10 +4,11 @@ from pathlib import Path
 
 from bench.errors import NotComparableError, NothingToShowError, UserError
 from bench.findings.components import evaluate_components
+from bench.findings.echoes import echoes
 from bench.findings.evaluate import evaluate
 from bench.findings.experiments import experiments
-from bench.findings.html import components_to_html, findings_to_html
-from bench.findings.render import findings_to_json, findings_to_markdown
+from bench.findings.html import components_to_html, echoes_to_html, findings_to_html
+from bench.findings.render import echo_to_markdown, findings_to_json, findings_to_markdown
 from bench.system.links import own_file
 from bench.system.terminal import warn
 from bench.tables.content.build import make_table
@@ -45,9 +46,12 @@ def report(results_dir: str, out: str, config_dir: str | None = None) -> list[Pa
             paths += write(table, kind, folder)
         paths += write_figures(table, folder)
     findings, ours = evaluate(results_dir), evaluate_components(results_dir)
+    others = echoes(results_dir)
     texts = {
-        "index.html": to_html(tables, [findings_to_html(findings), components_to_html(ours)], title="Report"),
-        "findings.md": findings_to_markdown(findings, ours),
+        "index.html": to_html(
+            tables, [findings_to_html(findings), echoes_to_html(others), components_to_html(ours)], title="Report"
+        ),
+        "findings.md": "\n".join([findings_to_markdown(findings, ours), *map(echo_to_markdown, others)]),
         "findings.json": findings_to_json(findings, ours),
     }
     for name, text in texts.items():

@@ -40,7 +40,8 @@ def _search(name: str) -> Callable[[Record], Any]:
 
     def took(record: Record) -> Any:
         study = _part(record, "training", "chosen_by")
-        return study.get(name) if isinstance(study, dict) else None
+        value = study.get(name) if isinstance(study, dict) else None
+        return value if type(value) in (int, float) else None  # nobody has looked at it before
 
     return took
 
@@ -88,6 +89,12 @@ def _shrunk(record: Record) -> int | None:
     """Examples of a micro-batch after `on_oom=shrink` made it smaller; None where it did not."""
     sizes = record.environment.get("shrunk")
     return sizes[-1]["micro_batch_size"] if sizes else None
+
+
+def _sharing(record: Record) -> int | None:
+    """How many cells ran on the same device at a time."""
+    cells = record.environment.get("sharing")
+    return cells if type(cells) is int else None
 
 
 def _phase_peak(record: Record, phase: str) -> int | None:
@@ -291,7 +298,7 @@ FIELDS: dict[str, Callable[[Record], Any]] = {
     "forgetting": _forgotten("difference"),
     "accelerator": lambda r: r.environment.get("accelerator") or r.environment.get("cpu"),
     "host": lambda r: r.environment.get("host"),
-    "sharing": lambda r: r.environment.get("sharing"),
+    "sharing": _sharing,
     "shrunk": _shrunk,
     "data": lambda r: _json(r.environment.get("data") or {}, orjson.OPT_SORT_KEYS),
     "end": lambda r: r.environment.get("end") or "",

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 
@@ -34,6 +35,7 @@ for words in json.loads(sys.argv[1]):
 
 def test_every_command_is_looked_at() -> None:
     assert set(COMMANDS) == set(LIGHT) | NEED_TORCH
+    assert all(callable(resolve_name(place)) for place in COMMANDS.values())
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,11 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
+import yaml
 
 from bench.records.schema import Record
 from bench.records.store import read_records
@@ -22,11 +23,17 @@ STEPS = (  # long enough to be disturbed
 )
 
 
-def start(folder: Path, environment: Mapping[str, str], *arguments: str) -> subprocess.Popen[str]:
-    """Start `bench run -m` with its results in `folder`."""
-    command = [sys.executable, "-m", "bench", "run", "-m", *arguments, f"results_dir={folder / 'results'}"]
+# Four trials: two as long as they may be; of two others one goes on, which is known when they have ended.
+SEARCH = ("experiment=miniature/tuned", "method=lora", "trials=4", "pruner=hyperband", "reduction=2", "rungs=2")
+
+
+def start(
+    folder: Path, environment: Mapping[str, str], *arguments: str, command: Sequence[str] = ("run", "-m")
+) -> subprocess.Popen[str]:
+    """Start `bench run -m`, or another command, with its results in `folder`."""
+    words = [sys.executable, "-m", "bench", *command, *arguments, f"results_dir={folder / 'results'}"]
     return subprocess.Popen(
-        command, env=dict(environment), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        words, env=dict(environment), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
 
 
@@ -55,6 +62,28 @@ def until(condition: Callable[[], bool], sweep: subprocess.Popen[str] | None = N
         return False
 
     processes.until(happened, seconds)
+
+
+def search(folder: Path, environment: Mapping[str, str], *arguments: str) -> list[Record]:
+    """Run `bench tune` to its end, and again: the records of its five cells, the best of which was chosen."""
+    words = (*SEARCH, f"out={folder / 'chosen'}", *arguments)
+    for _ in "once", "once more":
+        code, errors = finish(start(folder, environment, *words, command=("tune",)))
+        assert code == 0, errors
+    found = list(read_records(folder / "results", "tuning/miniature/tuned"))
+    assert [record.status for record in found] == ["done"] * 5
+    (file,) = (folder / "chosen").rglob("lora.yaml")
+    chosen = yaml.safe_load(file.read_text())["training"]
+    whole = [record for record in found if record.cell.config["training"]["epochs"] == 3]
+    best = max(record.metrics.values["accuracy"] for record in whole if record.metrics is not None)
+    rates = {
+        record.cell.config["training"]["learning_rate"]
+        for record in whole
+        if record.metrics is not None and record.metrics.values["accuracy"] == best
+    }
+    assert chosen["learning_rate"] in rates
+    assert chosen["chosen_by"]["trials"] == 4
+    return found
 
 
 def outcome_of_wrecks(folder: Path) -> dict[str, Record]:

@@ -15,7 +15,7 @@ import pytest
 
 from tests.cells import SHORT
 from tests.cluster.one_node_slurm import free_port
-from tests.cluster.sweeps import LONG, STEPS, finish, outcome_of_wrecks, records, start, until
+from tests.cluster.sweeps import LONG, STEPS, finish, outcome_of_wrecks, records, search, start, until
 from tests.wrecks import write_wrecks
 
 pytestmark = pytest.mark.cluster
@@ -80,6 +80,11 @@ def test_a_cell_whose_process_dies_goes_on_from_its_checkpoint(tmp_path):
     assert [attempt["step"] > 0 for attempt in record.environment["resumed"]] == [True]
     assert record.time.steps == 400
     assert not list(tmp_path.rglob("attempt-*.json")), "it ended once"
+
+
+def test_a_search_s_trials_run_on_it_round_after_round(tmp_path):
+    pytest.importorskip("ray", reason="the extra `ray` is not installed")
+    search(tmp_path, ENVIRONMENT, RAY, *SHORT)
 
 
 def test_interrupting_the_sweep_ends_its_cells(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 
 from tests.cells import SHORT
 from tests.cluster.one_node_slurm import OneNodeSlurm, missing
-from tests.cluster.sweeps import LONG, STEPS, finish, outcome_of_wrecks, records, start, until
+from tests.cluster.sweeps import LONG, STEPS, finish, outcome_of_wrecks, records, search, start, until
 from tests.wrecks import write_wrecks
 
 pytestmark = [pytest.mark.cluster, pytest.mark.skipif(missing() is not None, reason=f"no SLURM: {missing()}")]
@@ -78,6 +78,12 @@ def test_settings_reach_slurm_and_mistakes_come_back_in_one_line(slurm, tmp_path
         assert code == 2, errors
         assert errors.splitlines()[-1].startswith("bench: ")
         assert "Traceback" not in errors
+
+
+def test_a_search_s_trials_are_jobs_round_after_round(slurm, tmp_path):
+    search(tmp_path, slurm.environment, SLURM, *SHORT)
+    folders = list((tmp_path / "results" / ".slurm").iterdir())
+    assert len(folders) == 2, "an array for each round, none for the second call"
 
 
 def test_preempted_and_timed_out_jobs_go_on_from_their_checkpoints(slurm, tmp_path):

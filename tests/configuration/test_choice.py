@@ -1,4 +1,4 @@
-"""A choice is of certain values, made in trials with certain settings: a cell that differs does not pass for the chosen."""
+"""A choice is of certain values, made in trials with certain settings: another cell is not taken for the chosen one."""
 
 import json
 
@@ -16,7 +16,9 @@ def compose(tmp_path):
     """Compose the cell with a choice of rate 0.01, made in trials of these settings, and overrides."""
 
     def composed(under, *overrides, values=None):
-        told = STUDY | {"values": values or {"training.learning_rate": 0.01}} | ({} if under is None else {"under": under})
+        told = (
+            STUDY | {"values": values or {"training.learning_rate": 0.01}} | ({} if under is None else {"under": under})
+        )
         path = tmp_path / "chosen" / "miniature" / "roberta" / "miniature" / "sst2" / "lora.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         training = json.dumps({"learning_rate": 0.01, "chosen_by": told})

@@ -52,6 +52,7 @@ ONE_BY_ONE = {
     "nothing": ["training.max_grad_norm=null", "threads=2"],
     "truth": ["save_trained=false", "data.any_size=true"],
     "text with a space": ["data.root='a b'"],
+    "a text with a reference": ["data.root='runs/${seed}'"],
     "a setting of the method": ["method.r=4", "seed=2"],
     "a reference": ["seed=${training.batch_size}"],
     "peft's own settings": ["method=peft/any", "peft.type=LOHA", "peft.r=4", "seed=1"],

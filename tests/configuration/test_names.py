@@ -5,7 +5,7 @@ import pytest
 from bench.cli.arguments import config_dir_and_rest, own_settings
 from bench.configuration.names import check_name, check_path
 from bench.errors import UserError
-from bench.records.columns import find_records
+from bench.records.finding import find_records
 from bench.records.store import experiment_folder
 
 ESCAPES = [

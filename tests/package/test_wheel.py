@@ -44,7 +44,9 @@ def test_its_description(wheel):
     folder = f"peft_rematch-{__version__}.dist-info"
     said = email.message_from_bytes(archive.read(f"{folder}/METADATA"))
     assert (said["Name"], said["Version"], said["License-Expression"]) == ("peft-rematch", __version__, "Apache-2.0")
-    assert set(said.get_all("Provides-Extra")) == {"test", "dev", "slurm", "ray", "lm-eval"}
+    assert set(said.get_all("Provides-Extra")) == {
+        "test", "dev", "slurm", "ray", "tensorboard", "mlflow", "wandb", "lm-eval",
+    }  # fmt: skip
     assert said.get_all("License-File") == ["LICENSE"]
     assert archive.read(f"{folder}/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()
     assert said.get_payload().startswith("# peft-rematch")
@@ -62,6 +64,14 @@ def test_a_cell_runs_by_the_wheel_alone(record, program, environment):
     said = program("python", "-c", ask).stdout.split()
     assert all(Path(path).is_relative_to(environment) for path in said[:2])
     assert str(ROOT) not in said
+
+
+def test_python_knows_the_cell_and_its_record(record, program):
+    ask = (
+        "import bench; cell = bench.cell(training={'max_steps': 2}, data={'limit_train': 64, 'limit_evaluation': 16});"
+        "print(cell.id, cell.run().status, *bench.records('results').id)"
+    )
+    assert program("python", "-c", ask).stdout.split() == [record["cell"]["id"], "done", record["cell"]["id"]]
 
 
 def test_tables_findings_and_plans_too(record, program, elsewhere):

@@ -5,7 +5,8 @@ import os
 
 import pytest
 
-from bench.records.columns import find_records, read_columns
+from bench.records.columns import read_columns
+from bench.records.finding import find_records
 from bench.records.schema import RecordError
 from bench.records.store import FILE, read_record
 from bench.records.text import read

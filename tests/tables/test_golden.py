@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from bench.records.columns import find_records, read_columns
+from bench.records.columns import read_columns
+from bench.records.finding import find_records
 from bench.tables import Options, Table, make_table, render_text, to_csv, to_latex, to_markdown
 from bench.tables.definition.frame import frame_of
 from bench.tables.formats.csv_files import wide_frame

@@ -3,8 +3,9 @@
 import json
 from pathlib import Path
 
-from bench.records import columns
-from bench.records.columns import find_records, read_columns
+from bench.records import columns, finding
+from bench.records.columns import read_columns
+from bench.records.finding import find_records
 from bench.records.text import _without_losses
 from tests.tables.made_records import make_record, save
 
@@ -16,8 +17,8 @@ def test_workers_read_what_one_process_reads(tmp_path, monkeypatch):
     monkeypatch.setattr(columns, "PARALLEL_FROM", 1)
     monkeypatch.setattr(columns, "CHUNK", 6)
     assert read_columns(paths).to_pylist() == alone.to_pylist()
-    monkeypatch.setattr(columns, "SLOW", 0)  # as on a file server: by threads
-    monkeypatch.setattr(columns, "SAMPLE", 2)
+    monkeypatch.setattr(finding, "SLOW", 0)  # as on a file server: by threads
+    monkeypatch.setattr(finding, "SAMPLE", 2)
     assert find_records(tmp_path, "miniature/glue") == paths
     assert read_columns(paths).to_pylist() == alone.to_pylist()
     assert alone["curve_fluctuation"][0].as_py() == 0.30000000000000004

@@ -7,7 +7,7 @@ import yaml
 
 from bench.configuration.compose import Configurations
 from bench.findings.experiments import experiments
-from bench.records.columns import find_records
+from bench.records.finding import find_records
 from bench.records.schema import Status
 from bench.records.store import read_records
 from tests.tuning.stub import hill

@@ -17,6 +17,7 @@ from bench.configuration.cell import Cell
 from bench.records.schema import Record
 from bench.sweeping.launchers.worker import WHERE, Assignment, work
 from bench.system.gpus import without_gpus
+from bench.system.main_module import without_main
 from bench.system.processors import processors
 
 STOP_SECONDS = 3.0  # what does not end within these is killed
@@ -90,7 +91,7 @@ class Pool:
         given = Assignment(cell, planned, log, gpu, self._threads, sharing)
         ours, theirs = self._context.Pipe(duplex=False)
         process = self._context.Process(target=work, args=(given, theirs), name=cell.id)
-        with without_gpus():  # another fork server is started if this one was killed
+        with without_main(), without_gpus():  # another fork server is started if this one was killed
             process.start()
         theirs.close()
         self.running.append(Worker(cell, process, ours, slot, log))
@@ -146,7 +147,7 @@ def start_fork_server(gpus: list[str]) -> None:
         gpus: those that workers will be given.
     """
     _context(gpus)
-    with without_gpus():
+    with without_main(), without_gpus():
         forkserver.ensure_running()
 
 

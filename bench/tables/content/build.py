@@ -13,7 +13,7 @@ from bench.tables.content.presented import presented
 from bench.tables.content.pscp import Ranking, formula_note, rank_notes
 from bench.tables.content.reference import with_reference
 from bench.tables.definition.columns import Shown, shown_columns
-from bench.tables.definition.command import check_experiment, command_of
+from bench.tables.definition.command import check_experiment, command_of, table_of
 from bench.tables.definition.frame import Records, load_records
 from bench.tables.definition.measures import alike
 from bench.tables.definition.names import check_names
@@ -45,8 +45,8 @@ def make_table(
     Args:
         results_dir: where records lie.
         experiment: a name such as `survey/glue`.
-        definition: a name in `configs/table/`; None: the last part of the experiment's name, else `scores`;
-            `ablation` of the experiments `ablation/…`.
+        definition: a name in `configs/table/`; None: what the experiment's file says (`table: glue`), else the last
+            part of its name, else `scores`; `ablation` of the experiments `ablation/…`.
         options: see `Options`.
         config_dir: a folder of the user's own; its `table/` comes before the project's.
         tested: whether scores are tested against each other; else there are no letters, and marks are by number alone.
@@ -78,10 +78,12 @@ def make_table(
 
 
 def _definition_of(experiment: str, config_dir: str | None) -> str:
+    """The table that an experiment's file names; else one of the name's last part, else all scores."""
     if experiment.startswith("ablation/"):
         return "ablation"
+    named = table_of(experiment, config_dir)
     name = experiment.rpartition("/")[2]
-    return name if name in definition_files(config_dir) else "scores"
+    return named or (name if name in definition_files(config_dir) else "scores")
 
 
 def _assemble(records: Records, definition: TableDefinition, options: Options) -> Table:

@@ -68,7 +68,9 @@ def finished(table: Table) -> dict[str, Finished]:
     """The finished records of a table by their paths."""
     cells = table.records.cells
     cells = cells[cells["status"] == "done"]
-    told = zip(*(cells[name] for name in ("path", "task", "seed", "metrics", "bleu_tokenizer")), strict=True)
+    told = zip(
+        *(cells[name].to_numpy(object) for name in ("path", "task", "seed", "metrics", "bleu_tokenizer")), strict=True
+    )
     return {path: Finished(path, task, int(seed), metrics, words) for path, task, seed, metrics, words in told}
 
 

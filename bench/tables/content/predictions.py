@@ -1,8 +1,8 @@
 """The stored predictions of a cell, for paired tests; `bench.records.outputs`, which needs torch, wrote them."""
 
 import json
+import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from bench.system.plain_files import read_file, why
@@ -31,7 +31,9 @@ def read_predictions(record: str) -> Predictions | None:
 
     A file that cannot be read counts as none; a line on standard error names it.
     """
-    path = Path(record).with_name(FILE)
+    path = os.path.join(os.path.dirname(record), FILE)  # not by `Path`: most of 100,000 records have none
+    if not os.access(path, os.F_OK):  # mostly; a failure to open takes four times as long
+        return None
     try:
         content = json.loads(read_file(path))
         split = next(iter(content["references"]))

@@ -4,8 +4,10 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
+import yaml
+
 from bench.configuration.folder import CONFIGS
-from bench.errors import unknown_name
+from bench.errors import UserError, unknown_name
 from bench.records.store import experiment_folder
 from bench.tables.definition.options import Options
 
@@ -39,3 +41,24 @@ def check_experiment(results_dir: str, experiment: str, config_dir: str | None) 
     known += [f"ablation/{p.relative_to(m).with_suffix('').as_posix()}" for m in methods for p in m.rglob("*.yaml")]
     if experiment not in known and not experiment_folder(results_dir, experiment).is_dir():
         raise unknown_name("experiment", experiment, known)
+
+
+def table_of(experiment: str, config_dir: str | None) -> str | None:
+    """The `table` that an experiment's file names, as Hydra finds the file; None where it names none.
+
+    Raises:
+        UserError: a file that is no YAML, or a name that is none.
+    """
+    for folder in (CONFIGS, config_dir):
+        path = None if folder is None else Path(folder) / "experiment" / f"{experiment}.yaml"
+        if path is None or not path.is_file():
+            continue
+        try:
+            data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise UserError(f"{path}: {' '.join(str(error).split())}") from error
+        named = data.get("table") if isinstance(data, dict) else None
+        if named is not None and not isinstance(named, str):
+            raise UserError(f"{path}: table={named} must be the name of a table")
+        return named
+    return None

@@ -35,27 +35,28 @@ def other_content(cells: pd.DataFrame) -> tuple[list[str], list[str]]:
     Returns:
         For each cell a label, such as "weights=1f2e3d4c", empty for most; and a note for each kind of content.
     """
-    rows = [*zip(cells["model"], cells["settings"], cells["made_of"], cells["end"], strict=True)]
+    alike = cells.groupby(["model", "settings", "made_of"], sort=False, observed=True)  # few kinds of many cells
+    kinds = [*alike["end"].agg(["max", "size"]).itertuples(name=None)]
     newest: dict[Scope, tuple[str, str]] = {}
-    for model, settings, made_of, end in rows:
-        for scope, digest in _contents(model, settings, made_of):
+    for kind, end, _ in kinds:
+        for scope, digest in _contents(*kind):
             newest[scope] = max(newest.get(scope, ("", "")), (end, digest))
-    labels, counted = [], Counter[str]()
-    for model, settings, made_of, _ in rows:
+    labels, counted, unknown = [], Counter[str](), 0
+    for kind, _, size in kinds:
         other: dict[str, list[str]] = defaultdict(list)
-        for scope, digest in _contents(model, settings, made_of):
+        for scope, digest in _contents(*kind):
             if newest[scope][1] != digest:
                 other[scope[0]].append(digest)
-        counted.update(other.keys())
-        labels.append(", ".join(f"{WORDS[kind]}={_short(digests)}" for kind, digests in other.items()))
+        counted.update(dict.fromkeys(other, size))
+        labels.append(", ".join(f"{WORDS[name]}={_short(digests)}" for name, digests in other.items()))
+        unknown += 0 if deciding(_parsed(kind[-1])) else size
     notes = [
         f"{number} run(s) were made of other {WORDS[kind]} than the newest, and are rows of their own"
         for kind, number in counted.items()
     ]
-    unknown = sum(not deciding(_parsed(made_of)) for _, _, made_of, _ in rows)
     if unknown:
-        notes.append(f"{unknown} of {len(rows)} record(s) do not say what they were made of: unknown")
-    return labels, notes
+        notes.append(f"{unknown} of {len(cells)} record(s) do not say what they were made of: unknown")
+    return [labels[kind] for kind in alike.ngroup()], notes
 
 
 def stale_notes(cells: pd.DataFrame) -> list[str]:

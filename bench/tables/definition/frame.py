@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from bench.errors import NothingToShowError
 from bench.records.belonging import elsewhere, in_one_line
-from bench.records.columns import find_records, read_columns
+from bench.records.kept import columns_of
 from bench.records.schema import Status
 from bench.system.terminal import warn
 from bench.tables.definition.content import library_notes, stale_notes
@@ -67,9 +67,8 @@ def load_records(
         NotComparableError: records that do not go together in one table.
     """
     options = options or Options()
-    paths = find_records(results_dir, experiment)
-    frame = frame_of(read_columns(paths))
-    unreadable = len(paths) - len(frame)
+    columns, unreadable = columns_of(results_dir, experiment)
+    frame = frame_of(columns)
     if frame.empty and unreadable:
         raise NothingToShowError(f"none of the {unreadable} record(s) of '{experiment}' in {results_dir} can be read")
     foreign = int((frame["experiment"] != experiment).sum())
@@ -113,16 +112,22 @@ def nothing_to_show(results_dir: str | Path, experiment: str) -> str:
     return f"no records of the experiment '{experiment}' in {results_dir}; make some with: {command}{folder}"
 
 
-def _of_their_cells(frame: pd.DataFrame, results_dir: str | Path, experiment: str) -> tuple[pd.DataFrame, str | None]:
+def of_their_cells(frame: pd.DataFrame) -> pd.DataFrame:
     """Keep the records that are of the cell in whose folder they lie; copies and changed names are told."""
     problems = [
         problem or elsewhere(name, path)
-        for name, path, problem in zip(frame["id"], frame["path"], frame["contradiction"], strict=True)
+        for name, path, problem in zip(
+            *(frame[name].to_numpy(object) for name in ("id", "path", "contradiction")), strict=True
+        )
     ]
-    for path, problem in zip(frame["path"], problems, strict=True):
+    for path, problem in zip(frame["path"].to_numpy(object), problems, strict=True):
         if problem:
             warn(in_one_line(path, problem))
-    kept = frame[[not problem for problem in problems]]
+    return frame.loc[[not problem for problem in problems]]
+
+
+def _of_their_cells(frame: pd.DataFrame, results_dir: str | Path, experiment: str) -> tuple[pd.DataFrame, str | None]:
+    kept = of_their_cells(frame)
     left = len(frame) - len(kept)
     if kept.empty:
         raise NothingToShowError(f"none of the {left} record(s) of '{experiment}' in {results_dir} is of its cell")

@@ -100,7 +100,9 @@ def _elsewhere(frame: pd.DataFrame) -> list[str]:
     told: dict[str, None] = {}
     for method, text in frame[["method", "chosen_by"]].drop_duplicates().itertuples(index=False, name=None):
         other = chosen_by(str(text)).get(ELSEWHERE)
-        pairs = [(key, pair) for key, pair in other.items() if isinstance(pair, list)] if isinstance(other, dict) else []
+        pairs = (
+            [(key, pair) for key, pair in other.items() if isinstance(pair, list)] if isinstance(other, dict) else []
+        )
         if pairs:
             differ = _some([f"{key} {' -> '.join(map(_plain, pair))}" for key, pair in pairs])
             told[f"{method} ({differ})"] = None

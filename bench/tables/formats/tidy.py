@@ -1,5 +1,6 @@
 """Records as one tidy frame: a row per cell and metric, at full precision."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -43,7 +44,8 @@ def tidy(records: Records, row_keys: tuple[str, ...] = ()) -> pd.DataFrame:
     all_metrics = records.cells["metrics"]
     lengths = [max(1, len(metrics)) for metrics in all_metrics]
     cells = pd.concat([records.cells[[*CELL_COLUMNS]], _missing_rows(records)], ignore_index=True)
-    settings = _settings_columns(records, [*dict.fromkeys([*SETTING_COLUMNS, *row_keys])])
+    asked = [dict(cell.settings) for cell in records.missing]
+    settings = settings_columns(records.cells["settings"], [*dict.fromkeys([*SETTING_COLUMNS, *row_keys])], asked)
     lengths += [1] * len(records.missing)
     rows = pd.concat([cells, settings], axis=1).loc[cells.index.repeat(lengths)].reset_index(drop=True)
     pairs: list[tuple[str | None, float | None]] = []
@@ -73,15 +75,20 @@ def _missing_rows(records: Records) -> pd.DataFrame:
     )
 
 
-def _settings_columns(records: Records, keys: list[str]) -> pd.DataFrame:
-    """The settings called `keys`: a row for each cell, then for each missing one."""
-    codes, texts = pd.factorize(records.cells["settings"])  # few texts for many cells
-    recorded = [orjson.loads(text) for text in texts]
-    asked = [dict(cell.settings) for cell in records.missing]
+def settings_columns(recorded: pd.Series, keys: Iterable[str], asked: Sequence[Mapping[str, str]] = ()) -> pd.DataFrame:
+    """The settings called `keys`, a column each.
+
+    Args:
+        recorded: of each cell that has a record its settings, as JSON.
+        keys: as on the command line.
+        asked: of each cell that has none what the grid sets, as text; their rows come last.
+    """
+    codes, texts = pd.factorize(recorded)  # few texts for many cells
+    known = [orjson.loads(text) for text in texts]
     places = [*codes.tolist(), *range(len(texts), len(texts) + len(asked))]
     columns = {}
     for key in keys:
-        values = [_at(settings, key) for settings in recorded] + [_value(settings.get(key)) for settings in asked]
+        values = [_at(settings, key) for settings in known] + [_value(settings.get(key)) for settings in asked]
         columns[key] = pd.Series(_of_one_type(values)).take(places).reset_index(drop=True)
     return pd.DataFrame(columns)
 

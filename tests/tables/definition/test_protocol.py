@@ -173,7 +173,7 @@ def test_choices_of_trials_with_other_settings_are_named(tmp_path):
     notes = notes_of(tmp_path, tuned("lora", CLEAN | {"elsewhere": other}), tuned("full", CLEAN))
     assert (
         "chosen by trials with other settings (in the trials -> here): "
-        "lora (training.epochs 2.0 -> 4.0, method.budget none -> 300k)"
+        "lora (method.budget none -> 300k, training.epochs 2.0 -> 4.0)"
     ) in notes
 
 
