@@ -1,4 +1,4 @@
-# make setup | reproduce-table | miniature-rates | fair | report | publish | published | test | test-fuzz | test-models | test-chaos | test-cluster | test-latex | test-package | test-lowest | docs | lint | clean; each sets itself up first. Needs Python >= 3.11 and nothing else.
+# make setup | reproduce-table | miniature-rates | fair | report | publish | published | test | test-fuzz | test-models | test-chaos | test-cluster | test-latex | test-package | test-lowest | docs | site | lint | clean; each sets itself up first. Needs Python >= 3.11 and nothing else.
 
 PYTHON ?= python3
 VENV := .venv
@@ -29,7 +29,7 @@ OFFLINE := $(if $(filter miniature tuned,$(PROFILE)),HF_HUB_OFFLINE=1)
 EXTRA := $(patsubst %,$(VENV)/.%,$(filter slurm ray,$(LAUNCHER)))
 
 .PHONY: setup reproduce-table miniature-rates fair report publish published test test-fuzz test-models test-slow test-chaos test-cluster \
-	test-latex test-package test-lowest docs lint format clean
+	test-latex test-package test-lowest docs site lint format clean
 
 setup: $(STAMP)
 
@@ -145,6 +145,11 @@ $(VENV)/lowest/.installed: $(STAMP) constraints-lowest.txt
 docs: $(VENV)/.docs
 	HF_HUB_OFFLINE=1 NO_MKDOCS_2_WARNING=1 $(VENV)/bin/python -m mkdocs build --strict --clean
 	$(VENV)/bin/python -m pytest tests/docs/test_site.py -rs
+
+# The same with what was published (results/published): a page for each machine and model, with its figures.
+site: $(VENV)/.docs published
+	HF_HUB_OFFLINE=1 NO_MKDOCS_2_WARNING=1 report=true $(VENV)/bin/python -m mkdocs build --strict --clean
+	HF_HUB_OFFLINE=1 $(VENV)/bin/python -m scripts.published --report site/report
 
 lint: setup
 	$(VENV)/bin/ruff check .

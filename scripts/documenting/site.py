@@ -1,5 +1,6 @@
 """Hooks of mkdocs (`make docs`): pages that are made from the registries, and links that hold on the site too."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,10 @@ from scripts.documenting.marks import titled
 from scripts.documenting.methods import methods
 from scripts.documenting.registries import claims, experiments, models, tables, tasks
 from scripts.documenting.settings import settings
+from scripts.publishing.publications import INDEX as RESULTS
+from scripts.publishing.publications import publications
 
+REPORTS = "report"  # a variable of `make site`, and the folder of the pages that it adds
 MADE = (commands, settings, methods, models, tasks, tables, experiments, claims, api)
 
 
@@ -38,4 +42,6 @@ def on_files(files: Files, config: Any) -> Files:
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Turn links that hold in the repository into those of the site, and marks of commands into titles."""
     name = page.file.src_uri
+    if name == RESULTS.name and REPORTS in os.environ:
+        markdown += "".join(f'\n- <a href="{REPORTS}/{one.name}/index.html">{one.title}</a>' for one in publications())
     return markdown if name.startswith(links.SOURCES) else titled(links.for_site(name, markdown))
