@@ -144,7 +144,7 @@ $(VENV)/lowest/.installed: $(STAMP) constraints-lowest.txt
 # The documentation as a site, in site/; every warning is an error, and nothing of it is fetched from elsewhere.
 docs: $(VENV)/.docs
 	HF_HUB_OFFLINE=1 NO_MKDOCS_2_WARNING=1 $(VENV)/bin/python -m mkdocs build --strict --clean
-	$(VENV)/bin/python -m pytest tests/docs/test_site.py -rs
+	BENCH_SITE=site $(VENV)/bin/python -m pytest tests/docs/test_site.py -rs
 
 # The same with what was published (results/published): a page for each machine and model, with its figures.
 site: $(VENV)/.docs published

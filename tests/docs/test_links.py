@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 from scripts.documenting.links import FIRST, for_site, in_repository, outside, source_page, targets
+from scripts.picture_tables import NAMES, RECORDS
 from tests.docs.blocks import PAGES, ROOT
 
 
@@ -45,6 +46,14 @@ def test_no_link_is_dead():
 )
 def test_a_dead_link_is_found(target):
     assert dead(ROOT / "docs/sweeps.md", f"see [there]({target})") == [target]
+
+
+def test_pictures_are_those_that_the_command_draws_from_published_records():
+    shown = {
+        name for path in PAGES for name in re.findall(r"!\[[^\]]*\]\((?:docs/)?pictures/([^)]+)\)", path.read_text())
+    }
+    assert shown == set(NAMES) == {path.name for path in (ROOT / "docs/pictures").iterdir()}
+    assert RECORDS.startswith("results/published/")
 
 
 def test_every_page_of_docs_is_reached_from_the_site_s_menu():
