@@ -1,4 +1,4 @@
-# make setup | reproduce-table | miniature-rates | fair | report | publish | published | test | test-fuzz | test-models | test-chaos | test-cluster | test-latex | test-package | test-lowest | docs | site | lint | clean; each sets itself up first. Needs Python >= 3.11 and nothing else.
+# make setup | reproduce-table | miniature-rates | fair | report | publish | published | test | test-fuzz | test-models | test-chaos | test-cluster | test-latex | test-browser | test-package | test-lowest | docs | site | lint | clean; each sets itself up first. Needs Python >= 3.11 and nothing else.
 
 PYTHON ?= python3
 VENV := .venv
@@ -29,7 +29,7 @@ OFFLINE := $(if $(filter miniature tuned,$(PROFILE)),HF_HUB_OFFLINE=1)
 EXTRA := $(patsubst %,$(VENV)/.%,$(filter slurm ray,$(LAUNCHER)))
 
 .PHONY: setup reproduce-table miniature-rates fair report publish published test test-fuzz test-models test-slow test-chaos test-cluster \
-	test-latex test-package test-lowest docs site lint format clean
+	test-latex test-browser test-package test-lowest docs site lint format clean
 
 setup: $(STAMP)
 
@@ -39,7 +39,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
-$(VENV)/.slurm $(VENV)/.ray $(VENV)/.docs: $(VENV)/.%: $(STAMP)
+$(VENV)/.slurm $(VENV)/.ray $(VENV)/.docs $(VENV)/.browser: $(VENV)/.%: $(STAMP)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP) -c constraints.txt -e '.[$*]'
 	touch $@
 
@@ -123,6 +123,14 @@ test-latex: setup
 	command -v pdflatex >/dev/null && kpsewhich siunitx.sty >/dev/null || \
 	  (apt-get update -qq && apt-get install -y -qq --no-install-recommends texlive-latex-recommended texlive-science)
 	HF_HUB_OFFLINE=1 $(VENV)/bin/python -m pytest tests/tables -k "latex or compile" -rs
+
+# The live page of `bench report serve` in a headless Chromium (Debian's package, where it can be installed), with axe's rules
+# of contrast and names; skipped, with the reason, where there is none. Screenshots go to pytest's temporary folder.
+test-browser: setup
+	$(MAKE) --no-print-directory PIP="--retries 1 --timeout 20" $(VENV)/.browser || true
+	command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
+	  apt-get install -y -qq --no-install-recommends chromium || true
+	HF_HUB_OFFLINE=1 $(VENV)/bin/python -m pytest tests/browser -rs
 
 # Builds the wheel and uses it where the repository is not: tests/package says what. The libraries are those of the setup;
 # EMPTY=true has pip install all of them into the new environment too.

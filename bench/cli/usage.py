@@ -13,7 +13,7 @@ bench: a benchmark of parameter-efficient fine-tuning
   bench table     the tables of an experiment, from its records
   bench compare   who differs from whom in an experiment, and how surely
   bench findings  the survey's claims against the records
-  bench report    tables, figures and findings of all that has been run, as files and one page
+  bench report    tables, figures and findings of all that has been run, as files and one page; serve: while it runs
   bench evaluate  a trained cell, scored on another task or split
   bench export    what a cell has trained, for use elsewhere: peft's files, a transformers model, a model card
   bench reference enter a figure of the paper, to be shown beside ours
@@ -165,11 +165,17 @@ confirmed or refuted by other models; they agree or they do not.
 """,
     "report": """\
 bench report [results_dir=results] [out=FOLDER] [--config-dir FOLDER]
+bench report serve [results_dir=results] [port=8321] [--config-dir FOLDER]
 
 Writes all tables, figures and findings of what has been run, and one HTML page with all of them. The tables in the
 table/ of --config-dir are made of every experiment that they fit.
 
+report serve shows this machine's browser where all cells stand, while sweeps run: by state, losses, what is left, and
+failures with the end of their logs; and the tables so far. Nothing can be changed there, and no other machine can see
+it. port=0 takes a free one. Ctrl-C ends it.
+
   bench report out=results/report
+  bench report serve
 """,
     "evaluate": """\
 bench evaluate cell=FOLDER/record.json [task=NAME] [split=NAME[,NAME …]] [task.key=value …] [data.key=value …]

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from bench.errors import NotComparableError, NothingToShowError, UserError
-from bench.findings.components import evaluate_components
-from bench.findings.echoes import echoes
-from bench.findings.evaluate import evaluate
+from bench.findings.components import ComponentFinding, evaluate_components
+from bench.findings.echoes import Echo, echoes
+from bench.findings.evaluate import Finding, evaluate
 from bench.findings.experiments import experiments
 from bench.findings.html import components_to_html, echoes_to_html, findings_to_html
 from bench.findings.render import echo_to_markdown, findings_to_json, findings_to_markdown
@@ -33,12 +33,7 @@ def report(results_dir: str, out: str, config_dir: str | None = None) -> list[Pa
     Raises:
         UserError: there is nothing to report, a record that cannot be read, or a folder that cannot be written to.
     """
-    own = _definitions(config_dir)
-    tables = [
-        table for experiment in experiments(results_dir) for table in _tables(results_dir, experiment, own, config_dir)
-    ]
-    if not tables:
-        raise UserError(f"no records in {results_dir}; make some with: bench sweep experiment=miniature/glue")
+    tables = _all_tables(results_dir, config_dir)
     folder = Path(out)
     paths: list[Path] = []
     for table in tables:
@@ -48,15 +43,34 @@ def report(results_dir: str, out: str, config_dir: str | None = None) -> list[Pa
     findings, ours = evaluate(results_dir), evaluate_components(results_dir)
     others = echoes(results_dir)
     texts = {
-        "index.html": to_html(
-            tables, [findings_to_html(findings), echoes_to_html(others), components_to_html(ours)], title="Report"
-        ),
+        "index.html": to_html(tables, _sections(findings, others, ours), title="Report"),
         "findings.md": "\n".join([findings_to_markdown(findings, ours), *map(echo_to_markdown, others)]),
         "findings.json": findings_to_json(findings, ours),
     }
     for name, text in texts.items():
         own_file(folder / name).write_text(text, encoding="utf-8")
     return [*(folder / name for name in texts), *paths]
+
+
+def report_page(results_dir: str, config_dir: str | None = None) -> str:
+    """The page alone, without figures, which take the most time; arguments and errors as of `report`."""
+    tables = _all_tables(results_dir, config_dir)
+    sections = _sections(evaluate(results_dir), echoes(results_dir), evaluate_components(results_dir))
+    return to_html(tables, sections, title="Report", figures=False)
+
+
+def _sections(findings: list[Finding], others: list[Echo], ours: list[ComponentFinding]) -> list[str]:
+    return [findings_to_html(findings), echoes_to_html(others), components_to_html(ours)]
+
+
+def _all_tables(results_dir: str, config_dir: str | None) -> list[Table]:
+    own = _definitions(config_dir)
+    tables = [
+        table for experiment in experiments(results_dir) for table in _tables(results_dir, experiment, own, config_dir)
+    ]
+    if not tables:
+        raise UserError(f"no records in {results_dir}; make some with: bench sweep experiment=miniature/glue")
+    return tables
 
 
 def _definitions(config_dir: str | None) -> list[str]:

@@ -66,14 +66,14 @@ def _record_files(top: str, pool: Executor) -> Iterator[Found]:
             warn(f"{folder}: {why(error)}; what is in it is left out")
             continue
         records = [f"{path}/{FILE}" for path in below]
-        for path, record, identity in zip(below, records, shared(pool, _identity, records), strict=True):
+        for path, record, identity in zip(below, records, shared(pool, identity_at, records), strict=True):
             if identity is not None:
                 yield Found(record, identity)  # a cell's folder holds no other cells
             else:
                 folders.append(path)
 
 
-def _identity(path: str) -> Identity | None:
+def identity_at(path: str) -> Identity | None:
     """What tells the file at `path` from any other; None: there is nothing."""
     try:
         status = os.stat(path)
@@ -91,10 +91,10 @@ def identity_of(status: os.stat_result) -> Identity:
 
 def _folders_in(folder: str) -> list[str]:
     with os.scandir(folder) as entries:
-        return [entry.path for entry in entries if not entry.name.startswith(".") and _is_folder(entry)]
+        return [entry.path for entry in entries if not entry.name.startswith(".") and is_folder(entry)]
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
+def is_folder(entry: os.DirEntry[str]) -> bool:
     """Whether there is something to look for: no link that leads back up, nor one that leads nowhere."""
     if not entry.is_symlink():
         return entry.is_dir()

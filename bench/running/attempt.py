@@ -11,6 +11,7 @@ from bench.errors import UserError
 from bench.records.claims import ClaimedError, ClaimLostError, Held, claimed, current_claim, forget
 from bench.records.crash import refused_record
 from bench.records.glance import look
+from bench.records.progress import told
 from bench.records.schema import Record, Status
 from bench.records.store import FILE, folder_of, make_folder, read_record, stamp_of, write_record
 from bench.running.run import Report, silent
@@ -44,7 +45,8 @@ def run_claimed(
         with claimed(folder, patience) as held:
             if _settled(cell, folder, planned):
                 return read_record(folder / FILE), folder / FILE
-            return run_cell(cell, _checking(held, report))
+            with told(cell, folder, report) as telling:
+                return run_cell(cell, _checking(held, telling))
     except ClaimedError:
         raise
     except UserError:

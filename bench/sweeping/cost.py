@@ -19,6 +19,7 @@ UNKNOWN_SIZE = 1e8  # parameters of a model that says nothing about its size
 UNKNOWN_ROWS = 5000  # training examples of a task that is not a published one
 # Multiplications per parameter and token: forward and backward, with and without the weights' own gradients.
 FULL, FROZEN = 6, 4
+WHOLE = ("model", "task", "method")  # the most that cells have in common
 
 
 @dataclass
@@ -29,8 +30,17 @@ class Costs:
 
     def observe(self, cell: Cell, seconds: float) -> None:
         """Take note of what a cell took."""
-        for likeness in _likenesses(cell):
-            self._rates.setdefault(likeness, []).append(seconds / work(cell))
+        self.learn(likenesses(cell.model, cell.task, cell.method), work(cell), seconds)
+
+    def learn(self, known_by: Likenesses, amount: float, seconds: float) -> None:
+        """Take note of what an amount of work took, of which no more is known than what it is like."""
+        for likeness in known_by:
+            self._rates.setdefault(likeness, []).append(seconds / amount)
+
+    @property
+    def rates(self) -> dict[tuple[str, ...], float]:
+        """Seconds per unit of work, by model, task and method."""
+        return {likeness: fmean(rates) for likeness, rates in self._rates.items() if len(likeness) == len(WHOLE)}
 
     def knows(self, cell: Cell) -> bool:
         """Whether cells of its model and task have been observed, of its own method or of others."""
@@ -38,10 +48,11 @@ class Costs:
 
     def seconds(self, cell: Cell) -> float | None:
         """What a cell will take, judged by those most like it; None while nothing is known."""
-        return self._seconds(_likenesses(cell), work(cell))
+        return self.seconds_for(_likenesses(cell), work(cell))
 
-    def _seconds(self, likenesses: Likenesses, amount: float) -> float | None:
-        for likeness in likenesses:
+    def seconds_for(self, known_by: Likenesses, amount: float) -> float | None:
+        """What an amount of work will take, judged by what is most like it; None while nothing is known."""
+        for likeness in known_by:
             if likeness in self._rates:
                 return amount * fmean(self._rates[likeness])
         return None
@@ -78,7 +89,7 @@ class Remaining:
         """Seconds of all cells one after the other; None: cannot be judged yet."""
         if not self._cells:
             return None
-        parts = [self._costs._seconds(likenesses, amount) for likenesses, amount in self._work.items()]
+        parts = [self._costs.seconds_for(known_by, amount) for known_by, amount in self._work.items()]
         return None if None in parts else sum(part or 0.0 for part in parts)
 
 
@@ -101,7 +112,12 @@ def tokens(cell: Cell) -> float:
 
 def _likenesses(cell: Cell) -> Likenesses:
     """What a cell has in common with others, the most telling first."""
-    return (cell.model, cell.task, cell.method), (cell.model, cell.task), (cell.model,), ()
+    return likenesses(cell.model, cell.task, cell.method)
+
+
+def likenesses(model: str, task: str, method: str) -> Likenesses:
+    """What a cell of these has in common with others, the most telling first."""
+    return (model, task, method), (model, task), (model,), ()
 
 
 def _rows(task: dict[str, Any]) -> float:

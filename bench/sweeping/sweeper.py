@@ -18,6 +18,7 @@ from bench.errors import UserError, unknown_name
 from bench.records.schema import RecordError, Status
 from bench.records.store import folder_of, results_folder
 from bench.running.soundness import check_components
+from bench.sweeping.announcement import announced
 from bench.sweeping.cost import Costs
 from bench.sweeping.selection import select_cells
 from bench.sweeping.stale import SETTLED, STALE, Glances, Rerun, Seen, Verdicts, check_rerun, forced, refuse
@@ -128,10 +129,11 @@ class ExperimentSweeper(Sweeper):
             return []
         if not ordered:
             return []
-        if isinstance(self._launcher, TakesCells):
-            return self._launcher.launch_cells(ordered, costs)
-        overrides = [cells[folder_of(cell.config["results_dir"], cell)][0] for cell in ordered]
-        return self._launcher.launch(overrides, initial_job_idx=0)
+        with announced(ordered, costs):
+            if isinstance(self._launcher, TakesCells):
+                return self._launcher.launch_cells(ordered, costs)
+            overrides = [cells[folder_of(cell.config["results_dir"], cell)][0] for cell in ordered]
+            return self._launcher.launch(overrides, initial_job_idx=0)
 
     def _prepare(self) -> None:
         if isinstance(self._launcher, Prepares) and not self._dry_run:
