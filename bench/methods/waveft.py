@@ -60,7 +60,8 @@ class WaveFT(SitedTuner):
 class HaarLinear(WaveFTLinear):
     """The library's layer for Haar's wavelets, which need no margin.
 
-    The library (peft 0.21) looks for places outside of the matrix in every step, for which the host waits; there are none.
+    The library (peft 0.21) looks for places outside of the matrix in every step, for which the host waits; there are
+    none.
     """
 
     def get_delta_weight(self, adapter: str) -> Tensor:
