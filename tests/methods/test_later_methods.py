@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 
+import peft
 import pytest
 import torch
 from peft.optimizers import create_lorafa_optimizer
+from peft.tuners.waveft.layer import WaveFTLinear
+from torch import nn
 
 from bench.configuration.schema import Quantisation
 from bench.errors import UnsupportedError, UserError
@@ -12,6 +15,7 @@ from bench.methods.fourierft import ShuffledOnce
 from bench.methods.lora_kin import ADAPTER, Kin
 from bench.methods.shared.sited_tuner import SitedTuner
 from bench.methods.super_tuning import largest
+from bench.methods.waveft import HaarLinear
 from tests.methods.test_counts import configurations, counts  # noqa: F401  # a fixture
 from tests.tiny import Adapted, all_methods, logits_of, settings_of, tiny_batch, tiny_model
 
@@ -235,6 +239,20 @@ class TestSuperTuning:
         weight = torch.tensor([[1.0, -2.0, 2.0], [3.0, 2.0, 0.0]])
         assert largest(weight, 3).tolist() == [1, 2, 3]
         assert largest(weight, 6).tolist() == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (63, 20)])
+def test_waveft_s_update_is_the_library_s_at_even_and_odd_sides(shape):
+    torch.manual_seed(0)
+    config = peft.WaveFTConfig(n_frequency=40, scaling=25.0, target_modules=["0"])
+    model = peft.get_peft_model(nn.Sequential(nn.Linear(*shape)), config)
+    [layer] = [module for module in model.modules() if isinstance(module, WaveFTLinear)]
+    nn.init.normal_(layer.waveft_spectrum[ADAPTER])
+    theirs = layer.get_delta_weight(ADAPTER)
+    layer.__class__ = HaarLinear
+    assert torch.allclose(layer.get_delta_weight(ADAPTER), theirs, atol=1e-6)
+    # Haar's transform keeps lengths.
+    assert shape[1] % 2 or torch.allclose(theirs.norm(), 25 * layer.waveft_spectrum[ADAPTER].norm(), rtol=1e-4)
 
 
 def test_road_turns_and_stretches_pairs_of_outputs():
