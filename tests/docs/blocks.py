@@ -57,6 +57,15 @@ def all_blocks() -> list[Block]:
     return [block for page in PAGES for block in blocks(page)]
 
 
+def within_sentences(page: Path) -> list[Block]:
+    """Commands in a line of text, a block each, those left out that leave something to the reader: …, NAME, <this>."""
+    text, name = FENCED.sub("", page.read_text(encoding="utf-8")), page.relative_to(ROOT).as_posix()
+    found = re.findall(r"`((?:bench|make|python) [^`]+)`", text.replace("\n", " "))
+    return [
+        Block(name, 0, "sh", (), f"{one}\n") for one in found if not re.search(r"…|<|\b(?:NAME|COMMAND|FOLDER)\b", one)
+    ]
+
+
 def loose_commands(page: Path) -> list[str]:
     """Commands that stand in no block of commands: in one of another kind, or in an indented one."""
     text = page.read_text(encoding="utf-8")

@@ -56,6 +56,10 @@ class Reached(BaseException):
     """The command would now begin to work. No Exception, so that nothing that handles these swallows it."""
 
 
+class BegunError(BaseException):
+    """A command has begun to train: `WORK` no longer says where it begins to work."""
+
+
 def held(words: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> bool:
     """Whether `bench …` begins to work; what it refuses, it has said on standard error."""
     for path in WORK:
@@ -63,6 +67,7 @@ def held(words: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> bool:
     for path in SELECT:
         monkeypatch.setattr(path, _select)
     monkeypatch.setattr("bench.sweeping.fetch.differing", _first)
+    monkeypatch.setattr("bench.running.runner.attempt", _begun)
     monkeypatch.setattr(FilesReadOnce, "initialize_sources", _initialize_sources)
     try:
         run_command(words)
@@ -78,6 +83,10 @@ def _initialize_sources(files: FilesReadOnce, search_path: Any) -> None:
 
 def _reached(*_: Any, **__: Any) -> None:
     raise Reached
+
+
+def _begun(*_: Any, **__: Any) -> None:
+    raise BegunError
 
 
 def _select(arguments: list[str], compose: Callable[..., Any], folders: Sequence[Path], *_: Any) -> None:

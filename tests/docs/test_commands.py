@@ -13,10 +13,13 @@ import pytest
 from bench.cli.usage import HELP
 from bench.miniature.backbones import backbone_path
 from scripts.documenting.marks import MARKS
-from tests.docs.blocks import PAGES, ROOT, Block, all_blocks, loose_commands, written
+from tests.docs.blocks import PAGES, ROOT, Block, all_blocks, loose_commands, within_sentences, written
 from tests.docs.reached import held
 
 SHELL = [block for block in all_blocks() if block.kind == "sh"]
+WITHIN = [block for page in PAGES for block in within_sentences(page)]
+# In a sentence `bench sweep` is a name; with what it is to be done to, it is a command.
+WHOLE = re.compile(r"(experiment|model|task)=")
 PLACEHOLDERS = {"experiment=E": "experiment=miniature/glue"}
 METHOD = """
 from dataclasses import dataclass, field
@@ -38,7 +41,8 @@ OTHERS = {
 
 def ours(program: str) -> list[tuple[Block, list[str]]]:
     """Commands of a program, with their blocks."""
-    return [(block, words) for block in SHELL for words in block.commands() if _program(words) == program]
+    told = [block for block in WITHIN if program != "bench" or WHOLE.search(block.text)]
+    return [(block, words) for block in [*SHELL, *told] for words in block.commands() if _program(words) == program]
 
 
 def _program(words: list[str]) -> str:
