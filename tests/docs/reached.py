@@ -28,6 +28,7 @@ WORK = (
     "bench.findings.evaluate",
     "bench.findings.echo",
     "bench.findings.report.report",
+    "bench.watching.serve.serve",
     "bench.tables.content.reference.set_reference",
     "bench.running.trained.read_cell",  # export
     "bench.running.push.check_push",  # export push=, which asks the hub
