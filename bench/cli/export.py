@@ -32,7 +32,7 @@ def export(arguments: Sequence[str]) -> int:
     if "push" in given:
         check_push(given["push"])
     found = read_cell(given["cell"], Wanted(given.get("device", "auto"), base=given.get("base"), config_dir=config_dir))
-    command = shlex.join(["bench", "export", *rest])
+    command = shlex.join(["bench", "export", *arguments])
     written = write(found, Path(given["cell"]), given["out"], given.get("form"), command)
     for file in written.files:
         say(str(written.folder / file))
