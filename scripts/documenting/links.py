@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 FIRST = "index.md"  # the README's page
 SOURCES = "source"
 FENCE = re.compile(r"^(```.*?^```$)", re.MULTILINE | re.DOTALL)
+WITHIN = re.compile(r"!?\[([^\]]*)\]\((?!https?:)[^)]*\)")  # a link to what is in the repository
 LINK = re.compile(r"(?<=\]\()([^)\s]+)(?=\))")
 
 
@@ -56,7 +57,7 @@ def for_site(page: str, text: str) -> str:
 
 
 def source_page(path: str) -> str:
-    """The page of a file from outside `docs/`.
+    """The page of a file from outside `docs/`; of Markdown what it links to in the repository is text alone.
 
     Raises:
         FileNotFoundError: a page links to what is not there, or to a folder.
@@ -66,7 +67,7 @@ def source_page(path: str) -> str:
         raise FileNotFoundError(f"a page links to {path}, which is no file of the repository")
     text = file.read_text(encoding="utf-8")
     kind = {".py": "python", ".yaml": "yaml", ".cff": "yaml", ".sh": "sh"}.get(file.suffix, "text")
-    return text if file.suffix == ".md" else f"# {path}\n\n````{kind}\n{text}\n````\n"
+    return WITHIN.sub(r"\1", text) if file.suffix == ".md" else f"# {path}\n\n````{kind}\n{text}\n````\n"
 
 
 def _file(page: str) -> str:

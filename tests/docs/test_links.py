@@ -77,9 +77,16 @@ def test_a_link_out_of_docs_becomes_a_page_of_the_site():
     assert for_site("sweeps.md", "```\n[a](../x)\n```\n") == "```\n[a](../x)\n```\n"
 
 
+def test_a_page_of_a_markdown_file_has_the_words_of_its_links(tmp_path, monkeypatch):
+    monkeypatch.setattr("scripts.documenting.links.ROOT", tmp_path)
+    (tmp_path / "README.md").write_text("# A\n[tables](tables/a.csv), [records](records), [paper](https://a.b/c)\n")
+    assert source_page("README.md") == "# A\ntables, records, [paper](https://a.b/c)\n"
+
+
 def test_a_page_of_a_file_has_its_text_and_a_file_that_is_not_there_is_refused():
     assert "````yaml" in source_page("configs/method/lora.yaml")
     assert (ROOT / "configs/method/lora.yaml").read_text() in source_page("configs/method/lora.yaml")
+    assert "\n# Changes\n" in f"\n{source_page('CHANGELOG.md')}"
     for path in ("configs/method/none.yaml", "configs"):
         with pytest.raises(FileNotFoundError, match="a page links to"):
             source_page(path)
