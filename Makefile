@@ -1,4 +1,4 @@
-# make setup | reproduce-table | miniature-rates | fair | report | publish | published | test | test-fuzz | test-models | test-chaos | test-cluster | test-latex | test-browser | test-package | test-lowest | lint | clean; each sets itself up first. Needs Python >= 3.11 and nothing else.
+# make setup | reproduce-table | miniature-rates | fair | report | publish | published | test | test-fuzz | test-models | test-chaos | test-cluster | test-latex | test-browser | test-package | test-lowest | docs | site | lint | clean; each sets itself up first. Needs Python >= 3.11 and nothing else.
 
 PYTHON ?= python3
 VENV := .venv
@@ -29,7 +29,7 @@ OFFLINE := $(if $(filter miniature tuned,$(PROFILE)),HF_HUB_OFFLINE=1)
 EXTRA := $(patsubst %,$(VENV)/.%,$(filter slurm ray,$(LAUNCHER)))
 
 .PHONY: setup reproduce-table miniature-rates fair report publish published test test-fuzz test-models test-slow test-chaos test-cluster \
-	test-latex test-browser test-package test-lowest lint format clean
+	test-latex test-browser test-package test-lowest docs site lint format clean
 
 setup: $(STAMP)
 
@@ -39,7 +39,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
-$(VENV)/.slurm $(VENV)/.ray $(VENV)/.browser: $(VENV)/.%: $(STAMP)
+$(VENV)/.slurm $(VENV)/.ray $(VENV)/.docs $(VENV)/.browser: $(VENV)/.%: $(STAMP)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP) -c constraints.txt -e '.[$*]'
 	touch $@
 
@@ -140,7 +140,7 @@ test-package: setup
 
 # Installs the lowest versions that pyproject.toml allows into an environment of their own and runs some tests with them.
 LOWEST := tests/cli/test_commands.py tests/data/test_source.py tests/evaluation tests/methods/test_eight_bits.py
-LOWEST += tests/methods/test_peft_types.py tests/running/test_runner.py tests/tables tests/tuning/test_budget.py
+LOWEST += tests/methods/test_peft_types.py tests/running/test_runner.py tests/tables tests/tracking tests/tuning/test_budget.py
 test-lowest: $(VENV)/lowest/.installed
 	HF_HUB_OFFLINE=1 $(VENV)/lowest/bin/python -m pytest -n 2 -m "not slow" $(LOWEST)
 
@@ -148,6 +148,16 @@ $(VENV)/lowest/.installed: $(STAMP) constraints-lowest.txt
 	$(PYTHON) -m venv $(VENV)/lowest
 	$(VENV)/lowest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-lowest.txt '.[test]'
 	touch $@
+
+# The documentation as a site, in site/; every warning is an error, and nothing of it is fetched from elsewhere.
+docs: $(VENV)/.docs
+	HF_HUB_OFFLINE=1 NO_MKDOCS_2_WARNING=1 $(VENV)/bin/python -m mkdocs build --strict --clean
+	BENCH_SITE=site $(VENV)/bin/python -m pytest tests/docs/test_site.py -rs
+
+# The same with what was published (results/published): a page for each machine and model, with its figures.
+site: $(VENV)/.docs published
+	HF_HUB_OFFLINE=1 NO_MKDOCS_2_WARNING=1 report=true $(VENV)/bin/python -m mkdocs build --strict --clean
+	HF_HUB_OFFLINE=1 $(VENV)/bin/python -m scripts.published --report site/report
 
 lint: setup
 	$(VENV)/bin/ruff check .
@@ -160,4 +170,4 @@ format: setup
 	$(VENV)/bin/ruff format .
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) site .mypy_cache .pytest_cache .ruff_cache

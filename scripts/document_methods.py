@@ -9,6 +9,7 @@ from typing import Any
 
 from bench.configuration.compose import Configurations, build
 from bench.configuration.schema import Family, ModelConfig
+from bench.configuration.without_row import OF_LORA, TYPES
 from bench.metering.parameters import plan_parameters
 from bench.methods.base import Category, Method
 from bench.models.head import Head
@@ -41,7 +42,9 @@ def document() -> str:
     """The whole page."""
     found, counted = methods(), models()
     counts = {m.name: [plan_parameters(model, m, _head(model), STEPS, LENGTH) for model in counted] for m in found}
-    sections = [_introduction(), _what_they_do(found), _counts(found, counts, counted), _remarks(found)]
+    sections = [
+        _introduction(), _what_they_do(found), _counts(found, counts, counted), _remarks(found), _without_row()
+    ]  # fmt: skip
     return "\n\n".join(sections) + "\n"
 
 
@@ -55,7 +58,7 @@ def _introduction() -> str:
         f"Written by `{COMMAND}` from `configs/method/` and `bench/methods/`; do not edit.\n\n"
         "x: a layer's input, h: a branch's output before the residual sum, LN: the pretrained norm, W: frozen weights "
         "unless said otherwise. The task head is trained with every method.\n\n"
-        "Any other tuner of the installed peft library: `method=peft/any peft.type=LOHA peft.r=8`. Each setting acts "
+        "Any other tuner of the installed peft library: `method=peft/any peft.type=LILY peft.r=8`. Each setting acts "
         "as the library means it or is refused with the reason (`bench/methods/library/`): what the library leaves to "
         "a training loop of one's own (beginnings found in data, losses, several tasks), what names nothing in the "
         "model, what has no effect beside the others. Adapted are queries and values unless the type has places of "
@@ -123,15 +126,29 @@ def _remarks(found: list[Method]) -> str:
     return "\n\n".join("\n".join([f"## {title}", "", *lines]) for title, lines in parts.items())
 
 
+def _without_row() -> str:
+    """What the library has besides."""
+    named = {kind.lower(): absent for kind, absent in TYPES.items()} | OF_LORA
+    lines = [
+        f"- `{name}`: {absent.why}{f'; {absent.instead}' if absent.instead else ''}."
+        for name, absent in sorted(named.items())
+    ]
+    return (
+        "## Of the peft library, without a row\n\n"
+        "Who asks for one by its name, `method=lily`, is told the same. A test holds the list against the installed "
+        "library's types.\n\n" + "\n".join(lines)
+    )
+
+
 def _table(header: list[str], rows: list[list[Any]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
 
 
 def _link(paper: str) -> str:
-    """`Authors year, https://…` as a Markdown link."""
-    name, _, address = paper.rpartition(", ")
-    return f"[{name}]({address})"
+    """`Authors year, https://…` as a Markdown link; of several, which a semicolon divides, each."""
+    named = (one.rpartition(", ") for one in paper.split("; "))
+    return "; ".join(f"[{name}]({address})" for name, _, address in named)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Draw the pictures of docs/tables.md from made-up records: a page in Chromium, LaTeX's output, and the figures.
+"""Draw the pictures of docs/tables.md from published records: what LaTeX makes of a table, and a figure.
 
-    python scripts/picture_tables.py
+    python -m scripts.picture_tables [RESULTS]
 
-Needs chromium, pdflatex and pdftoppm; the records are those of the golden files in tests/tables.
+Needs pdflatex and pdftoppm. A picture shows real records or there is none.
 """
 
 import shutil
@@ -11,52 +11,43 @@ import sys
 import tempfile
 from pathlib import Path
 
+from PIL import Image, ImageOps
+
+from bench.tables import Table, make_table, to_latex
+from bench.tables.figures.drawing import write_figures
+
 ROOT = Path(__file__).parents[1]
+RECORDS, EXPERIMENT = "results/published/miniature-cpu/records", "miniature/glue"
 PICTURES = ROOT / "docs" / "pictures"
+NAMES = ("latex.png", "score.png")
 DOCUMENT = (
-    r"\documentclass{article}\usepackage{booktabs,graphicx}\pagestyle{empty}\begin{document}\input{table}\end{document}"
+    r"\documentclass{article}\usepackage{booktabs,graphicx}\usepackage[margin=2cm]{geometry}\pagestyle{empty}"
+    r"\begin{document}\input{table}\end{document}"
 )
+MARGIN = 20  # pixels around what is on the page
 
 
-def main() -> None:
+def main(results: str) -> None:
     """Write every picture anew."""
-    sys.path.insert(0, str(ROOT))
-    from bench.tables import make_table, to_latex
-    from bench.tables.figures.drawing import write_figures
-    from bench.tables.page.html import to_html
-    from tests.findings.test_verdicts import records
-    from tests.tables.golden_records import EXPERIMENT, write_golden_records
-    from tests.tables.made_records import save
-
     PICTURES.mkdir(parents=True, exist_ok=True)
+    table = make_table(results, EXPERIMENT)
     with tempfile.TemporaryDirectory() as scratch:
-        folder, results = Path(scratch), Path(scratch) / "results"
-        write_golden_records(results)
-        save(results, *(made for made in records(seeds=1) if made.cell.experiment != "survey/glue"))
-        table = make_table(str(results), EXPERIMENT, "glue")
-        (folder / "page.html").write_text(to_html([table]), encoding="utf-8")
-        (folder / "table.tex").write_text(to_latex(table), encoding="ascii")
-        (folder / "document.tex").write_text(DOCUMENT, encoding="ascii")
-        for name, size in (("page", "1180,900"), ("phone", "400,780")):
-            browse(folder / "page.html", PICTURES / f"{name}.png", size)
-        quietly(["pdflatex", "-interaction=nonstopmode", "document.tex"], folder)
-        box = ["-x", "250", "-y", "600", "-W", "800", "-H", "560"]
-        quietly(["pdftoppm", "-r", "150", "-png", "-singlefile", *box, "document.pdf", str(PICTURES / "latex")], folder)
-        wanted = {"score": table, "memory": make_table(str(results), EXPERIMENT, "memory")}
-        wanted["curve"] = make_table(str(results), "survey/mmlu", "curve")
-        wanted["rates"] = make_table(str(results), "survey/learning_rate", "learning_rate")
-        for kind, source in wanted.items():
-            drawn = [path for path in write_figures(source, folder / kind) if path.suffix == ".png"]
-            shutil.copy(next(path for path in drawn if f".{kind}" in path.name), PICTURES / f"{kind}.png")
+        _typeset(table, Path(scratch), PICTURES / "latex.png")
+        drawn = [path for path in write_figures(table, Path(scratch) / "figures") if path.name.endswith(".score.png")]
+        shutil.copy(drawn[0], PICTURES / "score.png")
 
 
-def browse(page: Path, picture: Path, size: str) -> None:
-    """Take a picture of a page in a window of `size`, such as "400,780"."""
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--window-size={size}"]
-    quietly(["chromium", *flags, f"--screenshot={picture}", page.as_uri()], page.parent)
+def _typeset(table: Table, folder: Path, picture: Path) -> None:
+    (folder / "table.tex").write_text(to_latex(table), encoding="ascii")
+    (folder / "document.tex").write_text(DOCUMENT, encoding="ascii")
+    _quietly(["pdflatex", "-interaction=nonstopmode", "document.tex"], folder)
+    _quietly(["pdftoppm", "-r", "150", "-png", "-singlefile", "document.pdf", "page"], folder)
+    page = Image.open(folder / "page.png").convert("L")
+    left, top, right, bottom = ImageOps.invert(page).getbbox() or (0, 0, *page.size)
+    page.crop((left - MARGIN, top - MARGIN, right + MARGIN, bottom + MARGIN)).save(picture, optimize=True)
 
 
-def quietly(command: list[str], folder: Path) -> None:
+def _quietly(command: list[str], folder: Path) -> None:
     """Run a command; its output is shown only where it fails."""
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -64,4 +55,4 @@ def quietly(command: list[str], folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1] if len(sys.argv) > 1 else RECORDS)

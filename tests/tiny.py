@@ -25,7 +25,7 @@ HEAD = {"num_labels": 2, "problem_type": "single_label_classification"}  # of an
 # Sizes of a method's settings that fit a hidden size of 64; everything else is as in its YAML.
 SIZES = {
     "bottleneck": 8, "r": 4, "init_r": 4, "target_r": 2, "length": 4, "inner": 16, "num_virtual_tokens": 4,
-    "interval": 2, "n": 50, "num_vectors": 8, "vector_length": 16, "block_size": 8,
+    "interval": 2, "n": 50, "num_vectors": 8, "vector_length": 16, "block_size": 8, "group_size": 16,
 }  # fmt: skip
 
 

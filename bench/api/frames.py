@@ -52,9 +52,9 @@ def records_at(paths: list[str], settings: Sequence[str] = ()) -> pd.DataFrame:
     if isinstance(settings, str):
         raise UserError(f"settings={settings}: give a list of names")
     frame = of_their_cells(frame_of(read_columns(paths))).reset_index(drop=True)
-    known = {key for text in frame["settings"].unique() for key, _ in leaves(orjson.loads(text))}
-    for key in settings:
-        if known and key not in known:
+    if settings and not frame.empty:
+        known = {key for text in frame["settings"].unique() for key, _ in leaves(orjson.loads(text))}
+        for key in set(settings) - known:
             raise unknown_name("setting", key, known)
     main = zip(frame["metrics"], frame["main"], strict=True)
     frame = frame.assign(**{name: pd.to_numeric(frame[name]) for name in MEASURED})

@@ -85,7 +85,7 @@ class Sweep:
 
 @in_one_line
 def sweep(
-    experiment: str | Sequence[str],
+    experiment: str | Sequence[str] = "runs",
     *,
     model: Choice | Sequence[str] | None = None,
     task: Choice | Sequence[str] | None = None,
@@ -96,7 +96,7 @@ def sweep(
     """Select and check the cells that `bench sweep` would run with the same settings.
 
     Args:
-        experiment: its name, or several.
+        experiment: its name, or several. That of `bench run` has no grid: what is given is all there is.
         model: the model of the experiment's grid to keep, or a list of them; None: all.
         task: likewise.
         method: likewise.

@@ -28,7 +28,7 @@ def evaluate(arguments: Sequence[str]) -> int:
             raise unknown_name("setting of evaluate", key, ["cell", "split", "out", "base", *LOOSE, *SECTIONS])
     from bench.running.evaluation import asked_of, write_evaluation
     from bench.running.evaluation import evaluate as score
-    from bench.running.trained import finished, read_cell
+    from bench.running.trained import Wanted, finished, read_cell
 
     trained = finished(path).cell
     choices = [f"model={trained.model}", f"method={trained.method}"]
@@ -36,7 +36,7 @@ def evaluate(arguments: Sequence[str]) -> int:
         choices.append(f"task={trained.task}")
     with Configurations(config_dir) as configurations:
         asked = asked_of(trained.config, configurations.cell([*choices, *rest]), said)
-    found = read_cell(path, device=asked.config["device"], base=base, config_dir=config_dir)
+    found = read_cell(path, Wanted(asked.config["device"], base=base, config_dir=config_dir))
     made = score(found, asked, splits.split(",") if splits else ())
     for warning in made.warnings:
         say(f"warning: {warning}", sys.stderr)

@@ -26,13 +26,13 @@ def export(arguments: Sequence[str]) -> int:
     from bench.running.export import check_free
     from bench.running.export import export as write
     from bench.running.push import check_push, push
-    from bench.running.trained import read_cell
+    from bench.running.trained import Wanted, read_cell
 
     check_free(Path(given["out"]))
     if "push" in given:
         check_push(given["push"])
-    found = read_cell(given["cell"], device=given.get("device", "auto"), base=given.get("base"), config_dir=config_dir)
-    command = shlex.join(["bench", "export", *rest])
+    found = read_cell(given["cell"], Wanted(given.get("device", "auto"), base=given.get("base"), config_dir=config_dir))
+    command = shlex.join(["bench", "export", *arguments])
     written = write(found, Path(given["cell"]), given["out"], given.get("form"), command)
     for file in written.files:
         say(str(written.folder / file))

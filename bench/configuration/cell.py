@@ -17,6 +17,7 @@ from bench.configuration.number_types import settle
 from bench.configuration.origins import COMMAND_LINE, Origins
 from bench.configuration.ranges import LOOSE, check_section
 from bench.configuration.schema import SECTIONS, DataConfig, ModelConfig, TrainingConfig, check_processes
+from bench.configuration.trackers import trackers_of
 from bench.errors import unknown_name
 
 # What decides a cell's result. The rest says where and how it is run, and does not belong to its identity.
@@ -72,6 +73,7 @@ class Cell:
         check_path("results_dir", config["results_dir"])
         check_section("", {key: config[key] for key in LOOSE})
         check_processes(config)
+        trackers_of(config)
         return cell
 
     @property

@@ -33,6 +33,8 @@ from bench.configuration.components import settle_components
 from bench.configuration.files import USER
 from bench.configuration.folder import CONFIGS
 from bench.configuration.loader import Loader
+from bench.configuration.mixture_title import ORIGIN as TITLE_ORIGIN
+from bench.configuration.mixture_title import title_by_parts
 from bench.configuration.origins import Origins
 from bench.configuration.other_families import check_families
 from bench.configuration.resolvers import register
@@ -170,6 +172,9 @@ def cell_of(config: DictConfig, origins: Origins | None = None) -> Cell:
         )
     search = _taken_out(plain["method"])
     put_in = settle_components(plain["method"], plain["model"]["family"])
+    if title := title_by_parts(plain["method"]):
+        plain["method"]["title"] = title
+        put_in["method.title"] = TITLE_ORIGIN
     if origins is not None:
         for key, origin in put_in.items():
             origins = origins.given([key], origin)

@@ -104,22 +104,22 @@ class ScoreOn(StrEnum):
 class ModelConfig:
     """One pretrained model; exactly one of `hub`, `path` and `shipped` says where its files are (`path` wins)."""
 
-    name: str = MISSING
+    name: str = MISSING  # as records know it
     title: str = MISSING  # as tables print it
-    family: Family = MISSING
+    family: Family = MISSING  # which decides how it answers, and what a method takes of it
     hub: str | None = None  # repository on the Hugging Face hub
     revision: str | None = None  # commit or tag on the hub
     path: str | None = None  # local folder with config.json, safetensors and tokenizer
     shipped: str | None = None  # backbone inside the package
     architecture: dict[str, Any] = field(default_factory=dict)  # transformers', to count and for random weights
-    weights: Weights = Weights.pretrained
+    weights: Weights = Weights.pretrained  # random: for efficiency alone
     head: HeadWeights = HeadWeights.fresh  # of a task head; language models have none
     dtype: Dtype = Dtype.float32  # of the frozen base; what is trained is kept in fp32
-    quantisation: Quantisation = Quantisation.none
+    quantisation: Quantisation = Quantisation.none  # of the blocks' linear layers
     double_quantisation: bool = True  # of nf4: the scales of the blocks are quantised too
     compute_dtype: Dtype = Dtype.bfloat16  # of nf4: what the weights are unpacked to for each product
     int8_threshold: float = 6.0  # of int8: columns of inputs with such a value are computed in 16 or 32 bits; 0: none
-    attention: AttentionKind = AttentionKind.sdpa
+    attention: AttentionKind = AttentionKind.sdpa  # how it is computed
     structure: Any = None  # where its parts are, of a type that is not known, or "discover"; docs/models.md
     allow_pickle: bool = False  # pickle checkpoints can run code when they are read
 
@@ -140,25 +140,25 @@ class TrainingConfig:
     batch_size: int = 32  # examples per optimizer step
     micro_batch_size: int | None = None  # examples per backward pass; null: the whole batch at once
     max_length: int = 128  # longer inputs are truncated
-    epochs: float = 3.0
+    epochs: float = 3.0  # passes over the training rows, parts of one too
     max_steps: int | None = None  # stops earlier than `epochs`; trial runs only
-    learning_rate: float = 1e-4
-    head_learning_rate: float | None = None  # null: the same as learning_rate
-    schedule: Schedule = Schedule.linear
+    learning_rate: float = 1e-4  # the highest, behind the warm-up
+    head_learning_rate: float | None = None  # of the task head; null: the same as learning_rate
+    schedule: Schedule = Schedule.linear  # to zero at the last step, but for constant
     warmup: float = 0.0  # share of the optimizer steps
-    weight_decay: float = 0.0
-    # By kind of parameter (weight, bias, norm, embedding, head) or a part of its name (lora_B): what the learning rate
-    # is multiplied with, and the weight decay in place of weight_decay, which biases and norms are spared.
+    weight_decay: float = 0.0  # biases and norms are spared
+    # What the learning rate is multiplied with, by kind of parameter (weight, bias, norm, embedding, head) or by a part
+    # of its name (lora_B).
     rate_multipliers: dict[str, float] = field(default_factory=dict)
-    weight_decays: dict[str, float] = field(default_factory=dict)
+    weight_decays: dict[str, float] = field(default_factory=dict)  # likewise: in place of weight_decay
     optimiser: Optimiser | None = None  # null: the method's own, AdamW for most
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
-    max_grad_norm: float | None = 1.0
-    precision: Precision = Precision.auto
+    beta1: float = 0.9  # of the gradients' running mean
+    beta2: float = 0.999  # of that of their squares
+    epsilon: float = 1e-8  # beside the root that a step is divided by
+    max_grad_norm: float | None = 1.0  # gradients are clipped to this norm; null: they are not
+    precision: Precision = Precision.auto  # of the arithmetic, not of what is kept
     master_weights: bool = True  # keep what is trained in fp32; false: in model.dtype, which loses small updates
-    gradient_checkpointing: bool = False
+    gradient_checkpointing: bool = False  # activations are computed again for the backward pass
     compile: bool = False  # torch.compile of the blocks, for training; evaluation runs them as they are
     length_grouped: bool = True  # batches of similar lengths: less padding
     # auto | true | false: a micro-batch is one row of texts, one behind the other; auto: with flash_attention_2.
@@ -197,7 +197,7 @@ class DataConfig:
 
     root: str | None = None  # a local mirror of the hub's repositories; null: the hub or its cache
     limit_train: int | None = None  # first rows only; trial runs
-    limit_evaluation: int | None = None
+    limit_evaluation: int | None = None  # likewise, of the rows that are scored
     any_size: bool = False  # take splits with other than the published number of rows
     synthetic: bool = False  # random tokens instead of data and tokenizer, for efficiency; trains, scores nothing
     synthetic_shortest: int | None = None  # lengths are uniform from here to training.max_length; null: all of that
@@ -220,27 +220,27 @@ class DataConfig:
 class ExperimentConfig:
     """A named grid of cells. Each item of `grid` maps configuration keys to a value or a list of values."""
 
-    name: str = "runs"
-    title: str = ""
+    name: str = "runs"  # records lie in the folder of this name in results_dir
+    title: str = ""  # as tables and pages print it
     table: str | None = None  # the survey's table that this experiment makes, e.g. "glue"
     design: str | None = None  # of an ablation: which components of a method are off together, one_off or factorial
-    grid: list[dict[str, Any]] = field(default_factory=list)
+    grid: list[dict[str, Any]] = field(default_factory=list)  # of all values of an item every combination is a cell
 
 
 @dataclass
 class CellConfig:
     """Everything that `bench run` takes. `task` and `method` are open: their classes check their own settings."""
 
-    experiment: ExperimentConfig = field(default_factory=ExperimentConfig)
-    model: ModelConfig = MISSING
-    task: dict[str, Any] = field(default_factory=dict)
-    method: dict[str, Any] = field(default_factory=dict)
+    experiment: ExperimentConfig = field(default_factory=ExperimentConfig)  # a name: which grid the cell belongs to
+    model: ModelConfig = MISSING  # a name: which pretrained model
+    task: dict[str, Any] = field(default_factory=dict)  # a name: what is learnt and asked
+    method: dict[str, Any] = field(default_factory=dict)  # a name: how it is fine-tuned
     peft: dict[str, Any] = field(default_factory=dict)  # of method=peft/any, which takes it over
     training: TrainingConfig = field(default_factory=TrainingConfig)
     data: DataConfig = field(default_factory=DataConfig)
-    seed: int = 0
-    results_dir: str = "results"
-    device: str = "auto"  # auto | cpu | cuda
+    seed: int = 0  # of the head, the method's values, dropout and the order of the rows
+    results_dir: str = "results"  # where records are kept
+    device: str = "auto"  # auto | cpu | cuda; auto: a GPU where there is one
     save_trained: bool = True  # keep what was trained beside the record
     memory_split: bool = True  # follow some steps storage by storage: what fills the train peak, operations per second
     measure_inference: bool = False  # time and memory of the adapted, the merged and the bare model's forward pass
@@ -253,6 +253,8 @@ class CellConfig:
     processes: int = 1  # of this one cell, each with a GPU of its own where there are GPUs
     on_oom: str = "record"  # record | shrink: too little memory for a step ends the cell, or halves its micro-batches
     checkpoint_seconds: float | None = None  # between two checkpoints; null: so that they take under 1 % of the time
+    tracker: Any = None  # tensorboard | mlflow | wandb | …, or a list: told about the training; docs/trackers.md
+    tracker_dir: str = "trackers"  # where they keep what they keep on this machine
     force: bool = False  # run although a finished record is there
 
 

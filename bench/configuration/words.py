@@ -8,6 +8,7 @@ from typing import Any
 from hydra.errors import MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 
+from bench.configuration.without_row import why_no_row
 from bench.errors import UserError, unknown_name
 
 # Lines of OmegaConf's messages that say what the others have said.
@@ -37,10 +38,7 @@ def in_users_words(error: Exception, folders: Sequence[Path], schema: DictConfig
         path = error.missing_cfg_file
         inner = path.startswith("hydra/")
         group, _, name = path.rpartition("/") if inner else path.partition("/")
-        known = options(folders, group)
-        if group == "experiment":
-            known += [f"ablation/{method}" for method in options(folders, "method")]
-        return _at(where, unknown_name(group, name, known))
+        return _at(where, _unknown(group, name, folders))
     key = re.search(r"Could not override '([^']+)'", text)
     if key:
         path, _, name = key[1].rpartition(".")
@@ -62,6 +60,16 @@ def in_users_words(error: Exception, folders: Sequence[Path], schema: DictConfig
     for pattern, plain in PLAIN:
         said = re.sub(pattern, plain, said)
     return _at(where, UserError(said or type(error).__name__))
+
+
+def _unknown(group: str, name: str, folders: Sequence[Path]) -> UserError:
+    """There is no such choice; of a method that the peft library has it is known why."""
+    if group == "method" and (why := why_no_row(name)):
+        return why
+    known = options(folders, group)
+    if group == "experiment":
+        known += [f"ablation/{method}" for method in options(folders, "method")]
+    return unknown_name(group, name, known)
 
 
 def options(folders: Sequence[Path], group: str) -> list[str]:

@@ -29,7 +29,12 @@ from bench.models.structure import FeedForward
 
 @dataclass(kw_only=True)
 class AdapterMethod(Method):
-    """What the three share. Attributes: bottleneck, the inner size m; dropout, on the inner activations."""
+    """What the three share.
+
+    Attributes:
+        bottleneck: the inner size m.
+        dropout: on the inner activations.
+    """
 
     bottleneck: int
     dropout: float

@@ -85,6 +85,12 @@ class Method(States, InPeftForm):
 
     def __post_init__(self) -> None:
         self.category = Category(self.category)
+        # A label makes no other cell, so that it cannot decide what is done: it has to agree with the class.
+        if (self.category == Category.none) == self.trains_anything:
+            does = "trains something" if self.trains_anything else "trains nothing"
+            raise UserError(
+                f"method.category={self.category}: 'none' is for what trains nothing, and {self.name} {does}"
+            )
         if self.budget is not None:
             Budget.of(self.budget)
 

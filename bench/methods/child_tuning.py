@@ -32,9 +32,10 @@ class Choice(StrEnum):
 
 @dataclass(kw_only=True)
 class ChildTuning(FullFineTuning):
-    """What both forms share. Attributes: keep, the share of the network that is the child; `reserve_p` of the authors.
+    """What both forms share. No memory is saved: the gradient of every weight is computed.
 
-    No memory is saved: the gradient of every weight is computed.
+    Attributes:
+        keep: the share of the network that is the child; `reserve_p` of the authors.
     """
 
     keep: float

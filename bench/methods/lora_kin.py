@@ -1,4 +1,4 @@
-"""LoRA with one thing changed: DoRA, PiSSA, rsLoRA, LoRA-FA. Their layers are the peft library's."""
+"""LoRA with one thing changed: DoRA, PiSSA, OLoRA, rsLoRA, LoRA-FA. Their layers are the peft library's."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -57,30 +57,54 @@ class Dora(Kin):
 
 
 @dataclass(kw_only=True)
-class Pissa(Kin):
-    """h = (W − B₀ A₀) x + B A x, where A and B start as A₀ and B₀, the r largest singular values and vectors of W.
+class FromBase(Kin):
+    """h = (W − s B₀ A₀) x + s B A x, where A and B start as A₀ and B₀, which are found in W.
 
-    Meng, Wang, Zhang 2024, https://arxiv.org/abs/2404.02948, equations 2 to 4. The singular values are exact, not the
-    randomised ones of the authors' code: the residual is not stored, and is found again from W wherever a trained model
-    is put together.
+    The residual is not stored, and is found again from W wherever a trained model is put together.
     """
 
-    formula = "h = (W − B₀A₀) x + B A x; A₀, B₀: the r largest singular values of W"
-    where = "query and value projections (LLaMA: all seven linear layers of a block)"
-    differences = ("exact singular values; the authors' scripts take randomised ones (`pissa_niter_16`)",)
+    takes = ""  # what A₀ and B₀ are
+    beginning = ""  # the library's word for them
 
     def check(self, setting: Setting) -> None:
-        """A packed base has no singular values to give away, nor room for the residual."""
+        """A packed base has nothing of the kind to give away, nor room for the residual."""
         super().check(setting)
         if setting.quantisation != Quantisation.none:
             raise UnsupportedError(
-                f"{self.title} on {setting.quantisation}: it takes the largest singular values out of the base's "
+                f"{self.title} on {setting.quantisation}: it takes {self.takes} out of the base's "
                 "weights, which are packed; leave the quantisation out"
             )
 
     def options(self) -> dict[str, Any]:
         """The beginning."""
-        return {"init_lora_weights": "pissa"}
+        return {"init_lora_weights": self.beginning}
+
+
+@dataclass(kw_only=True)
+class Pissa(FromBase):
+    """A₀ and B₀ are the r largest singular values and vectors of W, shared out evenly.
+
+    Meng, Wang, Zhang 2024, https://arxiv.org/abs/2404.02948, equations 2 to 4. The singular values are exact, not the
+    randomised ones of the authors' code, which are others wherever a trained model is put together.
+    """
+
+    takes = "the largest singular values"
+    beginning = "pissa"
+    formula = "h = (W − B₀A₀) x + B A x; A₀, B₀: the r largest singular values of W"
+    where = "query and value projections (LLaMA: all seven linear layers of a block)"
+    differences = ("exact singular values; the authors' scripts take randomised ones (`pissa_niter_16`)",)
+
+
+@dataclass(kw_only=True)
+class Olora(FromBase):
+    """B₀ is the first r columns of Q, A₀ the first r rows of R, W = Q R; B starts orthonormal.
+
+    Büyükakyüz 2024, https://arxiv.org/abs/2406.01775; the peft library's code is the author's.
+    """
+
+    takes = "columns of an orthonormal basis"
+    beginning = "olora"
+    formula = "h = (W − s B₀A₀) x + s B A x; B₀A₀: the first r columns and rows of W = Q R"
 
 
 @dataclass(kw_only=True)

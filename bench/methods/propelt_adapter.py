@@ -37,7 +37,11 @@ class MaskedBottleneck(nn.Module):
 
 @dataclass(kw_only=True)
 class PropeltAdapter(Propelt):
-    """One bottleneck adapter in Pfeiffer's place, shared by all layers. Attributes: reduction, hidden size over m."""
+    """One bottleneck adapter in Pfeiffer's place, shared by all layers.
+
+    Attributes:
+        reduction: the hidden size over the inner size m.
+    """
 
     reduction: int
 

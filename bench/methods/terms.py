@@ -23,7 +23,7 @@ NO_EXCUSE: tuple[tuple[str, str], ...] = ()
 class Category(StrEnum):
     """The survey's taxonomy (Section III)."""
 
-    none = "none"  # for comparison
+    none = "none"  # trains nothing: for comparison
     full = "full"
     additive = "additive"
     partial = "partial"

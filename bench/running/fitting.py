@@ -21,6 +21,7 @@ from bench.running.preparation import Prepared
 from bench.running.run import Run
 from bench.running.scores import Best
 from bench.running.state import TrainingState
+from bench.running.tracking import log_step
 from bench.training.arithmetic import Arithmetic
 from bench.training.checkpoint import Checkpoints, Content
 from bench.training.compiling import Compilation
@@ -99,6 +100,11 @@ def fit(
     if saved is not None:
         state.load(saved)
     run.record.environment["checkpoint_notes"] = checkpoints.notes
+
+    def progress(step: int, total: int, loss: float) -> None:
+        run.report("train", step, total, loss)
+        log_step(run, step, loss, optimiser)
+
     # The processes of a team would each stop at another step: they write a checkpoint and go on until they are ended.
     delay = interruption.put_off() if team.size == 1 else interruption.put_off([WARNING])
     with delay, nullcontext() if compilation is None else compilation.at_work():
@@ -107,7 +113,7 @@ def fit(
             schedule=schedule, training=training, total_steps=setting.total_steps, family=setting.family,
             arithmetic=arithmetic, clock=clock, losses=losses,
             evaluate=evaluate if compilation is None else compilation.resting(evaluate),
-            through=through, team=team, progress=partial(run.report, "train"),
+            through=through, team=team, progress=progress,
             checkpoint=partial(state.save_if_due, checkpoints=checkpoints, interruption=interruption),
         )  # fmt: skip
     assert run.record.metrics is not None

@@ -24,7 +24,14 @@ CONTENT = {
     "state": "Only what was trained is in here, in the tensors of the benchmark's own method.",
 }
 CHOICES = ("model", "task", "method")  # named by their files on a command line
-UNSAID = ("results_dir", "device", "threads", "force")  # of a command line, what decides nothing
+UNSAID = (
+    "results_dir",
+    "device",
+    "threads",
+    "tracker",
+    "tracker_dir",
+    "force",
+)  # of a command line, what decides nothing
 OPEN = "*to be filled in by whoever publishes this*"
 LOADING = {
     "peft": """\

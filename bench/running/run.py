@@ -1,7 +1,7 @@
 """What one attempt at a cell has at hand, from its first phase to its record."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -12,6 +12,7 @@ from bench.distributed.team import Team
 from bench.metering.phases import PhaseMeter
 from bench.records.schema import Record
 from bench.system.terminal import warn
+from bench.tracking.trackers import Trackers
 
 Report = Callable[[str, int, int, float | None], None]  # phase, step, steps in all, loss
 
@@ -32,6 +33,7 @@ class Run:
         record: filled in on the way.
         report: told about the progress.
         begin: `time.perf_counter()` at the start.
+        trackers: told about the losses and scores.
     """
 
     cell: Cell
@@ -41,6 +43,7 @@ class Run:
     record: Record
     report: Report
     begin: float
+    trackers: Trackers = field(default_factory=Trackers)
 
     def warn(self, text: str) -> None:
         """Say something that a reader of the scores ought to know, now and in the record; one line, each once."""

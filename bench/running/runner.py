@@ -37,11 +37,13 @@ from bench.running.overhead import measure_overhead
 from bench.running.preparation import Prepared, load_adapted, prepare
 from bench.running.ranks import attempt_on_ranks
 from bench.running.run import Report, Run, silent
-from bench.running.scores import Best, evaluate_splits, note_metrics
+from bench.running.scores import Best, evaluate_splits, note_evaluation, note_metrics
+from bench.running.tracking import finish_trackers, start_trackers
 from bench.system.gpus import VISIBLE, chosen_gpus, settle_allocator
 from bench.system.terminal import say
 from bench.tasks.base import TaskData
 from bench.tasks.build import task_of
+from bench.tracking.making import check_trackers
 from bench.training.checkpoint import remove_checkpoints
 
 
@@ -59,6 +61,7 @@ def run_cell(cell: Cell, report: Report = silent) -> tuple[Record, Path]:
         UserError: a mistake in the configuration, found before any training; no record is written.
     """
     check_spread(cell)
+    check_trackers(cell)
     folder = folder_of(cell.config["results_dir"], cell)
     make_folder(folder, cell.config["results_dir"])
     attempt_once = attempt if cell.config["processes"] == 1 else attempt_on_ranks
@@ -113,6 +116,7 @@ def _attempt(
     except UnsupportedError as error:
         record.status, record.error = Status.unsupported, _failure(error, meter)
     except UserError:
+        run.trackers.finish(run.warn)
         raise
     except Exception as error:  # whatever it is, the record tells it, and the other cells of a sweep go on
         record.status = Status.out_of_memory if is_out_of_memory(error) else Status.failed
@@ -124,6 +128,7 @@ def _attempt(
     record.time.load, record.time.prepare_data = meter.seconds.get("load"), meter.seconds.get("prepare_data")
     record.time.evaluate, record.time.forgetting = meter.seconds.get("evaluate"), meter.seconds.get("forgetting")
     record.time.total = (record.time.total or 0.0) + time.perf_counter() - begin  # with what was resumed
+    finish_trackers(run)
     record.environment["start"], record.environment["end"] = started.isoformat(), datetime.now(UTC).isoformat()
     return record
 
@@ -157,12 +162,12 @@ def _live(run: Run) -> None:
             with meter.phase("evaluate"), arithmetic.autocast():
                 report("evaluate", step, setting.total_steps, None)
                 scores = evaluate_splits(task, model, data.validation, inference)
-            note_metrics(run, task, scores)
-            metrics.curve.append({"step": step, "values": scores.values})
+            note_evaluation(run, task, step, scores)
             best.offer(model, scores, run.team.agree(scores.values[task.main_metric]))
 
     if cell.inherited:  # only now: a refusal is one line
         run.warn(cell.inherited)
+    start_trackers(run)
     if method.trains_anything:
         with meter.phase("train"):
             fit(run, model, method, prepared, best=best, evaluate=evaluate, through=through)

@@ -10,6 +10,7 @@ from bench.methods.base import Method
 from bench.models.sharded import whole
 from bench.records.metric import Metric
 from bench.running.run import Run
+from bench.running.tracking import log_evaluation
 from bench.tasks.base import Split, Task, TaskData
 
 HIGHER_IS_BETTER = Metric("score")
@@ -68,6 +69,14 @@ def note_metrics(run: Run, task: Task, scores: Scores) -> None:
         if metric.outside(value):
             low, high = ("…" if bound is None else f"{bound:g}" for bound in (metric.low, metric.high))
             run.warn(f"{name} {value:g} is outside of its range, {low} to {high}")
+
+
+def note_evaluation(run: Run, task: Task, step: int, scores: Scores) -> None:
+    """Write an evaluation along training into the record, and tell the trackers."""
+    assert run.record.metrics is not None
+    note_metrics(run, task, scores)
+    run.record.metrics.curve.append({"step": step, "values": scores.values})
+    log_evaluation(run, step, scores.values)
 
 
 def assumption(metric: Metric) -> str:

@@ -62,13 +62,23 @@ class TrainedCell:
         return Arithmetic(self.base.precision, self.device)
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """How a cell's trained model is wanted; the arguments of `load`, which says what they are."""
+
+    device: str = "auto"
+    dtype: str | None = None
+    base: str | Path | None = None
+    config_dir: str | Path | None = None
+
+
 def load(
     record: str | Path,
     *,
     device: str = "auto",
     dtype: str | None = None,
     base: str | Path | None = None,
-    config_dir: str | None = None,
+    config_dir: str | Path | None = None,
 ) -> nn.Module:
     """The trained model of a cell, ready for inference: its base, its method and its head.
 
@@ -87,22 +97,16 @@ def load(
         UserError: the cell has not finished, what it trained is gone, damaged or another's, or the base is not the one
             of the record.
     """
-    return assemble(read_cell(record, device=device, dtype=dtype, base=base, config_dir=config_dir))
+    return assemble(read_cell(record, Wanted(device, dtype, base, config_dir)))
 
 
-def read_cell(
-    path: str | Path,
-    *,
-    device: str = "auto",
-    dtype: str | None = None,
-    base: str | Path | None = None,
-    config_dir: str | None = None,
-) -> TrainedCell:
-    """What `load` puts together, before a weight of the base is read; arguments and errors are its."""
-    record, chosen = finished(path), _device(device)
-    if config_dir is not None:
-        use_config_dir(config_dir)
-    cell = Cell.from_config(record.cell.config | {"model": _at(record.cell.config["model"], base)})
+def read_cell(path: str | Path, wanted: Wanted | None = None) -> TrainedCell:
+    """What `load` puts together, before a weight of the base is read; what is wanted and errors are its."""
+    wanted = wanted or Wanted()
+    record, chosen, dtype = finished(path), _device(wanted.device), wanted.dtype
+    if wanted.config_dir is not None:
+        use_config_dir(str(wanted.config_dir))
+    cell = Cell.from_config(record.cell.config | {"model": _at(record.cell.config["model"], wanted.base)})
     _check_base(record, cell)
     trained = read_trained(Path(path).parent, record.cell.config_hash)
     method, training = build(cell.config["method"], Method), _training(cell.training, chosen, dtype)

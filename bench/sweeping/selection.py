@@ -21,6 +21,7 @@ from bench.records.store import folder_of
 
 ALL = "method=all"
 DESIGN = ("design", "experiment.design")  # of an ablation: as it is typed, and as Hydra knows it
+TRACKER = "tracker"
 NOT_ALL = ("peft/any", "untuned")  # one leaves something to the command line, one is no method
 
 
@@ -114,5 +115,10 @@ def _experiments(overrides: list[Override]) -> list[tuple[str, dict[str, list[st
             raise UserError(f"{override.input_line}: a sweep takes a list of values, key=a,b,c")
         is_list = override.is_sweep_override()
         values = override.sweep_string_iterator() if is_list else [override.get_value_element_as_str()]
-        given[override.get_key_element()] = [str(value) for value in values]  # with a plus sign, if it has one
+        words = [str(value) for value in values]
+        # Several trackers are told about the same cells, with whichever brackets.
+        is_one = is_list and override.key_or_group == TRACKER
+        given[override.get_key_element()] = (
+            [f"[{','.join(words)}]"] if is_one else words
+        )  # a plus sign stays in the key
     return [(name, given) for name in given.pop("experiment", ["runs"])]

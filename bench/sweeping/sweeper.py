@@ -13,6 +13,7 @@ from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig, open_dict
 
 from bench.configuration.cell import Cell
+from bench.configuration.trackers import check_installed
 from bench.errors import UserError, unknown_name
 from bench.records.schema import RecordError, Status
 from bench.records.store import folder_of, results_folder
@@ -114,6 +115,7 @@ class ExperimentSweeper(Sweeper):
         verdicts = Verdicts(seen)
         if self._only is None and self._rerun is None and not set(verdicts.stale) <= set(pending):
             raise refuse(verdicts.reasons)
+        check_installed(cells[folder][1].config for folder in pending)
         with without_gpus():  # nothing is run here
             check_components(cells[folder][1] for folder in pending)
         say("\n".join([_summary(states.values(), self._only, len(pending)), *verdicts.remarks]), sys.stderr)

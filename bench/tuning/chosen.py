@@ -14,6 +14,8 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from bench.configuration.choice import UNDER, VALUES, circumstances
 from bench.errors import UserError
 from bench.records.store import write_atomically
@@ -95,13 +97,14 @@ def _yaml(result: Result, best: Outcome) -> str:
 
 
 def _nested(told: dict[str, Any], depth: int = 0) -> Iterator[str]:
-    """Lines of YAML."""
+    """Lines of YAML. Keys are quoted where they are no plain words to it: it takes `on` for true."""
     for key, value in told.items():
+        name = key if yaml.safe_load(key) == key else _plain(key)
         if isinstance(value, dict):
-            yield f"{'  ' * depth}{key}:"
+            yield f"{'  ' * depth}{name}:"
             yield from _nested(value, depth + 1)
         else:
-            yield f"{'  ' * depth}{key}: {value}"
+            yield f"{'  ' * depth}{name}: {value}"
 
 
 def _when(best: Outcome) -> str:

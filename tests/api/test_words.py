@@ -56,7 +56,7 @@ def test_a_list_has_the_values_of_several_cells_in_a_sweep_alone():
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"method": "lroa"}, "unknown method 'lroa'; did you mean lora"),
+        ({"method": "bitfti"}, "unknown method 'bitfti'; did you mean bitfit"),
         ({"training": {"lr": 1}}, "unknown setting of training 'lr'"),
         ({"training.learning_rate": -1.0}, "training.learning_rate=-1.0 must be greater than 0"),
         ({"training.learning_rate": float("nan")}, "no setting can hold this value"),

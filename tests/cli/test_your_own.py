@@ -17,13 +17,13 @@ SHORT = ["training.max_steps=2", "training.micro_batch_size=4", "training.batch_
 
 
 def blocks(kind: str) -> list[str]:
-    """The page's fenced blocks of a kind ("": commands and other text)."""
+    """The page's fenced blocks of a kind ("sh": commands)."""
     fenced = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     return [text for called, text in fenced if called == kind]
 
 
 def commands() -> list[list[str]]:
-    lines = (line for block in blocks("") for line in block.splitlines())
+    lines = (line for block in blocks("sh") for line in block.splitlines())
     return [shlex.split(line)[1:] for line in lines if line.startswith("bench ")]
 
 

@@ -12,11 +12,12 @@ from bench.models.head import Head
 HIDDEN = 128
 FAMILIES = {"roberta": "encoder", "t5": "encoder_decoder", "llama": "decoder"}
 SURVEY = {"roberta": ("roberta_base", 768), "t5": ("t5_base", 768), "llama": ("llama_7b", 4096)}
+OF_A_RANK = ("lora_fa", "dora", "pissa", "rslora", "miss", "shira", "delora", "hira", "loha", "olora", "peanut")
 # The setting that a method's size is. Sizes that were chosen for one base, whatever the family, are taken by its width.
 SIZES = {
     "adapter_s": ("bottleneck", None), "adapter_parallel": ("bottleneck", 768), "lora": ("r", None),
-    "lora_fa": ("r", None), "dora": ("r", None), "pissa": ("r", None), "rslora": ("r", None), "miss": ("r", None),
-    "shira": ("r", None), "qlora": ("r", 4096), "adalora": ("target_r", 768),
+    **dict.fromkeys(OF_A_RANK, ("r", None)), "c3a": ("pieces", None), "qlora": ("r", 4096),
+    "adalora": ("target_r", 768),
     "prefix_tuning": ("num_virtual_tokens", 768), "propelt_lora": ("r", 768), "propelt_prefix": ("length", 768),
     "mam": ("parts.prefix.length", 768),
 }  # fmt: skip
@@ -26,8 +27,9 @@ HALVED = {("llama", "lora"), ("llama", "qlora"), ("t5", "qlora")}
 AT_MOST = {
     **dict.fromkeys(("adapter_s", "mam", "propelt_prefix"), 0.09),
     **dict.fromkeys(("lora", "adalora", "qlora", "propelt_lora", "propelt_adapter", "prefix_tuning"), 0.02),
-    **dict.fromkeys(("prompt_tuning", "ia3"), 0.005),
-    "bitfit": 0.01,
+    **dict.fromkeys(("prompt_tuning", "ia3", "waveft", "unilora"), 0.005),
+    **dict.fromkeys(("gralora", "delora", "hira", "loha", "olora", "peanut", "c3a", "super_tuning"), 0.02),
+    **dict.fromkeys(("bitfit", "road"), 0.01),
 }
 
 

@@ -28,6 +28,7 @@ SWITCHES = [
     *(("lora", name, ()) for name in ("queries", "values", "scale", "initialisation")),
     ("lora", "b_rate", ("method.b_rate=16",)),
     ("child_tuning_d", "fisher", ()),
+    ("gralora", "blocks", ()),
     *(("ia3", name, ()) for name in ("keys", "values", "output", "feed_forward")),
     ("prefix_tuning", "reparameterisation", ("method.inner=800",)),
 ]  # fmt: skip
@@ -236,6 +237,16 @@ def test_adalora_without_orthogonality_has_the_tasks_loss_alone():
         losses[at] = outputs.loss - nn.functional.cross_entropy(outputs.logits, batch["labels"])
     assert losses[0] > 1e-3
     assert abs(losses[1].item()) < 1e-6
+
+
+def test_gralora_without_blocks_is_lora():
+    whole, bare = Adapted(settings_of("gralora"), "encoder"), Adapted(without("gralora", "blocks"), "encoder")
+    assert own_count(whole) == own_count(bare) == own_count(Adapted(settings_of("lora"), "encoder"))
+    bare.train(3)
+    layer = next(module for module in bare.model.modules() if hasattr(module, "gralora_A"))
+    product = (layer.gralora_A["default"][0] @ layer.gralora_B["default"][0]).T
+    product *= bare.method.alpha["encoder"] / bare.method.r
+    assert torch.allclose(layer.get_delta_weight("default"), product, atol=1e-6)
 
 
 @pytest.mark.parametrize(("component", "site"), [("queries", "query"), ("values", "value")])

@@ -48,3 +48,11 @@ def test_it_takes_no_settings_over_for_want_of_its_own():
     given = "model=roberta_base", "task=glue/rte"
     assert composed(*given, "method=qlora").inherited
     assert composed(*given, "method=untuned").inherited is None
+
+
+@pytest.mark.parametrize(("name", "category", "does"), [("lora", "none", "something"), ("untuned", "full", "nothing")])
+def test_what_it_is_called_is_what_it_does(name, category, does, bench):
+    given = "model=miniature/roberta", "task=miniature/sst2", f"method={name}", f"method.category={category}"
+    shown = bench("run", *given)
+    assert shown.returncode == 2
+    assert f"'none' is for what trains nothing, and {name} trains {does}" in shown.stderr

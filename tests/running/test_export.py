@@ -21,7 +21,7 @@ from bench.errors import UserError
 from bench.methods.promises import CLOSE, differ
 from bench.miniature.backbones import backbone_path
 from bench.running.export import export
-from bench.running.trained import read_cell
+from bench.running.trained import Wanted, read_cell
 from tests.cells import MODELS
 from tests.conftest import composed
 from tests.running.trained_cells import CELLS, FITTING, run
@@ -86,7 +86,7 @@ def check_merged(folder, path, family):
 def test_every_method_is_merged_or_says_why_not(method, family, tmp_path):
     more = ("task.answer=head", "task=miniature/sst2") if family == "decoder" else ()
     path = run(family, method, tmp_path / "results", *FITTING.get(method, ()), *more)
-    found = read_cell(path, device="cpu")
+    found = read_cell(path, Wanted("cpu"))
     try:
         export(found, path, tmp_path / "out", "merged")
     except UserError as error:

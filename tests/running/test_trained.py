@@ -17,7 +17,7 @@ from bench.metering.phases import PhaseMeter
 from bench.methods.base import Method
 from bench.running.preparation import prepare
 from bench.running.scores import evaluate_splits
-from bench.running.trained import assemble, read_cell
+from bench.running.trained import Wanted, assemble, read_cell
 from bench.tasks.build import task_of
 from tests.cells import MODELS
 from tests.running.trained_cells import CELLS, FITTING, run
@@ -26,7 +26,7 @@ from tests.tiny import all_methods
 
 def predictions_of(path, **options):
     """Of the loaded model, on the rows that the cell was scored on."""
-    found = read_cell(path, device="cpu", **options)
+    found = read_cell(path, Wanted("cpu", **options))
     task = task_of(found.cell)
     prepared = prepare(found.cell, task, build(found.cell.config["method"], Method), PhaseMeter(torch.device("cpu")),
                        torch.device("cpu"))  # fmt: skip

@@ -8,19 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.configuration.schema import Family
+from bench.configuration.without_row import TYPES as WITHOUT_ROW
 from bench.errors import UnsupportedError, UserError
 from bench.methods.base import Setting
 from bench.methods.shared.peft_library import IN_THE_CACHE
 
-SEVERAL_TASKS = "it learns several tasks at once, and a cell has one"
-
-TYPES = {
-    "CPT": "its prompt is made of labelled examples, which a method here does not get",
-    "MULTITASK_PROMPT_TUNING": SEVERAL_TASKS,
-    "POLY": SEVERAL_TASKS,
-    "SHADOW": "its second network has a loss of its own, and the last layer of it is never used",
-    "XLORA": "it mixes adapters that were trained before, and a cell has none",
-}
+# Types that cannot run at all.
+TYPES = {kind: absent.why for kind, absent in WITHOUT_ROW.items() if not absent.instead}
 
 ITSELF = "the harness says that to the library itself; leave it out"
 FROM_MODEL = "that is read from the model; leave it out"

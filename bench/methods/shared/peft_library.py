@@ -124,7 +124,11 @@ class PeftMethod(Method):
 
 @dataclass(kw_only=True)
 class AtSites(PeftMethod):
-    """A tuner of the library's at linear layers. Attributes: sites, by family; of none the head alone is left."""
+    """A tuner of the library's at linear layers.
+
+    Attributes:
+        sites: by family, which linear layers, see `bench.models.structure.SITES`; of none the head alone is left.
+    """
 
     sites: dict[str, list[str]]
 
@@ -148,7 +152,11 @@ class AtSites(PeftMethod):
 
 @dataclass(kw_only=True)
 class PromptLearning(PeftMethod):
-    """Virtual tokens in front of the text. Attributes: num_virtual_tokens, how many."""
+    """Virtual tokens in front of the text.
+
+    Attributes:
+        num_virtual_tokens: how many.
+    """
 
     num_virtual_tokens: int
 

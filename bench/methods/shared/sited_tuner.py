@@ -25,10 +25,19 @@ class SitedTuner(AtSites):
     number = "r"  # the setting that says how large it is, one for all families or by family
     draws = False  # has matrices or places that are drawn from the cell's seed, frozen, and not stored
     on_packed = False  # leaves the base's weights to the base's own layers, which may be packed
+    why_not_packed = "it computes with the base's weights"
     mergeable = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.check_number()
+
+    def check_number(self) -> None:
+        """Refuse a `number` that cannot be. Default: it counts something.
+
+        Raises:
+            UserError: it is below 1.
+        """
         for value in each(getattr(self, self.number)):
             at_least_one(**{self.number: value})
 
@@ -36,9 +45,7 @@ class SitedTuner(AtSites):
         """What computes with the base's weights needs them unpacked."""
         super().check(setting)
         if setting.quantisation != Quantisation.none and not self.on_packed:
-            raise UnsupportedError(
-                f"{self.title} on {setting.quantisation}: it computes with the base's weights, which are packed"
-            )
+            raise UnsupportedError(f"{self.title} on {setting.quantisation}: {self.why_not_packed}, which are packed")
 
     def chosen(self, setting: Setting) -> int:
         """`number` for this model's family."""
