@@ -124,9 +124,7 @@ def main(arguments: Sequence[str]) -> int:
     """Returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="write what records give")
-    parser.add_argument(
-        "--report", metavar="FOLDER", type=Path, help="write a page of each, with its figures"
-    )
+    parser.add_argument("--report", metavar="FOLDER", type=Path, help="write a page of each, with its figures")
     options: Any = parser.parse_args(arguments)
     os.chdir(ROOT)
     try:
