@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from peft.tuners.waveft.layer import WaveFTLinear
-from peft.tuners.waveft.waverec2d import waverec2d
+from peft.tuners.waveft.waverec2d import WaveletDetailTuple2d, waverec2d
 from torch import Tensor, nn
 
 from bench.methods.base import Setting
@@ -73,5 +73,7 @@ class HaarLinear(WaveFTLinear):
         spectrum = values.new_zeros(height, width).index_put((rows, columns), values)
         upper, lower = spectrum[: height // 2], spectrum[height // 2 :]
         (mean, horizontal), (vertical, diagonal) = (half.split(width // 2, dim=1) for half in (upper, lower))
-        whole: Tensor = waverec2d((mean, (horizontal, vertical, diagonal)), self.waveft_wavelet_family[adapter])
-        return whole[: self.out_features, : self.in_features] * self.waveft_scaling[adapter]
+        details = WaveletDetailTuple2d(horizontal, vertical, diagonal)
+        whole: Tensor = waverec2d((mean, details), self.waveft_wavelet_family[adapter])
+        update: Tensor = whole[: self.out_features, : self.in_features] * self.waveft_scaling[adapter]
+        return update
