@@ -34,7 +34,7 @@ class RandLora(SitedTuner):
     draws = True
     on_packed = True
     formula = "h = W x + (α/r) Σᵢ Bᵢ Λᵢ A Γᵢ x, A and Bᵢ random"
-    where = "query and value projections (LLaMA: query, key, value, up and down)"
+    where = "all linear layers of a block (LLaMA: query, key, value, up and down)"
     trains = "the diagonals Λᵢ and Γᵢ; A and Bᵢ are drawn from the seed and not stored"
 
     def __post_init__(self) -> None:

@@ -44,7 +44,7 @@ TRAINED = {
     "olora": QV * 2 * D * 8,
     "peanut": QV * 2 * D * 8,
     "pissa": QV * 2 * D * 8,
-    "randlora": QV * (64 * BASES + BASES * D),
+    "randlora": LAYERS * 6 * (64 * BASES + BASES * D),
     "road": LAYERS * (5 * D + INNER),
     "rslora": QV * 2 * D * 32,
     "shira": QV * 8 * (D + D),
