@@ -85,7 +85,7 @@ function createExperiment(experiment) {
     make("ul", { class: "legend" }),
     make("div", { class: "runs" }, make("h3", {}, "Running now"),
       make("div", { class: "wide", tabindex: "0", role: "region", "aria-label": `cells of ${name} that run now` }, make("table", {},
-        make("thead", {}, make("tr", {}, ...["cell", "phase", "steps", "loss", "losses so far", "for", "where"].map((title) => make("th", { scope: "col" }, title)))),
+        make("thead", {}, make("tr", {}, ...["cell", "loss", "losses so far", "phase", "steps", "for", "where"].map((title) => make("th", { scope: "col" }, title)))),
         make("tbody")))),
     make("div", { class: "failures" }, make("h3", {}, "Did not end well"), make("div", { class: "failed" }), make("button", { type: "button" }, "all of them")),
     make("div", { class: "bar" }, make("h3", {}, "All cells"), search),
@@ -124,9 +124,9 @@ function updateRunning(section, experiment) {
     svg.setAttribute("role", "img");
     svg.append(document.createElementNS("http://www.w3.org/2000/svg", "polyline"));
     const bar = make("progress", { "aria-label": "steps" });
-    return make("tr", {}, make("th", { scope: "row" }), make("td"), make("td", {}, make("span"), make("br"), bar), make("td"), make("td", {}, svg), make("td", { class: "age" }), make("td"));
+    return make("tr", {}, make("th", { scope: "row" }), make("td"), make("td", {}, svg), make("td"), make("td", {}, make("span"), make("br"), bar), make("td", { class: "age" }), make("td"));
   }, (row, one) => {
-    const [name, phase, steps, loss, curve, age, where] = row.children;
+    const [name, loss, curve, phase, steps, age, where] = row.children;
     setText(name, one.id);
     setText(phase, one.phase || "begins");
     setText(steps.firstElementChild, one.total ? `${one.step} of ${one.total}` : "");
