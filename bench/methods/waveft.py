@@ -6,8 +6,8 @@ Bilican et al. 2025, https://arxiv.org/abs/2505.12532.
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from peft.tuners.waveft.layer import WaveFTLinear
-from peft.tuners.waveft.waverec2d import WaveletDetailTuple2d, waverec2d
 from torch import Tensor, nn
 
 from bench.methods.base import Setting
@@ -71,9 +71,20 @@ class HaarLinear(WaveFTLinear):
         # A transform is of even sides.
         height, width = self.out_features + self.out_features % 2, self.in_features + self.in_features % 2
         spectrum = values.new_zeros(height, width).index_put((rows, columns), values)
-        upper, lower = spectrum[: height // 2], spectrum[height // 2 :]
-        (mean, horizontal), (vertical, diagonal) = (half.split(width // 2, dim=1) for half in (upper, lower))
-        details = WaveletDetailTuple2d(horizontal, vertical, diagonal)
-        whole: Tensor = waverec2d((mean, details), self.waveft_wavelet_family[adapter])
+        whole = inverse_haar(spectrum)
         update: Tensor = whole[: self.out_features, : self.in_features] * self.waveft_scaling[adapter]
         return update
+
+
+def inverse_haar(spectrum: Tensor) -> Tensor:
+    """One level of Haar's inverse transform, of a matrix of even sides; the library's copies its filters in every step.
+
+    Args:
+        spectrum: shape `(2n, 2m)`: means, and differences between rows, above; between columns, and both, below.
+    """
+    height, width = spectrum.shape
+    upper, lower = spectrum[: height // 2], spectrum[height // 2 :]
+    (mean, rows), (columns, both) = (half.split(width // 2, dim=1) for half in (upper, lower))
+    pairs = [(mean + rows, columns + both), (mean - rows, columns - both)]
+    made = [torch.stack((one + other, one - other), -1) for one, other in pairs]
+    return torch.stack(made, 1).reshape(height, width) / 2

@@ -11,7 +11,7 @@ import numpy as np
 
 from bench.tables.content.pairing import Runs, differences, shared
 from bench.tables.statistics.aggregate import LEVEL, Array
-from bench.tables.statistics.differences import holm, letters, p_values, spread_of
+from bench.tables.statistics.differences import Spread, holm, letters, p_values, reach, spread_of
 
 UNITS = {(True, True): "seeds and items", (True, False): "seeds", (False, True): "items", (False, False): "none"}
 NONE = "none"
@@ -26,11 +26,17 @@ class Pairs:
         values: p-values, shape `(runs, runs)`; NaN where there is no test.
         units: how many of the tests took what as drawn at random.
         in_part: how many are of fewer seeds than one of the two has.
+        spreads: of the differences, which say what could have been found.
     """
 
     values: Array
     units: Counter[str] = field(default_factory=Counter)
     in_part: int = 0
+    spreads: list[Spread] = field(default_factory=list)
+
+    def reaches(self, level: float) -> Array:
+        """How large each difference would have to be for its test to find it at `level`, shape `(tests,)`."""
+        return np.concatenate([np.ravel(reach(spread, level)) for spread in self.spreads] or [np.empty(0)])
 
 
 def unit_of(apart: Array) -> str:
@@ -55,6 +61,7 @@ def tested(runs: Sequence[Runs]) -> Pairs:
             ones, others = [one for one, _, _ in pairs], [other for _, other, _ in pairs]
             found.values[ones, others] = found.values[others, ones] = p_values(spread)
             found.units[unit_of(pairs[0][2])] += len(pairs)
+            found.spreads.append(spread)
     return found
 
 

@@ -38,6 +38,8 @@ def notes_of_ties(table: Table, tests: Sequence[Tests], count: int) -> list[str]
         f"scores of a column that share a letter cannot be told apart at {100 * ALPHA:.0f} %, and all that share one "
         f"with the best are marked as best: paired t-tests {drawn}, Holm's correction over all {count} comparisons"
     ]
+    least = float(np.median(np.concatenate([one.pairs.reaches(ALPHA / count) for one in tests])))
+    notes.append(f"half of these tests would have found no difference below {least:.3g}")
     if in_part := sum(one.pairs.in_part for one in tests):
         notes.append(f"{in_part} comparison(s) on the seeds that both have, which are not all")
     return notes + _without_letters(table, tests)

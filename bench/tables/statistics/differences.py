@@ -19,6 +19,7 @@ import numpy as np
 from bench.tables.statistics.aggregate import LEVEL, RESAMPLES, Array
 
 ALPHABET = string.ascii_letters
+HALVINGS = 40  # of where a number of standard errors is looked for
 SMALLEST = 1e-12  # of the mean: a spread below this is rounding
 
 
@@ -102,6 +103,22 @@ def _tails(spread: Spread, size: Array) -> Array:
     from scipy.special import stdtr  # scipy.stats takes a second to import
 
     return np.asarray((spread.weights * 2 * stdtr(spread.freedom, -np.abs(size)[..., None])).sum(axis=-1))
+
+
+def reach(spread: Spread, level: float) -> Array:
+    """How large each mean difference would have to be for its p-value to be `level`, shape of the means.
+
+    What lies below could not have been told from none, given this spread. 0 where there is none.
+    """
+    from scipy.special import stdtrit
+
+    ends = stdtrit(spread.freedom, 1 - level / 2)
+    low, high = np.full(spread.mean.shape, ends.min()), np.full(spread.mean.shape, ends.max())
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        too_small = _tails(spread, middle) > level
+        low, high = np.where(too_small, middle, low), np.where(too_small, high, middle)
+    return np.asarray(high * spread.error, dtype=float)
 
 
 def interval(spread: Spread, level: float = LEVEL) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -243,3 +244,10 @@ def test_damaged_predictions_and_unknown_methods_are_named(tmp_path, capsys):
     assert "predictions.json: damaged" in capsys.readouterr().err
     with pytest.raises(UserError, match="did you mean lora"):
         table_of(tmp_path, compare="lorra")
+
+
+def test_what_so_few_seeds_could_have_found_stands_below(tmp_path):
+    """All of one letter is no news where the tests could have found nothing."""
+    made(tmp_path, {"full": 0.9, "lora": 0.5, "ia3": 0.2})
+    said = note(table_of(tmp_path), "half of these tests")
+    assert re.fullmatch(r"half of these tests would have found no difference below \d[\d.]*", said)

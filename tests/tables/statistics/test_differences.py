@@ -1,5 +1,7 @@
 """The tests behind ties hold their level; figures over tasks are those that rliable's paper defines."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sacrebleu.metrics import BLEU, CHRF
@@ -12,7 +14,17 @@ from bench.tables.statistics.aggregate import (
     probability_of_improvement,
     stratified_interval,
 )
-from bench.tables.statistics.differences import bootstrapped, holm, interval, letters, over_both, over_one, p_values
+from bench.tables.statistics.differences import (
+    bootstrapped,
+    holm,
+    interval,
+    letters,
+    over_both,
+    over_one,
+    p_values,
+    reach,
+    spread_of,
+)
 from bench.tables.statistics.parts import correlation, jackknifed, jackknifed_mean, jackknifed_sums, translation_parts
 
 REPEATS = 1000
@@ -214,3 +226,15 @@ def test_the_stratified_interval_is_rliables_but_for_the_drawing(scores, rliable
 def test_the_stratified_interval_keeps_tasks_apart():
     scores = np.tile([1.0, 2.0, 3.0, 4.0], (5, 1))  # seeds are alike, so that drawing them changes nothing
     assert stratified_interval(interquartile_mean, [scores]) == (2.5, 2.5)
+
+
+@pytest.mark.parametrize(("seeds", "items"), [(3, 1), (5, 1), (1, 40), (4, 30)])
+def test_a_difference_of_the_reach_has_just_the_level(seeds, items):
+    """What lies below could not have been told from none."""
+    random = np.random.default_rng(0)
+    apart = random.normal(0.3, 1.0, (6, seeds, items)) + random.normal(0, 0.5, (6, seeds, 1))
+    spread = spread_of(apart)
+    for level in (0.05, 0.05 / 420):
+        far = replace(spread, mean=reach(spread, level))
+        assert p_values(far) == pytest.approx(np.full(6, level), rel=1e-6)
+    assert (reach(spread, 0.001) > reach(spread, 0.05)).all()
