@@ -23,7 +23,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from bench.configuration.cell import Cell
+from bench.configuration.cell import PROVENANCE, Cell
 from bench.configuration.components import WITHOUT, touched_keys
 from bench.configuration.compose import SCHEMA, cell_of, without_hydra
 from bench.configuration.loader import origins_composed_last
@@ -108,7 +108,10 @@ class Expansion:
             composed = self._compose(list(choices))
             cell = cell_of(composed, origins_composed_last())
             touched = touched_keys(OmegaConf.to_container(composed.method))  # type: ignore[arg-type]
-            group = Group(cell.config, _references(composed), cell.origins, cell.search, touched)
+            # As the file has it: what is filled in decides whether a search's choice still holds.
+            chosen = {PROVENANCE: OmegaConf.to_container(composed.training[PROVENANCE])}
+            config = cell.config | {"training": cell.config["training"] | chosen}
+            group = Group(config, _references(composed), cell.origins, cell.search, touched)
         except (UserError, HydraException, OmegaConfBaseException):
             return Group({}, None)  # perhaps a plain value mends it; if not, the cell says what is wrong
         self._kept.put(choices, group)

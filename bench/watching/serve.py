@@ -1,5 +1,6 @@
 """`bench report serve`, once its settings are known: serve until somebody ends it."""
 
+import sys
 from pathlib import Path
 
 from bench.errors import UserError
@@ -28,4 +29,5 @@ def serve(results_dir: str, port: int = PORT, config_dir: str | None = None) -> 
         raise UserError(f"cannot read the results folder {results_dir}: no such folder")
     with LiveServer(Watch(Path(results_dir)), port, lambda: report_page(results_dir, config_dir)) as server:
         say(f"{results_dir} is shown at {server.address} until Ctrl-C")
+        sys.stdout.flush()  # who reads it through a pipe waits for the address
         server.serve_forever()

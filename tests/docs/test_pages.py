@@ -1,5 +1,6 @@
 """The tutorials' commands, run in a folder of a user's: short trainings, and tables from a fixed set of records."""
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,16 @@ FEWER = {
     "method=norms,lora,full": "method=norms",
 }
 HERE = ["hydra/launcher=basic"]  # cells of a sweep one after another, in this process
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before():
+    """Hydra's launcher sets up logging, to a stream that ends with its test."""
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = before
+    root.setLevel(level)
 
 
 def shown(page: str) -> list[list[str]]:

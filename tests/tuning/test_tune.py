@@ -66,7 +66,7 @@ def test_what_was_chosen_is_what_the_final_cells_are_made_of(tune, bench, tmp_pa
     tune(score, "method=lora", "trials=4", "out=chosen")
     with Configurations(str(tmp_path / "chosen")) as configurations:
         cell = configurations.cell(["model=miniature/roberta", "task=miniature/sst2", "method=lora"])
-        other = configurations.cell(["model=miniature/roberta", "task=miniature/mrpc", "method=lora"])
+        other = configurations.cell(["model=roberta_base", "task=glue/mrpc", "method=lora"])
     with Configurations() as configurations:
         plain = configurations.cell(["model=miniature/roberta", "task=miniature/sst2", "method=lora", "chosen=_none"])
         rate = cell.config["training"]["learning_rate"]
