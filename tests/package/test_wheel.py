@@ -45,7 +45,8 @@ def test_its_description(wheel):
     said = email.message_from_bytes(archive.read(f"{folder}/METADATA"))
     assert (said["Name"], said["Version"], said["License-Expression"]) == ("peft-rematch", __version__, "Apache-2.0")
     assert set(said.get_all("Provides-Extra")) == {
-        "test", "dev", "slurm", "ray", "tensorboard", "mlflow", "wandb", "lm-eval",
+        "test", "dev", "slurm", "ray", "tensorboard", "mlflow", "wandb", "lm-eval", "docs",
+        "browser",
     }  # fmt: skip
     assert said.get_all("License-File") == ["LICENSE"]
     assert archive.read(f"{folder}/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()
