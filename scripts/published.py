@@ -24,7 +24,16 @@ from typing import Any
 
 from bench.errors import UserError
 from bench.findings.report import report
-from scripts.publishing.publications import INDEX, PUBLISHED, Publication, files_of, index, publications, table_of
+from scripts.publishing.publications import (
+    INDEX,
+    PUBLISHED,
+    Publication,
+    files_of,
+    index,
+    look_again,
+    publications,
+    table_of,
+)
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"<!-- shows: (?P<file>\S+) -->\n```\n(?P<text>.*?)```\n", re.DOTALL)
@@ -86,7 +95,7 @@ def pages() -> list[Path]:
 
 def check() -> list[str]:
     """What is not as the records give it, a line each."""
-    table_of.cache_clear()
+    look_again()
     every, found = publications(), list[str]()
     for publication in every:
         expected = files_of(publication)
@@ -107,7 +116,7 @@ def check() -> list[str]:
 
 def write() -> None:
     """Write all of it anew."""
-    table_of.cache_clear()
+    look_again()
     every = publications()
     for publication in every:
         for path, text in files_of(publication).items():

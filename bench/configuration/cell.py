@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
-from bench.configuration.choice import settle_choice
+from bench.configuration.choice import PROVENANCE, settle_choice
 from bench.configuration.names import check_name, check_path
 from bench.configuration.number_types import settle
 from bench.configuration.origins import COMMAND_LINE, Origins
@@ -25,7 +25,6 @@ IDENTITY = ("model", "task", "method", "training", "data", "seed")
 # How a model, a task, a method or a part of one is called and sorted, and what its settings mean; another title makes
 # no other cell.
 LABELS = frozenset({"title", "paper", "category", "components"})
-PROVENANCE = "chosen_by"  # of training: who chose the settings decides nothing that they do not decide themselves
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ names these, in `elsewhere`, and tables tell it.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bench.configuration.origins import leaves
+from bench.configuration.origins import leaves, value_at
 from bench.errors import UserError
 
+PROVENANCE = "chosen_by"  # of training: who chose the settings decides nothing that they do not decide themselves
 VALUES, UNDER, ELSEWHERE = "values", "under", "elsewhere"  # keys of `training.chosen_by`
 # What the best rate is known to depend on, beside the method's own settings.
 DECISIVE = (
@@ -29,7 +30,7 @@ def circumstances(config: Mapping[str, Any], chosen: Iterable[str] = ()) -> dict
         chosen: the keys that were searched.
     """
     method = {key: value for key, value in config["method"].items() if key not in NAMES}
-    found = {key: _at(config, key) for key in DECISIVE} | dict(leaves(method, "method."))
+    found = {key: value_at(config, key) for key in DECISIVE} | dict(leaves(method, "method."))
     for key in chosen:
         found = {name: value for name, value in found.items() if name != key and not name.startswith(f"{key}.")}
     return {key: value for key, value in found.items() if value is not None}
@@ -41,7 +42,7 @@ def settle_choice(config: dict[str, Any]) -> dict[str, Any]:
     Raises:
         UserError: `values` or `under` are no mappings.
     """
-    told = config["training"].get("chosen_by") or {}
+    told = config["training"].get(PROVENANCE) or {}
     if VALUES not in told and UNDER not in told:
         return config
     values, under = told.get(VALUES) or {}, told.get(UNDER)
@@ -49,18 +50,10 @@ def settle_choice(config: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(part, Mapping):
             raise UserError(f"training.chosen_by.{key}={part} must be a mapping of settings to values")
     kept = {key: value for key, value in told.items() if key not in (VALUES, UNDER)}
-    if any(_at(config, key) != value for key, value in values.items()):
+    if any(value_at(config, key) != value for key, value in values.items()):
         kept = {}
     elif under is not None:
         here = circumstances(config, values)
         other = sorted(key for key in {*here, *under} if here.get(key) != under.get(key))
         kept |= {ELSEWHERE: {key: [under.get(key), here.get(key)] for key in other}} if other else {}
-    return config | {"training": config["training"] | {"chosen_by": kept}}
-
-
-def _at(config: Mapping[str, Any], key: str) -> Any:
-    """The value of a key from the root; None where there is none."""
-    value: Any = config
-    for name in key.split("."):
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return value
+    return config | {"training": config["training"] | {PROVENANCE: kept}}

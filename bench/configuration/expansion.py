@@ -23,7 +23,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from bench.configuration.cell import PROVENANCE, Cell
+from bench.configuration.cell import Cell
+from bench.configuration.choice import PROVENANCE
 from bench.configuration.components import WITHOUT, touched_keys
 from bench.configuration.compose import SCHEMA, cell_of, without_hydra
 from bench.configuration.loader import origins_composed_last

@@ -67,6 +67,13 @@ def leaves(config: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, A
             yield key, value
 
 
+def value_at(config: Any, key: str) -> Any:
+    """`config["training"]["learning_rate"]` for `training.learning_rate`; None where there is none."""
+    for name in key.split("."):
+        config = config.get(name) if isinstance(config, Mapping) else None
+    return config
+
+
 def _plain(value: Any) -> str:
     """A value as YAML files write it: 2e-5."""
     return str(value).replace("e-0", "e-")

@@ -13,10 +13,8 @@ from typing import Any
 from bench.errors import NotComparableError, NothingToShowError, UserError
 from bench.findings.claims import Check, Claim, load_claims
 from bench.findings.evaluate import CONFIRMED, REFUTED, UNDECIDED, Finding, evaluate_claim
-from bench.findings.evidence import SCORES, Evidence
+from bench.findings.evidence import SCORES, Evidence, table_for
 from bench.findings.experiments import experiments
-from bench.tables.content.build import make_table
-from bench.tables.definition.options import Options
 from bench.tables.definition.table import Table, main_column
 
 AVERAGE = "average"
@@ -73,7 +71,7 @@ def echo(results_dir: str, experiment: str) -> Echo:
     Raises:
         UserError: it has another table; or no records, or such as do not go together in one.
     """
-    table = _table(results_dir, experiment)
+    table = table_for(results_dir, experiment)
     if table.survey not in SCORES:
         known = ", ".join(definition for _, definition in SCORES.values())
         raise UserError(
@@ -88,7 +86,7 @@ def echoes(results_dir: str) -> list[Echo]:
     found = []
     for experiment in experiments(results_dir):
         try:
-            table = _table(results_dir, experiment)
+            table = table_for(results_dir, experiment)
         except (NothingToShowError, NotComparableError):
             continue  # the report says so where it makes their tables
         if table.survey in SCORES and SCORES[table.survey][0] != experiment:
@@ -96,13 +94,9 @@ def echoes(results_dir: str) -> list[Echo]:
     return found
 
 
-def _table(results_dir: str, experiment: str) -> Table:
-    return make_table(results_dir, experiment, options=Options(mix_selection=True), tested=False)
-
-
 def _echo(results_dir: str, table: Table) -> Echo:
     models = tuple(dict.fromkeys(row.model for block in table.blocks for row in block.rows))
-    evidence = Evidence(results_dir, SCORES | {table.survey: (table.experiment, table.definition)})
+    evidence = Evidence.of(results_dir, table)
     whole = main_column(table.columns)  # of one task there is no average
     claims = _of_order(load_claims(), table.survey, models, AVERAGE if whole is None else whole.key)
     found = tuple(_in_words(evaluate_claim(claim, evidence)) for claim in claims)

@@ -90,6 +90,14 @@ class Source:
         return set(cells.loc[here, "measure"].dropna()) == {"rss"}
 
 
+def table_for(results_dir: str, experiment: str, definition: str | None = None) -> Table:
+    """The table that figures are read from.
+
+    Settings that were chosen on the reported rows decide nothing; who has them is said claim by claim.
+    """
+    return make_table(results_dir, experiment, definition, Options(mix_selection=True), tested=False)
+
+
 @dataclass
 class Evidence:
     """The survey's experiments in `results_dir`, or others in their place, read when they are needed.
@@ -101,6 +109,12 @@ class Evidence:
     results_dir: str
     scores: Mapping[str, tuple[str, str]] = field(default_factory=lambda: SCORES)
     _sources: dict[tuple[str, str], Source | None] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, results_dir: str, table: Table) -> "Evidence":
+        """With a table, as `table_for` makes it, in the place of the survey's of its number."""
+        place = table.experiment, table.definition
+        return cls(results_dir, SCORES | {table.survey: place}, {place: Source(table)})
 
     def figures(self, check: Check, table: str, sides: list[tuple[str, str]]) -> list[Figure]:
         """The quantity of `check` (a claim of the survey's table `table`) for each model and method of `sides`.
@@ -137,10 +151,7 @@ class Evidence:
     def _source(self, place: tuple[str, str]) -> Source | None:
         if place not in self._sources:
             try:
-                # Settings that were chosen on the reported rows decide nothing; who has them is said claim by claim.
-                self._sources[place] = Source(
-                    make_table(self.results_dir, *place, Options(mix_selection=True), tested=False)
-                )
+                self._sources[place] = Source(table_for(self.results_dir, *place))
             except RecordError:
                 raise
             except UserError:  # nothing of this experiment was run; each figure says so

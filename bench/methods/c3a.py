@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from bench.errors import UserError
 from bench.methods.base import Setting
+from bench.methods.shared.ranges import divisor
 from bench.methods.shared.sited_tuner import SitedTuner
 
 
@@ -46,11 +47,7 @@ class C3A(SitedTuner):
         Raises:
             UserError: it has fewer.
         """
-        width = setting.structure.hidden_size
-        divisors = [size for size in range(1, width + 1) if width % size == 0]
-        if number > len(divisors):
-            raise UserError(f"{self.title} has {len(divisors)} sizes here: the divisors of the hidden size {width}")
-        return replace(self, pieces=divisors[number - 1], budget=None)
+        return replace(self, pieces=divisor(number, 1, self.title, setting), budget=None)
 
     def options(self, setting: Setting) -> dict[str, Any]:
         """Of `C3AConfig`."""

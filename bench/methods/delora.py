@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.methods.base import Setting
 from bench.methods.shared.peft_library import each, of_family
-from bench.methods.shared.ranges import above_zero, below_one, within_hidden_size
+from bench.methods.shared.ranges import above_zero, below_one
 from bench.methods.shared.sited_tuner import SitedTuner
 
 
@@ -29,6 +29,7 @@ class DeLora(SitedTuner):
     strength_rate: float
 
     kind = "DELORA"
+    narrow = True
     size = "r"
     formula = "h = W x + (λ/r) Σᵢ bᵢaᵢᵀ N x / (‖aᵢ‖‖bᵢ‖), N: norms of W's columns"
     where = "query and value projections"
@@ -41,11 +42,6 @@ class DeLora(SitedTuner):
             above_zero(strength=strength)
         above_zero(strength_rate=self.strength_rate)
         below_one(dropout=self.dropout)
-
-    def check(self, setting: Setting) -> None:
-        """The rank is low."""
-        super().check(setting)
-        within_hidden_size(setting, r=self.chosen(setting))
 
     def options(self, setting: Setting) -> dict[str, Any]:
         """Of `DeloraConfig`, whose dropout has modules in its name and is on x."""

@@ -9,7 +9,7 @@ from typing import Any, Self
 from bench.errors import UserError
 from bench.methods.base import Setting
 from bench.methods.shared.peft_library import each, of_family
-from bench.methods.shared.ranges import above_zero, at_least_one, below_one, within_hidden_size
+from bench.methods.shared.ranges import above_zero, at_least_one, below_one
 from bench.methods.shared.sited_tuner import SitedTuner
 
 
@@ -30,6 +30,7 @@ class GraLora(SitedTuner):
     dropout: float
 
     kind = "GRALORA"
+    narrow = True
     on_packed = True
     formula = "h = W x + (α/r) U x, U of k² blocks BᵢⱼAᵢⱼ of rank r/k"
     where = "query and value projections (LLaMA: all seven linear layers of a block)"
@@ -45,9 +46,7 @@ class GraLora(SitedTuner):
     def check(self, setting: Setting) -> None:
         """The rank is low, and shared out among k blocks."""
         super().check(setting)
-        r = self.chosen(setting)
-        within_hidden_size(setting, r=r)
-        if r % self.k:
+        if (r := self.chosen(setting)) % self.k:
             raise UserError(f"method.r={r} must be a multiple of method.k={self.k}: each block has r/k of it")
 
     def of_size(self, number: int, setting: Setting) -> Self:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.methods.base import Setting
-from bench.methods.shared.ranges import below_one, within_hidden_size
+from bench.methods.shared.ranges import below_one
 from bench.methods.shared.sited_tuner import SitedTuner
 
 
@@ -24,6 +24,7 @@ class Hira(SitedTuner):
     dropout: float
 
     kind = "HIRA"
+    narrow = True
     size = "r"
     formula = "h = W x + (W ⊙ B A) x"
     where = "query and value projections (LLaMA: query, key, value, up and down)"
@@ -32,11 +33,6 @@ class Hira(SitedTuner):
     def __post_init__(self) -> None:
         super().__post_init__()
         below_one(dropout=self.dropout)
-
-    def check(self, setting: Setting) -> None:
-        """The rank is low."""
-        super().check(setting)
-        within_hidden_size(setting, r=self.chosen(setting))
 
     def options(self, setting: Setting) -> dict[str, Any]:
         """Of `HiraConfig`."""

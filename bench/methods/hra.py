@@ -8,7 +8,6 @@ from typing import Any, Self
 
 from bench.errors import UserError
 from bench.methods.base import Setting
-from bench.methods.shared.ranges import within_hidden_size
 from bench.methods.shared.sited_tuner import SitedTuner
 
 
@@ -25,6 +24,7 @@ class Hra(SitedTuner):
     orthogonal: bool
 
     kind = "HRA"
+    narrow = True
     formula = "h = W H₁ … H_r x, Hᵢ = I − 2 uᵢuᵢᵀ/‖uᵢ‖²"
     where = "all linear layers of a block (LLaMA: query and value projections)"
     trains = "the vectors uᵢ"
@@ -32,9 +32,7 @@ class Hra(SitedTuner):
     def check(self, setting: Setting) -> None:
         """Reflections come in pairs, and are fewer than the width."""
         super().check(setting)
-        r = self.chosen(setting)
-        within_hidden_size(setting, r=r)
-        if r % 2:
+        if (r := self.chosen(setting)) % 2:
             raise UserError(f"method.r={r} must be even: at the start two reflections undo each other")
 
     def of_size(self, number: int, setting: Setting) -> Self:

@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.methods.base import Setting
 from bench.methods.shared.peft_library import each, of_family
-from bench.methods.shared.ranges import above_zero, within_hidden_size
+from bench.methods.shared.ranges import above_zero
 from bench.methods.shared.sited_tuner import SitedTuner
 
 
@@ -26,6 +26,7 @@ class LoHa(SitedTuner):
     alpha: float | dict[str, float]
 
     kind = "LOHA"
+    narrow = True
     size = "r"
     why_not_packed = "the library gives the update the shape of the base's weights"
     formula = "h = W x + (α/r) (B₁A₁ ⊙ B₂A₂) x"
@@ -36,11 +37,6 @@ class LoHa(SitedTuner):
         super().__post_init__()
         for alpha in each(self.alpha):
             above_zero(alpha=alpha)
-
-    def check(self, setting: Setting) -> None:
-        """The rank is low."""
-        super().check(setting)
-        within_hidden_size(setting, r=self.chosen(setting))
 
     def options(self, setting: Setting) -> dict[str, Any]:
         """Of `LoHaConfig`."""

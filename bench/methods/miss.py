@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.methods.base import Setting
-from bench.methods.shared.ranges import below_one, within_hidden_size
+from bench.methods.shared.ranges import below_one
 from bench.methods.shared.sited_tuner import SitedTuner
 
 
@@ -24,6 +24,7 @@ class Miss(SitedTuner):
     dropout: float
 
     kind = "MISS"
+    narrow = True
     size = "r"
     formula = "h = W x + Dᵀ Σⱼ xⱼ, xⱼ the pieces of x"
     where = "query and value projections (LLaMA: all seven linear layers of a block)"
@@ -32,11 +33,6 @@ class Miss(SitedTuner):
     def __post_init__(self) -> None:
         super().__post_init__()
         below_one(dropout=self.dropout)
-
-    def check(self, setting: Setting) -> None:
-        """A piece is no longer than the input."""
-        super().check(setting)
-        within_hidden_size(setting, r=self.chosen(setting))
 
     def options(self, setting: Setting) -> dict[str, Any]:
         """Of `MissConfig`."""

@@ -12,7 +12,7 @@ from torch import nn
 from bench.errors import UserError
 from bench.methods.base import Setting
 from bench.methods.shared.peft_files import ADAPTER
-from bench.methods.shared.ranges import not_negative
+from bench.methods.shared.ranges import divisor, not_negative
 from bench.methods.shared.sited_tuner import SitedTuner
 
 
@@ -52,11 +52,7 @@ class Oft(SitedTuner):
         Raises:
             UserError: it has fewer.
         """
-        width = setting.structure.hidden_size
-        divisors = [size for size in range(2, width + 1) if width % size == 0]
-        if number > len(divisors):
-            raise UserError(f"{self.title} has {len(divisors)} sizes here: the divisors of the hidden size {width}")
-        return replace(self, block_size=divisors[number - 1], budget=None)
+        return replace(self, block_size=divisor(number, 2, self.title, setting), budget=None)
 
     def options(self, setting: Setting) -> dict[str, Any]:
         """Of `OFTConfig`."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.methods.base import Setting
 from bench.methods.shared.peft_library import each, of_family
-from bench.methods.shared.ranges import above_zero, not_negative, within_hidden_size
+from bench.methods.shared.ranges import above_zero, not_negative
 from bench.methods.shared.sited_tuner import SitedTuner
 
 
@@ -27,6 +27,7 @@ class Peanut(SitedTuner):
     scale: float | dict[str, float]
 
     kind = "PEANUT"
+    narrow = True
     size = "r"
     formula = "h = W x + s·B relu(A W) x"
     where = "query and value projections"
@@ -37,11 +38,6 @@ class Peanut(SitedTuner):
         not_negative(depth=self.depth)
         for scale in each(self.scale):
             above_zero(scale=scale)
-
-    def check(self, setting: Setting) -> None:
-        """The network is narrower than the model."""
-        super().check(setting)
-        within_hidden_size(setting, r=self.chosen(setting))
 
     def options(self, setting: Setting) -> dict[str, Any]:
         """Of `PeanutConfig`."""

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from bench.errors import UserError
 from bench.methods.base import Setting
-from bench.methods.shared.ranges import above_zero, below_one, within_hidden_size
+from bench.methods.shared.ranges import above_zero, below_one
 from bench.methods.shared.sited_tuner import SitedTuner
 
 
@@ -31,6 +31,7 @@ class RandLora(SitedTuner):
     dropout: float
 
     kind = "RANDLORA"
+    narrow = True
     draws = True
     on_packed = True
     formula = "h = W x + (α/r) Σᵢ Bᵢ Λᵢ A Γᵢ x, A and Bᵢ random"
@@ -41,11 +42,6 @@ class RandLora(SitedTuner):
         super().__post_init__()
         above_zero(scale=self.scale)
         below_one(dropout=self.dropout)
-
-    def check(self, setting: Setting) -> None:
-        """A base's rank is below the model's width."""
-        super().check(setting)
-        within_hidden_size(setting, r=self.chosen(setting))
 
     def of_size(self, number: int, setting: Setting) -> Self:
         """With so many bases, as nearly as a whole rank gives them.

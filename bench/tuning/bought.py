@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from bench.configuration.cell import Cell
+from bench.configuration.origins import value_at
 from bench.records.metric import HIGHER
 from bench.tuning.expected import expected_best
 from bench.tuning.result import Outcome, Result
@@ -49,8 +49,8 @@ def default_trial(result: Result) -> Outcome | None:
     if not result.study.protocol.pruner.is_none:
         return None
     dimensions = result.study.space.dimensions
-    wanted = {one.key: _setting(result.study.cell, one.key) for one in dimensions}
-    if _setting(result.study.cell, "training.chosen_by") or not all(
+    wanted = {one.key: value_at(result.study.cell.config, one.key) for one in dimensions}
+    if value_at(result.study.cell.config, "training.chosen_by") or not all(
         _inside(one, wanted[one.key]) for one in dimensions
     ):
         return None
@@ -66,13 +66,6 @@ def expected(result: Result) -> list[float]:
     sign = 1 if result.metric.better == HIGHER else -1
     scores = [sign * score for score in result.scores]
     return [sign * expected_best(scores, count) for count in range(1, len(scores) + 1)]
-
-
-def _setting(cell: Cell, key: str) -> object:
-    found: object = cell.config
-    for part in key.split("."):
-        found = found.get(part) if isinstance(found, dict) else None
-    return found
 
 
 def _inside(one: Dimension, value: object) -> bool:

@@ -7,13 +7,13 @@ from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import yaml
 from rich.console import Console
 
 from bench.errors import UserError
-from bench.findings import echo, echo_to_markdown
+from bench.findings import Echo, echo, echo_to_markdown
 from bench.tables import Options, Table, make_table, render_text
 from bench.tables import write as write_table
+from bench.tables.definition.schema import read_yaml
 from bench.tables.formats.markdown import to_markdown
 
 PUBLISHED = Path("results/published")  # from the root, in which all of this runs: commands in the files name it so
@@ -61,10 +61,7 @@ def publications() -> list[Publication]:
 
 
 def _publication(path: Path) -> Publication:
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: {' '.join(str(error).split())}") from error
+    data = read_yaml(path)
     known = {field.name for field in fields(Publication)} - {"name"}
     given = data.keys() if isinstance(data, dict) else {"no mapping"}
     wrong = [*sorted(given - known), *sorted(known - OPTIONAL - given)]
@@ -78,6 +75,18 @@ def _publication(path: Path) -> Publication:
 def table_of(publication: Publication, experiment: str) -> Table:
     """The table of one of its experiments."""
     return make_table(publication.records, experiment, options=Options())
+
+
+@lru_cache(maxsize=64)
+def echo_of(publication: Publication, experiment: str) -> Echo:
+    """One of its experiments, held against the survey's order of methods."""
+    return echo(publication.records, experiment)
+
+
+def look_again() -> None:
+    """Forget what was read of records."""
+    table_of.cache_clear()
+    echo_of.cache_clear()
 
 
 def files_of(publication: Publication) -> dict[Path, str]:
@@ -94,7 +103,7 @@ def files_of(publication: Publication) -> dict[Path, str]:
             for path in [path for kind in ("csv", "latex", "markdown") for path in write_table(table, kind, scratch)]:
                 found[folder / "tables" / path.name] = path.read_text(encoding="utf-8")
     for experiment in publication.echoes:
-        text = echo_to_markdown(echo(publication.records, experiment))
+        text = echo_to_markdown(echo_of(publication, experiment))
         found[folder / "findings" / f"{experiment.replace('/', '-')}.md"] = text
     found[folder / "README.md"] = "\n".join(_page(publication)) + "\n"
     return found
@@ -125,7 +134,7 @@ def _page(publication: Publication) -> Iterator[str]:
         links = [f"[{title}](tables/{table.name}.{suffix})" for title, suffix in kinds.items()]
         yield f"{', '.join(links)}, [records](records/{experiment}); made by `{table.command}`\n"
     for experiment in publication.echoes:
-        made = echo(publication.records, experiment)
+        made = echo_of(publication, experiment)
         yield f"## The survey's order in {experiment}\n"
         yield f"{made.summary}. [Statement by statement](findings/{experiment.replace('/', '-')}.md).\n"
 
@@ -150,5 +159,5 @@ def index(every: Sequence[Publication]) -> str:
 
 
 def _agreement(publication: Publication, experiment: str) -> str:
-    counts = echo(publication.records, experiment).counts
+    counts = echo_of(publication, experiment).counts
     return ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))

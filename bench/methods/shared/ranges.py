@@ -88,6 +88,19 @@ def within_hidden_size(setting: Setting, **settings: int) -> None:
             raise UserError(f"method.{key}={value} exceeds the hidden size {setting.structure.hidden_size}")
 
 
+def divisor(number: int, least: int, title: str, setting: Setting) -> int:
+    """The so-many-th divisor of the hidden size, from `least` on.
+
+    Raises:
+        UserError: it has fewer.
+    """
+    width = setting.structure.hidden_size
+    divisors = [size for size in range(least, width + 1) if width % size == 0]
+    if number > len(divisors):
+        raise UserError(f"{title} has {len(divisors)} sizes here: the divisors of the hidden size {width}")
+    return divisors[number - 1]
+
+
 def check_head_is_left(title: str, setting: Setting) -> None:
     """Of a method that all has been taken away from, the task head alone is trained.
 

@@ -14,7 +14,7 @@ from bench.errors import UnsupportedError
 from bench.methods.base import Setting
 from bench.methods.shared.peft_files import ADAPTER
 from bench.methods.shared.peft_library import AtSites, by_family, each, of_family
-from bench.methods.shared.ranges import at_least_one
+from bench.methods.shared.ranges import at_least_one, within_hidden_size
 
 
 @dataclass(kw_only=True)
@@ -26,6 +26,7 @@ class SitedTuner(AtSites):
     draws = False  # has matrices or places that are drawn from the cell's seed, frozen, and not stored
     on_packed = False  # leaves the base's weights to the base's own layers, which may be packed
     why_not_packed = "it computes with the base's weights"
+    narrow = False  # its number is a rank or the like, which a layer has no more of than its width
     mergeable = True
 
     def __post_init__(self) -> None:
@@ -42,10 +43,12 @@ class SitedTuner(AtSites):
             at_least_one(**{self.number: value})
 
     def check(self, setting: Setting) -> None:
-        """What computes with the base's weights needs them unpacked."""
+        """What computes with the base's weights needs them unpacked; a rank is low."""
         super().check(setting)
         if setting.quantisation != Quantisation.none and not self.on_packed:
             raise UnsupportedError(f"{self.title} on {setting.quantisation}: {self.why_not_packed}, which are packed")
+        if self.narrow:
+            within_hidden_size(setting, **{self.number: self.chosen(setting)})
 
     def chosen(self, setting: Setting) -> int:
         """`number` for this model's family."""

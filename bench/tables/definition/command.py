@@ -4,12 +4,11 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-import yaml
-
 from bench.configuration.folder import CONFIGS
 from bench.errors import UserError, unknown_name
 from bench.records.store import experiment_folder
 from bench.tables.definition.options import Options
+from bench.tables.definition.schema import read_yaml
 
 
 def command_of(settings: Mapping[str, str], usual: str, options: Options, config_dir: str | None) -> str:
@@ -53,10 +52,7 @@ def table_of(experiment: str, config_dir: str | None) -> str | None:
         path = None if folder is None else Path(folder) / "experiment" / f"{experiment}.yaml"
         if path is None or not path.is_file():
             continue
-        try:
-            data = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise UserError(f"{path}: {' '.join(str(error).split())}") from error
+        data = read_yaml(path)
         named = data.get("table") if isinstance(data, dict) else None
         if named is not None and not isinstance(named, str):
             raise UserError(f"{path}: table={named} must be the name of a table")

@@ -123,13 +123,22 @@ def load_definition(name: str, config_dir: str | None = None) -> TableDefinition
     if name not in files:
         raise unknown_name("table", name, files)
     path = files[name]
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: {' '.join(str(error).split())}") from error
+    data = read_yaml(path)
     if not isinstance(data, dict):
         raise UserError(f"{path}: a table definition is a mapping with title and columns")
     return _definition({"name": name, **data}, path)
+
+
+def read_yaml(path: Path) -> Any:
+    """What a file says.
+
+    Raises:
+        UserError: it is no YAML.
+    """
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: {' '.join(str(error).split())}") from error
 
 
 def _definition(data: dict[str, Any], path: Path) -> TableDefinition:

@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 import pandas as pd
 
+from bench.configuration.origins import value_at
 from bench.tables.definition.frame import Records
 from bench.tables.definition.grid import setting_text
 from bench.tables.definition.quantities import QUANTITIES
@@ -88,16 +89,9 @@ def settings_columns(recorded: pd.Series, keys: Iterable[str], asked: Sequence[M
     places = [*codes.tolist(), *range(len(texts), len(texts) + len(asked))]
     columns = {}
     for key in keys:
-        values = [_at(settings, key) for settings in known] + [_value(settings.get(key)) for settings in asked]
+        values = [value_at(settings, key) for settings in known] + [_value(settings.get(key)) for settings in asked]
         columns[key] = pd.Series(_of_one_type(values)).take(places).reset_index(drop=True)
     return pd.DataFrame(columns)
-
-
-def _at(settings: Any, key: str) -> Any:
-    """`settings["training"]["learning_rate"]` for `training.learning_rate`; None where there is none."""
-    for part in key.split("."):
-        settings = settings.get(part) if isinstance(settings, dict) else None
-    return settings
 
 
 def _value(text: str | None) -> Any:
